@@ -1,0 +1,217 @@
+"""The base of all data sets: an index of samples over video frames, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from mmscd.registry import TRANSFORMS
+
+_SHOWN_PROBLEMS = 5
+
+
+def check_frame_ids(frame_ids: Sequence[int | str]) -> tuple[int | str, ...]:
+    """Validate frame ids: the target 0 first, then offsets in time and `'s'`, each once.
+
+    Raises:
+        ValueError: says what is wrong with which id.
+    """
+    if isinstance(frame_ids, str) or len(frame_ids) == 0 or frame_ids[0] != 0:
+        raise ValueError(f'frame_ids must start with the target 0, got {frame_ids!r}')
+    for frame_id in frame_ids:
+        if isinstance(frame_id, bool) or not (isinstance(frame_id, int) or frame_id == 's'):
+            raise ValueError(
+                f"frame_ids are whole numbers (offsets in time) or 's' (the other camera of a "
+                f'stereo pair), got {frame_id!r} in {tuple(frame_ids)}'
+            )
+    if len(set(frame_ids)) != len(frame_ids):
+        raise ValueError(f'frame_ids has duplicates: {tuple(frame_ids)}')
+    return tuple(frame_ids)
+
+
+class BaseDepthDataset(BaseDataset):
+    """Samples of a target frame and its source frames, with intrinsics and ground truth.
+
+    A subclass implements `load_data_list`, `load_camera` and, where it has ground truth,
+    `load_gt_depth`. What the pipeline gets is the dict of `get_data_info`:
+
+    - `frame_ids`, `frame_paths` (same order), `img_path` (the target's), `sample_idx`;
+    - `K_ori` (3, 3) float64 in pixels of the original image, `T_stereo` (4, 4) float64 metres
+      (T_source_target of `'s'`, when asked for);
+    - `draw_key`: the int64 that all random draws of the sample come from. It is the one of the
+      `SampleIndex` that the sampler gave, else a random one;
+    - `gt_depth` (H, W) float32 metres, 0 where there is none, when `with_gt`.
+
+    Whatever can be known at start-up is checked there, from one listing per folder.
+
+    Args:
+        data_root: folder of the data.
+        ann_file: the split file, as given or under `data_root`; None where the subclass can index
+            by listing.
+        frame_ids: the target 0 first; ints are offsets in time, `'s'` is the other camera of a
+            stereo pair.
+        pipeline: transforms, as configs or callables.
+        test_mode: validation and test.
+        with_gt: load the ground truth; None: as `test_mode`.
+        missing: what to do with samples that are named but incomplete on disk: `error`, or `drop`
+            with a warning that counts them.
+        dataset_name: a name for reports; None: the class name.
+        **kwargs: of mmengine's `BaseDataset` (`indices`, `serialize_data`, `lazy_init`, ...).
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str | None = None,
+        frame_ids: Sequence[int | str] = (0, -1, 1),
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool = False,
+        with_gt: bool | None = None,
+        missing: str = 'error',
+        dataset_name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if missing not in ('error', 'drop'):
+            raise ValueError(f"missing must be 'error' or 'drop', got {missing!r}")
+        self.frame_ids = check_frame_ids(frame_ids)
+        self.with_gt = test_mode if with_gt is None else with_gt
+        self.missing = missing
+        self.dataset_name = dataset_name or type(self).__name__
+        data_root = os.path.expanduser(str(data_root))
+        if not os.path.exists(data_root):
+            raise FileNotFoundError(
+                f'{self.dataset_name}: data_root {data_root!r} does not exist (working directory '
+                f'{os.getcwd()}); set data_root to where the data is, or link it there'
+            )
+        super().__init__(
+            ann_file=ann_file,
+            data_root=data_root,
+            # built here: mmengine's Compose finds our transforms only where mmscd is the scope
+            pipeline=[TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline],
+            test_mode=test_mode,
+            **kwargs,
+        )
+        self._metainfo['dataset_name'] = self.dataset_name
+
+    def _join_prefix(self) -> None:
+        """Find the split file: split folders need not lie under the data root."""
+        if self.ann_file is None:
+            return
+        given = Path(self.ann_file).expanduser()
+        for path in (given, Path(self.data_root) / given):
+            if path.is_file():
+                self.ann_file = str(path)
+                return
+        raise FileNotFoundError(
+            f'{self.dataset_name}: split file {str(given)!r} exists neither as given (working '
+            f'directory {os.getcwd()}) nor under {self.data_root!r}; the official KITTI splits '
+            'come from `python tools/dataset_converters/prepare_kitti_splits.py`'
+        )
+
+    @abstractmethod
+    def load_data_list(self) -> list[dict]:
+        """All samples; each a dict with at least `frame_paths`, one path per frame id."""
+
+    @abstractmethod
+    def load_camera(self, info: dict) -> dict:
+        """`K_ori` and, for stereo samples, `T_stereo`; optionally `camera_size` (width, height)
+        for which `K_ori` holds, which the loaded images must have."""
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Ground truth of a sample, (H, W) float32 metres, 0 where there is none."""
+        raise NotImplementedError(f'{type(self).__name__} has no ground truth; set with_gt=False')
+
+    def full_init(self) -> None:
+        """Index the samples; an empty index is an error here and not at the first batch."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+
+    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+        if not self.data_list:
+            raise ValueError(f'{self.dataset_name}: no samples left in {self.data_root!r}')
+        return super()._serialize_data()
+
+    def get_data_info(self, idx: int) -> dict:
+        """The dict that the pipeline starts from; see the class.
+
+        Args:
+            idx: of the sample; a `SampleIndex` brings its own `draw_key`.
+        """
+        info = super().get_data_info(idx)
+        info['sample_idx'] = int(info['sample_idx'])
+        info['frame_ids'] = list(self.frame_ids)
+        info['img_path'] = info['frame_paths'][0]
+        info.update(self.load_camera(info))
+        draw_key = getattr(idx, 'draw_key', None)
+        if draw_key is None:
+            limits = np.iinfo(np.int64)
+            draw_key = np.random.randint(limits.min, limits.max, dtype=np.int64)
+        info['draw_key'] = int(draw_key)
+        if self.with_gt:
+            info['gt_depth'] = self.load_gt_depth(info)
+        return info
+
+    def __getitem__(self, idx: int) -> Any:
+        """The sample after the pipeline. Unlike mmengine's base, an unreadable file is an error
+        and never quietly another sample."""
+        data = self.prepare_data(idx)
+        if data is None:
+            raise ValueError(f'{self.dataset_name}: the pipeline returned None for sample {idx}')
+        return data
+
+    def keep_complete(
+        self, samples: Iterable[tuple[str, dict, str | None]], named: bool
+    ) -> list[dict]:
+        """Sort out the samples of which something is missing on disk.
+
+        Args:
+            samples: (where it is asked for, e.g. `file:line`; the sample; what is missing or None).
+            named: the samples were asked for by name, so that a missing one is an error (or counted
+                in a warning, see `missing`); others are left out with a note.
+
+        Raises:
+            FileNotFoundError: names the first few problems.
+        """
+        complete, problems = [], []
+        for where, info, problem in samples:
+            if problem is None:
+                complete.append(info)
+            else:
+                problems.append(f'{where}: {problem}')
+        total = len(complete) + len(problems)
+        listed = '\n  '.join(problems[:_SHOWN_PROBLEMS])
+        if len(problems) > _SHOWN_PROBLEMS:
+            listed += f'\n  ... and {len(problems) - _SHOWN_PROBLEMS} more'
+        if problems and (not complete or (named and self.missing == 'error')):
+            mend = (
+                "get the missing files, name others, or set missing='drop' to go on without them"
+                if complete
+                else f'check data_root {self.data_root!r}, frame_ids {self.frame_ids} and the '
+                'options of the data set'
+            )
+            raise FileNotFoundError(
+                f'{self.dataset_name}: {len(problems)} of {total} samples are incomplete:\n'
+                f'  {listed}\n{mend}'
+            )
+        if problems:
+            first = f' (first: {problems[0]})' if named else ''
+            print_log(
+                f'{self.dataset_name}: {len(problems)} of {total} samples are incomplete and left '
+                f'out{first}',
+                logger='current',
+                level=logging.WARNING if named else logging.INFO,
+            )
+        if not complete:
+            raise ValueError(
+                f'{self.dataset_name}: no samples in {self.ann_file or self.data_root}'
+            )
+        return complete

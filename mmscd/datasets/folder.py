@@ -1,0 +1,173 @@
+"""Anybody's own video: a folder of frames or a video file, with intrinsics in a small yaml."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.logging import MMLogger
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .camera_file import CameraFile
+from .image_io import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
+from .video_frames import VIDEO_EXTENSIONS, extract_frames
+
+
+def natural_key(name: str) -> list:
+    """Sort key under which `frame10` comes after `frame9`."""
+    parts = re.split(r'(\d+)', name)
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
+
+
+@DATASETS.register_module()
+class FolderDepthDataset(BaseDepthDataset):
+    """Frames of one camera in natural sort order; every folder below the root is a sequence.
+
+    Frames at the ends of a sequence, which lack a neighbour, are no targets.
+
+    Args:
+        data_root: a folder of frames (or of folders of frames), or a video file, of which the
+            frames are extracted once.
+        intrinsics: the yaml file, as given or under `data_root` (beside the video); see
+            `CameraFile`.
+        frame_ids: the target 0 first, and offsets in (kept) frames.
+        stride: keep every n-th frame.
+        scale_intrinsics: allow images of another size than the yaml's, and scale K.
+        gt_root: folder with a 16-bit PNG of depth per target frame, at the same relative path;
+            needed when `with_gt` is on. Without one `with_gt` is off, also in tests.
+        gt_scale: stored value per metre.
+        cache_dir: where frames of a video file are extracted; None: beside it.
+        cache_format: `jpg` or `png`.
+        **kwargs: of `BaseDepthDataset`.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        intrinsics: str = 'intrinsics.yaml',
+        frame_ids: Sequence[int | str] = (0, -1, 1),
+        stride: int = 1,
+        scale_intrinsics: bool = False,
+        gt_root: str | None = None,
+        gt_scale: float = 256.0,
+        cache_dir: str | None = None,
+        cache_format: str = 'jpg',
+        **kwargs,
+    ) -> None:
+        if 's' in frame_ids:
+            raise ValueError(f"a folder of frames has no stereo partner 's', got {frame_ids!r}")
+        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
+            raise ValueError(f'stride must be a positive whole number, got {stride!r}')
+        if gt_scale <= 0:
+            raise ValueError(f'gt_scale must be positive, got {gt_scale!r}')
+        if kwargs.get('ann_file') is not None:
+            raise ValueError('FolderDepthDataset takes all frames: ann_file is not used, remove it')
+        if gt_root is None:
+            if kwargs.get('with_gt'):
+                raise ValueError('with_gt=True needs gt_root, the folder of depth PNGs')
+            kwargs['with_gt'] = False
+        self.intrinsics = intrinsics
+        self.stride = stride
+        self.scale_intrinsics = scale_intrinsics
+        self.gt_root = Path(gt_root).expanduser() if gt_root is not None else None
+        self.gt_scale = gt_scale
+        self.cache_dir = cache_dir
+        self.cache_format = cache_format
+        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+
+    def _find_camera_file(self, root: Path) -> CameraFile:
+        given = Path(self.intrinsics).expanduser()
+        under = (root if root.is_dir() else root.parent) / given
+        return CameraFile(given if given.is_file() else under)
+
+    def _frames_root(self, root: Path) -> tuple[Path, int]:
+        """Folder of frames and the stride that is left to apply."""
+        if root.is_dir():
+            return root, self.stride
+        if root.suffix.lower() not in VIDEO_EXTENSIONS:
+            raise ValueError(
+                f'data_root {root} is neither a folder nor a video ({", ".join(VIDEO_EXTENSIONS)})'
+            )
+        return extract_frames(root, self.cache_dir, self.stride, self.cache_format), 1
+
+    def _sequences(self, root: Path) -> Iterator[tuple[str, list[str]]]:
+        """(relative folder, file names in natural order) of every folder with images."""
+        gt_root = self.gt_root.resolve() if self.gt_root is not None else None
+        for folder, children, names in os.walk(root, followlinks=True):
+            children[:] = sorted(
+                (
+                    child
+                    for child in children
+                    if not child.startswith('.') and Path(folder, child).resolve() != gt_root
+                ),
+                key=natural_key,
+            )
+            images = [
+                name
+                for name in names
+                if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.')
+            ]
+            if images:
+                yield os.path.relpath(folder, root), sorted(images, key=natural_key)
+
+    def load_data_list(self) -> list[dict]:
+        """List the sequences, and check intrinsics and image size of each one's first frame."""
+        source = Path(self.data_root)
+        camera = self._find_camera_file(source)
+        root, stride = self._frames_root(source)
+        samples, lengths = [], []
+        for sequence, names in self._sequences(root):
+            names = names[::stride]
+            lengths.append(len(names))
+            paths = [os.path.normpath(os.path.join(root, sequence, name)) for name in names]
+            K, size = self._sequence_camera(camera, paths[0])
+            for index in range(len(names)):
+                members = [index + offset for offset in self.frame_ids]
+                if min(members) < 0 or max(members) >= len(names):
+                    continue
+                info = dict(
+                    frame_paths=[paths[member] for member in members],
+                    sequence=sequence,
+                    frame=index,
+                    K=K.tolist(),
+                    camera_size=size,
+                )
+                problem = self._find_gt(info, os.path.join(sequence, names[index]))
+                samples.append((paths[index], info, problem))
+        if not samples:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: no target frames for frame_ids {self.frame_ids} and stride '
+                f'{self.stride} under {root}: {len(lengths)} folders with images '
+                f'({", ".join(IMAGE_EXTENSIONS)}), of {lengths[:8]} frames; correct data_root'
+            )
+        return self.keep_complete(samples, named=True)
+
+    def _sequence_camera(self, camera: CameraFile, path: str) -> tuple[np.ndarray, tuple[int, int]]:
+        size = image_size(read_bytes(path), path)
+        K = camera.intrinsics(size, self.scale_intrinsics)
+        if camera.size is not None and size != camera.size:
+            MMLogger.get_current_instance().info(
+                f'{camera.path}: intrinsics scaled from {camera.size} to {size} (width, height)'
+            )
+        return K, size
+
+    def _find_gt(self, info: dict, relative: str) -> str | None:
+        """Add `gt_path` to the sample, or say what is missing."""
+        if not self.with_gt:
+            return None
+        path = (self.gt_root / relative).with_suffix('.png')
+        info['gt_path'] = str(path)
+        return None if path.is_file() else f'ground truth {path} does not exist'
+
+    def load_camera(self, info: dict) -> dict:
+        """Intrinsics of the images as they are stored."""
+        return dict(K_ori=np.array(info['K'], np.float64))
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Depth of the target frame, (H, W) float32 metres, 0 where there is none."""
+        return read_depth_png(info['gt_path'], self.gt_scale)

@@ -1,0 +1,167 @@
+"""Reading of image files: complete or an error that names the file.
+
+`cv2.imdecode` returns a partly grey image for a truncated JPEG without a word, so every file is
+checked for its end marker. The size is read from the header, without decoding.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp')
+_JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
+_PNG_START = b'\x89PNG\r\n\x1a\n'
+_PNG_END = b'IEND\xaeB`\x82'
+# start-of-frame markers: all of 0xC0..0xCF but DHT (C4), JPG (C8) and DAC (CC)
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+# the pixels as stored: intrinsics know nothing of EXIF rotation
+_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Content of a file.
+
+    Raises:
+        FileNotFoundError: names the file; it was there at start-up or is not checked there.
+        OSError: the file cannot be read or is empty.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'image file {path} does not exist; restore it') from None
+    except OSError as error:
+        raise OSError(f'image file {path} cannot be read: {error}') from error
+    if not data:
+        raise OSError(f'image file {path} is empty; copy or download it again')
+    return data
+
+
+def _jpeg_frame_header(data: bytes) -> int | None:
+    """Offset of the start-of-frame marker, None where the header is broken."""
+    position = 2
+    while position + 9 < len(data):
+        if data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        if marker == 0xFF:  # padding
+            position += 1
+        elif marker in _SOF:
+            return position
+        else:
+            position += 2 + struct.unpack_from('>H', data, position + 2)[0]
+    return None
+
+
+def image_size(data: bytes, path: str | os.PathLike) -> tuple[int, int]:
+    """(width, height) in pixels as stored, from the header; also checks that the file is complete.
+
+    Args:
+        data: the file's content.
+        path: named in errors.
+
+    Raises:
+        OSError: the image is truncated or unreadable.
+    """
+    broken = OSError(
+        f'image file {path} is truncated or unreadable ({len(data)} bytes); copy or download it '
+        'again, or remove it from the split'
+    )
+    if data.startswith(_JPEG_START):
+        header = _jpeg_frame_header(data)
+        # inside the scans 0xFF is always escaped, so an end marker there is the real one;
+        # thumbnails with one of their own lie before the frame header
+        if header is None or data.rfind(_JPEG_END, header) < 0:
+            raise broken
+        height, width = struct.unpack_from('>HH', data, header + 5)
+    elif data.startswith(_PNG_START):
+        if data.rfind(_PNG_END) < 0:
+            raise broken
+        width, height = struct.unpack_from('>II', data, 16)
+    else:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        if image is None:
+            raise broken
+        height, width = image.shape[:2]
+    return width, height
+
+
+def reduction_for(size: tuple[int, int], target: tuple[int, int]) -> int:
+    """Largest n of 1, 2, 4, 8 such that an image shrunk n times still covers the target.
+
+    Args:
+        size: (width, height) of the image.
+        target: (width, height) wanted.
+    """
+    fitting = [n for n in (1, 2, 4, 8) if all(-(-s // n) >= t for s, t in zip(size, target))]  # noqa: B905
+    return fitting[-1] if fitting else 1
+
+
+def decode_rgb(
+    data: bytes, path: str | os.PathLike, target: tuple[int, int] | None = None
+) -> tuple[np.ndarray, tuple[int, int], int]:
+    """Decode an image file.
+
+    Args:
+        data: the file's content.
+        path: named in errors.
+        target: (width, height); a JPEG at least twice as large is decoded at 1/2, 1/4 or 1/8 of
+            its size by scaling inside the inverse DCT, which costs less than a full decode.
+
+    Returns:
+        the image (H, W, 3) uint8 RGB, the stored size (width, height), and n of the scale 1/n
+        (H = ceil(height / n): the last row and column may be padding in part, so that the scale
+        is exactly 1/n).
+
+    Raises:
+        OSError: the image is truncated or unreadable.
+    """
+    size = image_size(data, path)
+    shrink = 1
+    if target is not None and data.startswith(_JPEG_START):
+        shrink = reduction_for(size, target)
+    flags = _FLAGS if shrink == 1 else _REDUCED[shrink] | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    expected = (-(-size[1] // shrink), -(-size[0] // shrink))
+    if image is None or image.shape[:2] != expected:
+        raise OSError(
+            f'image file {path} cannot be decoded: expected {expected[1]}x{expected[0]} pixels, '
+            f'got {None if image is None else image.shape}; copy or download it again'
+        )
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), size, shrink
+
+
+def read_depth_png(path: str | os.PathLike, scale: float = 256.0) -> np.ndarray:
+    """Depth from a 16-bit PNG as the KITTI depth benchmark stores it.
+
+    Args:
+        path: a single-channel uint16 PNG.
+        scale: stored value per metre.
+
+    Returns:
+        (H, W) float32 metres, 0 where there is no measurement.
+
+    Raises:
+        OSError: the file is missing, truncated or unreadable.
+        ValueError: it is not a single-channel 16-bit image.
+    """
+    data = read_bytes(path)
+    image_size(data, path)
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None:
+        raise OSError(f'depth file {path} cannot be decoded; copy or download it again')
+    if stored.dtype != np.uint16 or stored.ndim != 2:
+        raise ValueError(
+            f'depth file {path} must be a single-channel 16-bit PNG, got {stored.dtype} of shape '
+            f'{stored.shape}; 8-bit pictures of depth are not depth'
+        )
+    return stored.astype(np.float32) / np.float32(scale)

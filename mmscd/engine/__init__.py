@@ -1,0 +1,17 @@
+"""What the Runner is driven with."""
+
+from .hooks import (
+    AtomicCheckpointHook,
+    CollapseMonitorHook,
+    DepthVisualizationHook,
+    IterationSeedHook,
+    find_latest_checkpoint,
+)
+
+__all__ = [
+    'AtomicCheckpointHook',
+    'CollapseMonitorHook',
+    'DepthVisualizationHook',
+    'IterationSeedHook',
+    'find_latest_checkpoint',
+]

@@ -1,0 +1,14 @@
+"""Hooks."""
+
+from .atomic_checkpoint_hook import AtomicCheckpointHook, find_latest_checkpoint
+from .collapse_monitor_hook import CollapseMonitorHook
+from .depth_visualization_hook import DepthVisualizationHook
+from .iteration_seed_hook import IterationSeedHook
+
+__all__ = [
+    'AtomicCheckpointHook',
+    'CollapseMonitorHook',
+    'DepthVisualizationHook',
+    'IterationSeedHook',
+    'find_latest_checkpoint',
+]

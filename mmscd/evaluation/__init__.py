@@ -1,0 +1,32 @@
+"""Evaluation of depth: pure functions, named protocols and the metric for mmengine's loops."""
+
+from .depth_metric import DepthMetric, predicted_depth
+from .functional import METRIC_NAMES, depth_errors
+from .predictors import ConstantDepth, FlatRoad, build_references
+from .protocols import (
+    PROTOCOLS,
+    DepthProtocol,
+    evaluate_depth,
+    evaluate_pixels,
+    get_protocol,
+    select_pixels,
+)
+from .report import make_table, summarize
+
+__all__ = [
+    'METRIC_NAMES',
+    'PROTOCOLS',
+    'ConstantDepth',
+    'DepthMetric',
+    'DepthProtocol',
+    'FlatRoad',
+    'build_references',
+    'depth_errors',
+    'evaluate_depth',
+    'evaluate_pixels',
+    'get_protocol',
+    'make_table',
+    'predicted_depth',
+    'select_pixels',
+    'summarize',
+]

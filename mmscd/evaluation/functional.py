@@ -1,0 +1,257 @@
+"""Depth metrics as pure functions on numpy arrays: errors, crops, alignments, resizing.
+
+Everything here follows the published evaluation code of the Eigen split: metrics per image, mean
+over images by the caller; the prediction is aligned un-clipped on the valid pixels inside the crop,
+and clipped afterwards. Arithmetic is float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+METRIC_NAMES = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'delta1', 'delta2', 'delta3')
+HIGHER_IS_BETTER = frozenset({'delta1', 'delta2', 'delta3'})
+ALIGNMENTS = ('median', 'least_squares', 'fixed', 'none')
+
+# (top, bottom, left, right) as fractions of the image's height and width
+FRACTION_CROPS = {
+    # Garg et al., "Unsupervised CNN for single view depth estimation", ECCV 2016
+    'garg': (0.40810811, 0.99189189, 0.03594771, 0.96405229),
+    # Eigen et al., "Depth map prediction from a single image ...", NeurIPS 2014
+    'eigen': (0.3324324, 0.91351351, 0.0359477, 0.96405229),
+}
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """Array or tensor of any device as an (H, W) numpy array; a leading axis of 1 is dropped.
+
+    Raises:
+        ValueError: what came is not one map.
+    """
+    if hasattr(array, 'detach'):
+        # numpy knows no bfloat16
+        array = array.detach().float().cpu().numpy()
+    array = np.asarray(array)
+    shape = array.shape
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2:
+        raise ValueError(f'expected one map of shape (H, W) or (1, H, W), got shape {shape}')
+    return array
+
+
+def depth_errors(
+    pred: np.ndarray, gt: np.ndarray, mask: np.ndarray | None = None
+) -> dict[str, float]:
+    """The seven standard errors of one image.
+
+    Args:
+        pred: predicted depth, metres, any shape, positive where `mask` is true.
+        gt: true depth, same shape, positive where `mask` is true.
+        mask: bool, same shape: the pixels that count; None counts all.
+
+    Returns:
+        dict of floats: abs_rel, sq_rel (metres), rmse (metres), rmse_log (natural logarithm), and
+        delta1..3, the shares of pixels with max(pred/gt, gt/pred) < 1.25, 1.25^2, 1.25^3.
+
+    Raises:
+        ValueError: shapes differ, no pixel counts, or a value that counts is not positive.
+    """
+    pred, gt = np.asarray(pred, np.float64), np.asarray(gt, np.float64)
+    if pred.shape != gt.shape:
+        raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}: resize pred first')
+    if mask is not None:
+        pred, gt = pred[mask], gt[mask]
+    if gt.size == 0:
+        raise ValueError('no valid ground-truth pixel: leave such an image out and count it')
+    if not (pred.min() > 0 and gt.min() > 0):  # also refuses NaN
+        raise ValueError('pred and gt must be positive and finite wherever they are compared')
+    diff, ratio = gt - pred, pred / gt
+    square, log_ratio = diff * diff, np.log(ratio)
+    worst = np.maximum(ratio, 1 / ratio)
+    return dict(
+        abs_rel=float(np.mean(np.abs(diff) / gt)),
+        sq_rel=float(np.mean(square / gt)),
+        rmse=float(np.sqrt(np.mean(square))),
+        rmse_log=float(np.sqrt(np.mean(log_ratio * log_ratio))),
+        delta1=float(np.mean(worst < 1.25)),
+        delta2=float(np.mean(worst < 1.25**2)),
+        delta3=float(np.mean(worst < 1.25**3)),
+    )
+
+
+def crop_bounds(crop: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Pixel bounds of a crop: rows top..bottom and columns left..right, ends excluded.
+
+    Args:
+        crop: 'garg', 'eigen' (fractions, truncated to ints as in the published code), 'none' or
+            None, 'foggy_cityscapes' (the lower quarter off, then rows from 256 and columns 192 to
+            1856), 'centre:WxH' (e.g. 'centre:1152x640'), or four numbers (top, bottom, left,
+            right): floats are fractions, ints are pixels.
+        shape: (H, W) of the ground truth.
+
+    Raises:
+        ValueError: an unknown crop, or one that does not fit into the image.
+    """
+    height, width = int(shape[0]), int(shape[1])
+    if crop is None or crop == 'none':
+        bounds = (0, height, 0, width)
+    elif isinstance(crop, str) and crop in FRACTION_CROPS:
+        bounds = _fraction_bounds(FRACTION_CROPS[crop], height, width)
+    elif crop == 'foggy_cityscapes':
+        bounds = (256, int(round(0.75 * height)), 192, 1856)
+    elif isinstance(crop, str) and crop.startswith('centre:'):
+        bounds = _centre_bounds(crop, height, width)
+    elif not isinstance(crop, str) and len(crop) == 4:
+        is_fraction = any(isinstance(value, float) for value in crop)
+        bounds = _fraction_bounds(crop, height, width) if is_fraction else tuple(crop)
+    else:
+        names = sorted(FRACTION_CROPS) + ['none', 'foggy_cityscapes', 'centre:WxH', '4 numbers']
+        raise ValueError(f'unknown crop {crop!r}: expected one of {names}')
+    top, bottom, left, right = (int(value) for value in bounds)
+    if not (0 <= top < bottom <= height and 0 <= left < right <= width):
+        raise ValueError(
+            f'crop {crop!r} gives rows {top}..{bottom}, columns {left}..{right}, which does not '
+            f'fit into ground truth of {height} x {width} pixels (height x width)'
+        )
+    return top, bottom, left, right
+
+
+def _fraction_bounds(fractions: tuple, height: int, width: int) -> tuple:
+    top, bottom, left, right = fractions
+    return int(top * height), int(bottom * height), int(left * width), int(right * width)
+
+
+def _centre_bounds(crop: str, height: int, width: int) -> tuple:
+    try:
+        crop_width, crop_height = (int(part) for part in crop[len('centre:') :].split('x'))
+    except ValueError:
+        raise ValueError(f"crop {crop!r}: expected 'centre:WxH', e.g. 'centre:1152x640'") from None
+    top, left = (height - crop_height) // 2, (width - crop_width) // 2
+    return top, top + crop_height, left, left + crop_width
+
+
+def valid_pixels(
+    gt: np.ndarray, gt_min: float, gt_max: float, crop: Any = 'none'
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ground-truth pixels that count: inside the crop, gt_min < gt < gt_max.
+
+    Returns:
+        flat indices into the (H, W) map, int64 (N,), and the true depths there, float64 (N,).
+        NaN and infinite ground truth never counts.
+    """
+    top, bottom, left, right = crop_bounds(crop, gt.shape)
+    inside = gt[top:bottom, left:right]
+    rows, columns = np.nonzero((inside > gt_min) & (inside < gt_max) & (inside < np.inf))
+    index = (rows + top) * gt.shape[1] + (columns + left)
+    return index, inside[rows, columns].astype(np.float64)
+
+
+def resize_inverse_depth(inv_depth: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bilinear resize of inverse depth in the half-pixel convention.
+
+    Inverse depth, not depth, is what the published protocols interpolate: it is affine over planes
+    of the scene, and depth edges do not smear into far points.
+
+    Args:
+        inv_depth: (h, w), 1 / metres, any float type.
+        shape: (H, W) to reach.
+
+    Returns:
+        float32 (H, W).
+    """
+    inv_depth = np.ascontiguousarray(inv_depth, np.float32)
+    if inv_depth.shape == tuple(shape):
+        return inv_depth
+    size = (int(shape[1]), int(shape[0]))
+    return cv2.resize(inv_depth, size, interpolation=cv2.INTER_LINEAR)
+
+
+def invert(values: np.ndarray) -> np.ndarray:
+    """1 / values without warnings: 0 becomes infinity, NaN stays."""
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return 1 / values
+
+
+def is_usable(pred: np.ndarray) -> np.ndarray:
+    """True where a predicted depth is finite and positive."""
+    with np.errstate(invalid='ignore'):
+        return (pred > 0) & (pred < np.inf)
+
+
+def scale_ratio(pred: np.ndarray, gt: np.ndarray) -> float:
+    """median(gt) / median(pred) over usable predictions; NaN where there is none.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    if pred.shape != gt.shape:
+        raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}')
+    usable = is_usable(pred)
+    if not usable.all():
+        pred, gt = pred[usable], gt[usable]
+    return float(np.median(gt) / np.median(pred)) if pred.size else float('nan')
+
+
+def align_depth(
+    pred: np.ndarray, gt: np.ndarray, alignment: str = 'median', scale: float = 1.0
+) -> np.ndarray:
+    """Bring predicted depth to the scale of the ground truth.
+
+    Args:
+        pred: float (N,), predicted depths at the valid pixels, not clipped. Values that are not
+            finite and positive take no part in the fit.
+        gt: float (N,), true depths there, metres.
+        alignment: 'median': times median(gt) / median(pred); 'least_squares': scale and shift of
+            the inverse depth, fitted to 1 / gt, then inverted (not-positive ones become infinity,
+            which clipping takes to the cap); 'fixed': times `scale`; 'none'.
+        scale: the factor of 'fixed', e.g. 5.4 for converted stereo weights of Monodepth2.
+
+    Returns:
+        float64 (N,), metres. Where nothing is usable the prediction returns as it came.
+
+    Raises:
+        ValueError: unknown alignment.
+    """
+    pred = np.asarray(pred, np.float64)
+    if alignment == 'none':
+        return pred
+    if alignment == 'fixed':
+        return pred * scale
+    if alignment == 'median':
+        ratio = scale_ratio(pred, gt)
+        return pred * ratio if np.isfinite(ratio) else pred
+    if alignment != 'least_squares':
+        raise ValueError(f'unknown alignment {alignment!r}: expected one of {ALIGNMENTS}')
+    usable = is_usable(pred)
+    if not usable.any():
+        return pred
+    inverse = invert(pred)
+    slope, shift = _fit_line(inverse[usable], 1 / np.asarray(gt, np.float64)[usable])
+    aligned = slope * inverse + shift
+    depth = invert(np.where(aligned > 0, aligned, 0.0))
+    return np.where(usable, depth, pred)
+
+
+def _fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Least squares of y = slope x + shift; slope 0 where x is constant."""
+    mean_x, mean_y = x.mean(), y.mean()
+    centred = x - mean_x
+    variance = float(centred @ centred)
+    # a constant leaves rounding noise of its own size in the variance
+    if variance <= x.size * (1e-12 * abs(mean_x)) ** 2:
+        return 0.0, float(mean_y)
+    slope = float(centred @ (y - mean_y)) / variance
+    return slope, float(mean_y - slope * mean_x)
+
+
+def clip_depth(pred: np.ndarray, min_depth: float, max_depth: float) -> np.ndarray:
+    """Clip to [min_depth, max_depth]; NaN and negative values become min_depth.
+
+    A prediction that is not a number thus counts as the nearest possible one, about 100 % error on
+    its pixel: it can neither vanish from the mean nor turn it into NaN.
+    """
+    return np.clip(np.where(np.isnan(pred), min_depth, pred), min_depth, max_depth)

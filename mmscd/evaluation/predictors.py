@@ -1,0 +1,101 @@
+"""Predictors that know nothing of the picture: the floor that a trained network has to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class ConstantDepth:
+    """The same depth everywhere; under median alignment every constant is the same predictor.
+
+    Args:
+        depth: metres. It matters only where nothing aligns it.
+    """
+
+    key = 'constant'
+
+    def __init__(self, depth: float = 20.0) -> None:
+        if not depth > 0:
+            raise ValueError(f'depth must be positive, got {depth}')
+        self.depth = depth
+        self.name = 'constant depth'
+
+    def __call__(self, shape: tuple[int, int], meta: Mapping[str, Any]) -> np.ndarray:
+        """Depth map (H, W) of the given shape; `meta` is not read."""
+        return np.full(shape, self.depth)
+
+
+class FlatRoad:
+    """A flat road under a level camera: depth = camera_height * fy / (v - cy) below the horizon.
+
+    Args:
+        camera_height: metres above the road; 1.65 is KITTI's.
+        far_cap: metres; what is farther, and everything from the horizon up, has this depth.
+
+    Raises:
+        ValueError: a value is not positive.
+    """
+
+    key = 'flat_road'
+
+    def __init__(self, camera_height: float = 1.65, far_cap: float = 80.0) -> None:
+        if not (camera_height > 0 and far_cap > 0):
+            raise ValueError(
+                f'camera_height and far_cap must be positive, got {camera_height} and {far_cap}'
+            )
+        self.camera_height, self.far_cap = camera_height, far_cap
+        self.name = f'flat road, cap {far_cap:g} m'
+
+    def __call__(self, shape: tuple[int, int], meta: Mapping[str, Any]) -> np.ndarray:
+        """Depth map float64 (H, W), metres.
+
+        Args:
+            shape: (H, W) of the ground truth.
+            meta: needs `K_ori` (3, 3), pixels of the original image, and `ori_shape` (H, W) where
+                the ground truth has another size.
+
+        Raises:
+            KeyError: `K_ori` is missing.
+        """
+        if meta.get('K_ori') is None:
+            raise KeyError(
+                f'the reference {self.name!r} needs `K_ori` in the metainfo of the data sample '
+                f'({meta.get("img_path")}): let PackDepthInputs put it there'
+            )
+        intrinsics = np.asarray(meta['K_ori'], np.float64)
+        fy, cy = intrinsics[1, 1], intrinsics[1, 2]
+        factor = shape[0] / (meta.get('ori_shape') or shape)[0]
+        fy, cy = fy * factor, (cy + 0.5) * factor - 0.5
+        below = np.arange(shape[0]) - cy
+        depth = np.full(shape[0], float(self.far_cap))
+        road = below > 0
+        depth[road] = np.minimum(self.camera_height * fy / below[road], self.far_cap)
+        return np.broadcast_to(depth[:, None], shape)
+
+
+def build_references(references: Sequence[Mapping[str, Any]]) -> list[ConstantDepth | FlatRoad]:
+    """Predictors from config dicts.
+
+    Args:
+        references: dicts with `type` 'constant' or 'flat_road'. `far_caps` of a flat road gives
+            one predictor for each cap.
+
+    Raises:
+        ValueError: unknown type.
+    """
+    built: list[ConstantDepth | FlatRoad] = []
+    for reference in references:
+        args = dict(reference)
+        kind = args.pop('type', None)
+        if kind == 'constant':
+            built.append(ConstantDepth(**args))
+        elif kind == 'flat_road':
+            caps = args.pop('far_caps', None)
+            caps = [args.pop('far_cap', 80.0)] if caps is None else caps
+            built.extend(FlatRoad(far_cap=cap, **args) for cap in caps)
+        else:
+            raise ValueError(f"reference type must be 'constant' or 'flat_road', got {kind!r}")
+    return built

@@ -1,0 +1,189 @@
+"""Evaluation protocols as data: which pixels count, how predictions are aligned and clipped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from .functional import (
+    ALIGNMENTS,
+    align_depth,
+    clip_depth,
+    depth_errors,
+    is_usable,
+    scale_ratio,
+    valid_pixels,
+)
+
+
+@dataclass(frozen=True)
+class DepthProtocol:
+    """What makes two depth numbers comparable.
+
+    Args:
+        name: shown in the table.
+        crop: see `functional.crop_bounds`.
+        min_depth: predictions are clipped to it from below, metres, positive.
+        max_depth: and to this from above.
+        alignment: one of `functional.ALIGNMENTS`.
+        scale: the factor of the alignment 'fixed'.
+        gt_min: ground truth counts above it (exclusive); None means `min_depth`.
+        gt_max: and below this (exclusive); None means `max_depth`.
+
+    Raises:
+        ValueError: a field has no sense.
+    """
+
+    name: str = 'default'
+    crop: str | Sequence[float] = 'none'
+    min_depth: float = 1e-3
+    max_depth: float = 80.0
+    alignment: str = 'median'
+    scale: float = 1.0
+    gt_min: float | None = None
+    gt_max: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.alignment not in ALIGNMENTS:
+            raise ValueError(
+                f'alignment must be one of {ALIGNMENTS}, got {self.alignment!r} ({self.name})'
+            )
+        if not 0 < self.min_depth < self.max_depth:
+            raise ValueError(
+                f'expected 0 < min_depth < max_depth, got {self.min_depth} and {self.max_depth}; '
+                'to count ground truth down to 0 set gt_min=0'
+            )
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f'scale must be a positive number, got {self.scale}')
+        if self.gt_bounds[0] < 0:
+            raise ValueError(f'gt_min must not be negative, got {self.gt_min}')
+
+    @property
+    def gt_bounds(self) -> tuple[float, float]:
+        """Exclusive bounds of the ground truth that counts, metres."""
+        low = self.min_depth if self.gt_min is None else self.gt_min
+        return low, self.max_depth if self.gt_max is None else self.gt_max
+
+    def describe(self) -> str:
+        """One line: everything that a number depends on."""
+        low, high = self.gt_bounds
+        bound = f'{low:g} < gt' if math.isinf(high) else f'{low:g} < gt < {high:g} m'
+        align = f'fixed x {self.scale:g}' if self.alignment == 'fixed' else self.alignment
+        clip = f'clipped to {self.min_depth:g}..{self.max_depth:g} m'
+        return f'{self.name}: crop {self.crop}, {bound}, alignment {align}, {clip}'
+
+
+_KITTI = DepthProtocol('kitti_eigen', crop='garg')
+_IMPROVED = DepthProtocol('kitti_eigen_improved', gt_min=0.0, gt_max=math.inf)
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        DepthProtocol('default', gt_min=0.0),
+        _KITTI,
+        replace(_KITTI, name='kitti_eigen_stereo', alignment='none'),
+        # the published code takes every pixel of the improved ground truth and clips predictions
+        _IMPROVED,
+        replace(_IMPROVED, name='kitti_eigen_improved_stereo', alignment='none'),
+        replace(_KITTI, name='kitti_c'),
+        replace(_IMPROVED, name='driving_stereo'),
+        DepthProtocol('nuscenes_night', min_depth=1e-5, max_depth=60.0),
+        DepthProtocol('robotcar_night_40m', crop='centre:1152x640', max_depth=40.0),
+        DepthProtocol('robotcar_night_60m', crop='centre:1152x640', max_depth=60.0),
+        DepthProtocol('foggy_cityscapes', crop='foggy_cityscapes'),
+    )
+}
+
+
+def get_protocol(protocol: str | DepthProtocol | dict = 'default', **overrides: Any):
+    """A protocol by name, with single fields replaced.
+
+    Args:
+        protocol: a key of `PROTOCOLS`, a dict of fields, or a `DepthProtocol`.
+        **overrides: fields of `DepthProtocol`; None leaves a field as it is. A protocol with a
+            changed field is called '<name> (modified)', so that it is not taken for the preset.
+
+    Returns:
+        DepthProtocol
+
+    Raises:
+        ValueError: unknown name or field.
+    """
+    if isinstance(protocol, str):
+        if protocol not in PROTOCOLS:
+            raise ValueError(f'unknown protocol {protocol!r}: expected one of {sorted(PROTOCOLS)}')
+        protocol = PROTOCOLS[protocol]
+    elif isinstance(protocol, dict):
+        protocol = DepthProtocol(**{'name': 'custom', **protocol})
+    known = {field.name for field in fields(DepthProtocol)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise ValueError(f'unknown protocol fields {unknown}: expected some of {sorted(known)}')
+    changed = {
+        key: value
+        for key, value in overrides.items()
+        if value is not None and value != getattr(protocol, key)
+    }
+    if changed:
+        changed.setdefault('name', f'{protocol.name} (modified)')
+    return replace(protocol, **changed)
+
+
+def select_pixels(gt: np.ndarray, protocol: DepthProtocol) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices (N,) and true depths float64 (N,) of the pixels that count in `gt` (H, W)."""
+    low, high = protocol.gt_bounds
+    return valid_pixels(gt, low, high, protocol.crop)
+
+
+def evaluate_pixels(
+    pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol
+) -> dict[str, float | int]:
+    """Align, clip and judge the predictions at the valid pixels of one image.
+
+    Args:
+        pred: float (N,), predicted depth, not clipped.
+        gt: float (N,), N > 0, metres.
+        protocol: alignment and clipping.
+
+    Returns:
+        the metrics of `functional.depth_errors`; `scale_ratio` = median(gt) / median(pred) of the
+        prediction before any alignment (NaN where no prediction is usable); `n_pixels`;
+        `n_unusable`: predictions that are not finite and positive. These take no part in the
+        alignment, then count as min_depth, or as max_depth where they are +infinity (an inverse
+        depth of 0).
+    """
+    pred = np.asarray(pred, np.float64)
+    aligned = align_depth(pred, gt, protocol.alignment, protocol.scale)
+    aligned = clip_depth(aligned, protocol.min_depth, protocol.max_depth)
+    return dict(
+        depth_errors(aligned, gt),
+        scale_ratio=scale_ratio(pred, gt),
+        n_pixels=int(gt.size),
+        n_unusable=int(gt.size - np.count_nonzero(is_usable(pred))),
+    )
+
+
+def evaluate_depth(
+    pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol
+) -> dict[str, float | int] | None:
+    """`evaluate_pixels` of whole maps.
+
+    Args:
+        pred: (H, W) predicted depth at the size of the ground truth.
+        gt: (H, W) metres, 0 where nothing was measured.
+        protocol: what counts.
+
+    Returns:
+        the metrics, or None where no pixel of the ground truth counts.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if pred.shape != gt.shape:
+        raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}: resize pred first')
+    index, depth = select_pixels(gt, protocol)
+    return evaluate_pixels(pred.ravel()[index], depth, protocol) if depth.size else None

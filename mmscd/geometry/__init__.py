@@ -1,0 +1,35 @@
+"""Camera and motion geometry in pure torch."""
+
+from .camera import (
+    backproject,
+    disp_to_depth,
+    flip_intrinsics,
+    normalise_pixels,
+    pixel_grid,
+    proj,
+    project,
+    scale_intrinsics,
+    vec,
+)
+from .pose import (
+    axis_angle_to_rotation,
+    compose_transform,
+    invert_transform,
+    mirror_transform,
+)
+
+__all__ = [
+    'axis_angle_to_rotation',
+    'backproject',
+    'compose_transform',
+    'disp_to_depth',
+    'flip_intrinsics',
+    'invert_transform',
+    'mirror_transform',
+    'normalise_pixels',
+    'pixel_grid',
+    'proj',
+    'project',
+    'scale_intrinsics',
+    'vec',
+]

@@ -1,0 +1,5 @@
+"""Depth estimators."""
+
+from .self_supervised import SelfSupervisedDepthEstimator
+
+__all__ = ['SelfSupervisedDepthEstimator']

@@ -1,0 +1,214 @@
+"""The depth estimator that learns from video."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from torch import Tensor, nn
+
+from mmscd.geometry import (
+    axis_angle_to_rotation,
+    compose_transform,
+    disp_to_depth,
+    invert_transform,
+)
+from mmscd.registry import LOSSES, MODELS
+from mmscd.structures import DepthDataSample
+
+
+@MODELS.register_module()
+class SelfSupervisedDepthEstimator(BaseModel):
+    """Depth from single images, learnt by explaining the neighbouring frames.
+
+    The total loss is the sum of what `losses` lists. Each loss is called with one mapping
+    `outputs` and reads from it what it needs:
+
+    - `disps`: disparities (B, 1, h_k, w_k) in (0, 1) of the target, finest first;
+    - `target` (B, 3, H, W) and `sources` (B, S, 3, H, W): clean images in [0, 1];
+    - `T_source_target` (B, S, 4, 4), `K`, `inv_K` (B, 3, 3);
+    - `depth_range`: (min_depth, max_depth), metres up to scale;
+    - `source_ids`: frame ids of the sources; `feats`: the backbone's maps;
+      `network_input` (B, F, 3, H, W); `draw_key` int64 (B,): for random draws;
+    - `diagnostics`: a dict for scalars that shall be logged and watched.
+
+    Args:
+        backbone: config of a network from images to feature maps.
+        disp_head: config of a network from feature maps to disparities.
+        pose_net: config of a network from frame pairs to motion; None where every source is the
+            stereo partner, whose pose is known.
+        losses: configs by name; the name is logged with the prefix `loss_`.
+        frame_ids: what the frames of a sample are, target 0 first; `'s'` is the stereo partner.
+        min_depth, max_depth: range of depth, metres (up to scale for monocular training).
+        network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
+            losses stay in float32.
+        flip_tta: average the prediction with that of the mirrored image.
+        data_preprocessor: config of the preprocessor.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        disp_head: dict,
+        pose_net: dict | None,
+        losses: dict[str, dict],
+        frame_ids: list[int | str] = (0, -1, 1),
+        min_depth: float = 0.1,
+        max_depth: float = 100.0,
+        network_dtype: str | None = None,
+        flip_tta: bool = False,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        preprocessor = data_preprocessor or dict(type='DepthDataPreprocessor')
+        super().__init__(MODELS.build(preprocessor), init_cfg)
+        self.frame_ids = tuple(frame_ids)
+        temporal = [f for f in self.frame_ids[1:] if f != 's']
+        if not self.frame_ids or self.frame_ids[0] != 0:
+            raise ValueError(f'frame_ids must begin with the target 0, got {frame_ids}')
+        if temporal and pose_net is None:
+            raise ValueError(f'the sources {temporal} need a pose_net, got None')
+        self.backbone = MODELS.build(backbone)
+        self.disp_head = MODELS.build(disp_head)
+        # a pose net that nothing uses would be an unused parameter to DDP
+        self.pose_net = MODELS.build(pose_net) if temporal else None
+        self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items()})
+        self.depth_range = (min_depth, max_depth)
+        self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
+        self.flip_tta = flip_tta
+
+    def forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[DepthDataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """mmengine's three modes.
+
+        Args:
+            inputs: what `DepthDataPreprocessor` puts out.
+            data_samples: one per image; needed by `predict`.
+            mode: `loss` (dict of losses and diagnostics), `predict` (data samples with
+                predictions), `tensor` (disparities of the target).
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.estimate_disps(inputs['network_input'][:, 0])[0]
+        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
+
+    def network_context(self, like: Tensor) -> Any:
+        """Autocast for the networks where `network_dtype` asks for it."""
+        if self.network_dtype is None:
+            return nullcontext()
+        return torch.autocast(like.device.type, self.network_dtype)
+
+    def estimate_disps(self, image: Tensor) -> tuple[list[Tensor], tuple[Tensor, ...]]:
+        """Disparities and feature maps of normalised images.
+
+        Args:
+            image: (B, 3, H, W); H and W must be multiples of the decoder's coarsest stride.
+
+        Returns:
+            Disparities, float32, finest first; the backbone's maps.
+        """
+        stride = getattr(self.disp_head, 'stride', 1)
+        if image.shape[-2] % stride or image.shape[-1] % stride:
+            raise ValueError(
+                f'the network takes images whose sides are multiples of {stride}, got '
+                f'{image.shape[-1]}x{image.shape[-2]}; change the size in ResizeFrames'
+            )
+        with self.network_context(image):
+            feats = self.backbone(image)
+            disps = self.disp_head(feats)
+        return [_at_least_float32(d) for d in disps], feats
+
+    def estimate_poses(self, inputs: dict[str, Tensor]) -> Tensor:
+        """T_source_target (B, S, 4, 4) of every source.
+
+        Pairs go into the pose net in order of time, so that it sees one direction of motion only;
+        the motion of earlier frames is inverted.
+        """
+        images = inputs['network_input']
+        batch = len(images)
+        pairs, sources = [], self.frame_ids[1:]
+        for index, frame_id in enumerate(sources, 1):
+            if frame_id != 's':
+                order = (index, 0) if frame_id < 0 else (0, index)
+                pairs.append(images[:, order].flatten(1, 2))
+        transforms = {}
+        if pairs:
+            with self.network_context(images):
+                axis_angle, translation = self.pose_net(torch.cat(pairs))
+            rotation = axis_angle_to_rotation(_at_least_float32(axis_angle))
+            motion = compose_transform(rotation, _at_least_float32(translation))
+            temporal = [f for f in sources if f != 's']
+            for frame_id, T in zip(temporal, motion.split(batch), strict=True):
+                transforms[frame_id] = invert_transform(T) if frame_id < 0 else T
+        if 's' in sources:
+            transforms['s'] = inputs['T_stereo'].to(images.dtype)
+        return torch.stack([transforms[f] for f in sources], 1)
+
+    def compute_outputs(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
+        """The mapping that the losses read; see the class."""
+        frames = inputs['frames']
+        if frames.shape[1] != len(self.frame_ids):
+            raise ValueError(
+                f'the model expects the frames {list(self.frame_ids)}, the data has '
+                f'{frames.shape[1]}: model.frame_ids and the dataset must agree'
+            )
+        disps, feats = self.estimate_disps(inputs['network_input'][:, 0])
+        return dict(
+            inputs,
+            disps=disps,
+            feats=feats,
+            target=frames[:, 0],
+            sources=frames[:, 1:],
+            source_ids=self.frame_ids[1:],
+            T_source_target=self.estimate_poses(inputs),
+            depth_range=self.depth_range,
+            diagnostics={},
+        )
+
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[DepthDataSample] | None = None
+    ) -> dict[str, Tensor]:
+        """All losses by name with the prefix `loss_`, and diagnostics without it."""
+        outputs = self.compute_outputs(inputs)
+        with torch.autocast(inputs['frames'].device.type, enabled=False):
+            losses = {f'loss_{name}': loss(outputs) for name, loss in self.losses.items()}
+        disp = outputs['disps'][0].detach()
+        diagnostics = outputs['diagnostics']
+        diagnostics['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
+        temporal = [i for i, f in enumerate(self.frame_ids[1:]) if f != 's']
+        if temporal:
+            T = outputs['T_source_target'].detach()[:, temporal]
+            diagnostics['pose_translation'] = T[..., :3, 3].norm(dim=-1).mean()
+        return {**losses, **diagnostics}
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[DepthDataSample]
+    ) -> list[DepthDataSample]:
+        """Write `pred_inv_depth` and `pred_depth` into the data samples."""
+        image = inputs['network_input'][:, 0]
+        disp = self.estimate_disps(image)[0][0]
+        if self.flip_tta:
+            disp = (disp + self.estimate_disps(image.flip(-1))[0][0].flip(-1)) / 2
+        inv_depth = 1 / disp_to_depth(disp, *self.depth_range)
+        for sample, map_ in zip(data_samples, inv_depth, strict=True):
+            full = F.interpolate(map_[None], tuple(sample.ori_shape), mode='bilinear')[0]
+            sample.pred_inv_depth = PixelData(data=map_)
+            sample.pred_depth = PixelData(data=1 / full)
+        return data_samples
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

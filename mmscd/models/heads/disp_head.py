@@ -1,0 +1,89 @@
+"""Decoder from feature maps to disparity at several scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log2
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmscd.registry import MODELS
+
+
+def _conv3x3(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode='reflect')
+
+
+@MODELS.register_module()
+class DispHead(BaseModule):
+    """Monodepth2's decoder: nearest upsampling, skip connections, ELU, sigmoid disparity.
+
+    Works over any pyramid: level i of the decoder has stride 2^i and takes the encoder's map of
+    that stride where there is one, so encoders without a stride-2 map (transformers) fit too.
+
+    Args:
+        in_channels: channels of the encoder's maps, fine to coarse.
+        in_strides: their strides, ascending powers of two.
+        channels: decoder channels at strides 1, 2, 4, ...; one per level.
+        scales: levels that put out a disparity, finest first; scale k has 1/2^k of the size.
+        init_cfg: mmengine's initialisation.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int] = (64, 64, 128, 256, 512),
+        in_strides: Sequence[int] = (2, 4, 8, 16, 32),
+        channels: Sequence[int] = (16, 32, 64, 128, 256),
+        scales: Sequence[int] = (0, 1, 2, 3),
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if len(in_channels) != len(in_strides):
+            raise ValueError(f'in_channels {in_channels} and in_strides {in_strides} differ')
+        levels = int(log2(in_strides[-1]))
+        if list(in_strides) != sorted({2 ** int(log2(s)) for s in in_strides}):
+            raise ValueError(f'in_strides must be ascending powers of two, got {in_strides}')
+        if len(channels) < levels:
+            raise ValueError(f'stride {in_strides[-1]} needs {levels} channels, got {channels}')
+        self.scales = tuple(scales)
+        self.stride = in_strides[-1]
+        self.skip_index = {int(log2(s)): i for i, s in enumerate(in_strides[:-1])}
+        self.levels = tuple(range(levels - 1, -1, -1))
+        width = in_channels[-1]
+        self.reduce, self.fuse, self.predict = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+        for level in self.levels:
+            name = str(level)
+            self.reduce[name] = _conv3x3(width, channels[level])
+            skip = self.skip_index.get(level)
+            extra = 0 if skip is None else in_channels[skip]
+            self.fuse[name] = _conv3x3(channels[level] + extra, channels[level])
+            width = channels[level]
+            if level in self.scales:
+                self.predict[name] = _conv3x3(width, 1)
+
+    def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
+        """Disparities.
+
+        Args:
+            feats: the encoder's maps, fine to coarse.
+
+        Returns:
+            One (B, 1, H / 2^k, W / 2^k) in (0, 1) per scale k, in the order of `scales`.
+        """
+        x = feats[-1]
+        full_dtype = self.predict[str(self.scales[0])].weight.dtype
+        disps = {}
+        for level in self.levels:
+            name = str(level)
+            x = F.interpolate(F.elu(self.reduce[name](x)), scale_factor=2.0, mode='nearest')
+            if level in self.skip_index:
+                x = torch.cat([x, feats[self.skip_index[level]]], 1)
+            x = F.elu(self.fuse[name](x))
+            if level in self.scales:
+                # eight bits of mantissa would show as bands in the depth map
+                with torch.autocast(x.device.type, enabled=False):
+                    disps[level] = torch.sigmoid(self.predict[name](x.to(full_dtype)))
+        return [disps[level] for level in self.scales]

@@ -1,0 +1,120 @@
+"""View synthesis: minimum reprojection with auto-masking, all scales at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid
+from mmscd.registry import LOSSES
+
+from .photometric_error import photometric_error
+
+
+def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
+    """Disparities (B, 1, h_k, w_k) of n scales as one map (B, n, H, W), bilinear, half-pixel."""
+    size = (height, width)
+    return torch.cat(
+        [
+            d if d.shape[-2:] == size else F.interpolate(d, size, mode='bilinear')
+            for d in disps
+        ],
+        1,
+    )
+
+
+def synthesise_views(
+    sources: Tensor, depth: Tensor, T_source_target: Tensor, K: Tensor, inv_K: Tensor
+) -> Tensor:
+    """Every source warped into the target by every depth map, in one `grid_sample`.
+
+    The same as `geometry.proj` source by source and scale by scale: rays through the pixels are
+    rotated once for all depth maps, and the maps lie under each other in one sampling grid.
+
+    Args:
+        sources: (B, S, 3, H, W).
+        depth: (B, n, H, W), n depth maps of the target, metres.
+        T_source_target: (B, S, 4, 4).
+        K: (B, 3, 3), pixels.
+        inv_K: (B, 3, 3).
+
+    Returns:
+        (B, S, 3, n, H, W).
+    """
+    batch, count, channels, height, width = sources.shape
+    scales = depth.shape[1]
+    P = K[:, None] @ T_source_target[:, :, :3]
+    rays = P[..., :3] @ (inv_K @ pixel_grid(height, width, depth))[:, None]
+    points = rays.reshape(batch, count, 3, 1, -1) * depth.reshape(batch, 1, 1, scales, -1)
+    points = points + P[..., 3, None, None]
+    pixels = points[:, :, :2] / points[:, :, 2:].clamp(min=1e-7)
+    pixels = pixels.reshape(batch * count, 2, scales * height, width)
+    grid = normalise_pixels(pixels, height, width)
+    warped = F.grid_sample(sources.flatten(0, 1), grid, 'bilinear', 'border', align_corners=False)
+    return warped.reshape(batch, count, channels, scales, height, width)
+
+
+def minimum_reprojection(
+    warped_error: Tensor, identity_error: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Smallest error over the sources; pixels that no motion explains better are masked.
+
+    Args:
+        warped_error: (B, S, n, H, W), errors of warped sources.
+        identity_error: (B, S, 1, H, W), errors of the sources as they are; None: no auto-mask.
+
+    Returns:
+        The error (B, n, H, W), and the auto-mask (B, n, H, W), bool: True where warping a source
+        beats every un-warped source. Where it is False the error is that of the un-warped sources,
+        which no parameter changes; a tie counts as False, so a static frame is masked entirely.
+    """
+    error = warped_error.amin(1) if warped_error.shape[1] == 1 else warped_error.min(1).values
+    if identity_error is None:
+        return error, torch.ones_like(error, dtype=torch.bool)
+    identity = identity_error.amin(1)
+    auto_mask = error < identity
+    return torch.where(auto_mask, error, identity), auto_mask
+
+
+@LOSSES.register_module()
+class PhotometricLoss(nn.Module):
+    """Mean over scales and pixels of the minimum reprojection error (Godard et al., 2019, eq. 4-6).
+
+    Reads from `outputs`: `disps`, `target`, `sources`, `T_source_target`, `K`, `inv_K`,
+    `depth_range`. Adds to `outputs['diagnostics']`: `auto_mask_share`, the share of pixels that
+    take part at the finest scale.
+
+    Args:
+        alpha: weight of SSIM in the error.
+        auto_mask: whether un-warped sources compete.
+        loss_weight: factor of the loss.
+    """
+
+    def __init__(
+        self, alpha: float = 0.85, auto_mask: bool = True, loss_weight: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.auto_mask = auto_mask
+        self.loss_weight = loss_weight
+
+    def forward(self, outputs: dict[str, Any]) -> Tensor:
+        """The loss, a scalar."""
+        target, sources = outputs['target'], outputs['sources']
+        disps = upsample_disps(outputs['disps'], *target.shape[-2:])
+        depth = disp_to_depth(disps, *outputs['depth_range'])
+        views = synthesise_views(
+            sources, depth, outputs['T_source_target'], outputs['K'], outputs['inv_K']
+        )
+        error = photometric_error(views, target, self.alpha)
+        identity = None
+        if self.auto_mask:
+            with torch.no_grad():
+                identity = photometric_error(sources[:, :, :, None], target, self.alpha)
+        error, auto_mask = minimum_reprojection(error, identity)
+        outputs['diagnostics']['auto_mask_share'] = auto_mask[:, 0].float().mean()
+        return self.loss_weight * error.mean()

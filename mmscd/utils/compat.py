@@ -1,0 +1,208 @@
+"""Every workaround for a dependency, each with its reason and the version that needs it.
+
+Nothing outside this file works around mmengine, mmcv, mmseg or torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+INSTALL_COMMAND = 'pip install -e .[openmmlab]'
+UNSAFE_LOAD_VARIABLE = 'MMSCD_UNSAFE_CHECKPOINTS'
+
+
+def require_openmmlab(*packages: str) -> None:
+    """Raise a helpful ImportError where a package of the OpenMMLab stack is missing.
+
+    The packages are an extra, not a hard requirement: two families of distributions (the upstream
+    ones and the maintained `onedl-*` ones) fill the same folders, and requiring one would let pip
+    destroy the other.
+
+    Args:
+        *packages: import names out of `mmengine`, `mmcv`, `mmseg`.
+
+    Raises:
+        ImportError: names the missing packages and the command that installs them.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f'mmscd needs {", ".join(missing)}, not found in this environment. '
+            f'Run `{INSTALL_COMMAND}` in the root of the mmscd repository.'
+        )
+
+
+def register_config_packages() -> None:
+    """Let `mmscd::` and `mmseg::` configs resolve without mmengine ever starting pip.
+
+    mmengine 0.10 maps `mmseg` to the distribution `mmsegmentation`. With onedl-mmsegmentation 1.4
+    that one is absent, so `mmengine.hub.get_config` installs it by itself, over the present one.
+    The import name resolves for either distribution. `mmscd` is unknown to mmengine.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    MODULE2PACKAGE['mmscd'] = 'mmscd'
+    try:
+        metadata.distribution('mmsegmentation')
+    except metadata.PackageNotFoundError:
+        MODULE2PACKAGE['mmseg'] = 'mmseg'
+
+
+def _torch_load(file: Any, map_location: Any = None) -> Any:
+    """`torch.load` that runs no code of the file, with numpy scalars and arrays allowed.
+
+    Raises:
+        RuntimeError: the file holds anything but tensors and plain data.
+    """
+    import pickle
+
+    import numpy as np
+    import torch
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if os.environ.get(UNSAFE_LOAD_VARIABLE) == '1':
+        return torch.load(file, map_location=map_location, weights_only=False)
+    core = getattr(np, '_core', None) or np.core
+    allowed: list[Any] = [core.multiarray._reconstruct, core.multiarray.scalar, np.ndarray]
+    allowed += [np.dtype, HistoryBuffer]
+    allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'u1', 'u4', 'bool')]
+    # checkpoints by mmengine pickle bound methods of HistoryBuffer through getattr
+    allowed += [(_history_method, 'builtins.getattr')]
+    try:
+        with torch.serialization.safe_globals(allowed):
+            return torch.load(file, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise RuntimeError(
+            f'{file} holds more than tensors and plain data, and loading it could run code: '
+            f'{error}. If you trust its source, set {UNSAFE_LOAD_VARIABLE}=1 for this one command.'
+        ) from error
+
+
+def _history_method(owner: Any, name: str) -> Any:
+    """Stand-in for `getattr` in checkpoints: only the statistics methods of HistoryBuffer."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
+        return getattr(HistoryBuffer, name)
+    raise RuntimeError(f'a checkpoint asks for the attribute {name!r} of {owner!r}: refused')
+
+
+def load_checkpoint_file(filename: str | os.PathLike, map_location: Any = 'cpu') -> Any:
+    """Load a local checkpoint without running code that it may contain.
+
+    Args:
+        filename: path of the file.
+        map_location: as in `torch.load`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RuntimeError: the file is broken, or holds more than tensors and plain data.
+    """
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist; check the path')
+    try:
+        return _torch_load(path, map_location)
+    except (EOFError, OSError) as error:
+        raise RuntimeError(f'checkpoint {path} is truncated or unreadable: {error}') from error
+
+
+def register_safe_checkpoint_loaders() -> None:
+    """Replace mmengine's loaders for files and URLs by ones without a fallback to unpickling.
+
+    onedl-mmengine 0.10.12 falls back to `weights_only=False`, mmengine 0.10.7 fails on its own
+    checkpoints under torch >= 2.6.
+    """
+    from mmengine.dist import barrier, get_dist_info
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    def load_from_local(filename: str, map_location: Any = None) -> Any:
+        return load_checkpoint_file(filename, map_location)
+
+    def load_from_http(filename: str, map_location: Any = None) -> Any:
+        from torch.hub import download_url_to_file, get_dir
+
+        folder = Path(get_dir()) / 'checkpoints'
+        target = folder / filename.split('?')[0].rsplit('/', 1)[-1]
+        rank, _ = get_dist_info()
+        if rank == 0 and not target.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            download_url_to_file(filename, str(target))
+        barrier()
+        return load_checkpoint_file(target, map_location)
+
+    CheckpointLoader.register_scheme('', load_from_local, force=True)
+    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+
+
+def atomic_write(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that no reader sees half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    try:
+        with os.fdopen(handle, 'wb') as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files private; outputs get what the umask grants
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def register_atomic_local_backend() -> None:
+    """Make every local write of mmengine atomic: 0.10 writes checkpoints in place."""
+    from mmengine.fileio import LocalBackend, register_backend
+
+    class AtomicLocalBackend(LocalBackend):
+        """A local file backend that writes under a temporary name and renames."""
+
+        def put(self, obj: bytes, filepath: str | Path) -> None:
+            atomic_write(filepath, obj)
+
+        def put_text(self, obj: str, filepath: str | Path, encoding: str = 'utf-8') -> None:
+            atomic_write(filepath, obj.encode(encoding))
+
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+
+
+def prepare_cpu_distributed(cfg: Any, launcher: str) -> None:
+    """Make a config run on several processes of a machine without CUDA.
+
+    mmengine's `pytorch` launcher calls `torch.cuda.set_device`, its DDP wrapper passes device ids,
+    which DDP refuses on the CPU, and SyncBN refuses the CPU (mmengine 0.10, torch 2).
+
+    Args:
+        cfg: the Config, changed in place.
+        launcher: `none` or a launcher of mmengine.
+    """
+    import torch
+
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if launcher != 'pytorch':
+        raise RuntimeError(f'launcher {launcher!r} needs CUDA; use `pytorch` on a CPU machine')
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    wrapper = dict(cfg.get('model_wrapper_cfg') or {})
+    wrapper.setdefault('type', 'MMDistributedDataParallel')
+    cfg.model_wrapper_cfg = dict(wrapper, device_ids=None)
+    cfg.sync_bn = None
+
+
+def apply() -> None:
+    """Apply what has to be in place before mmengine is used; safe to call again."""
+    require_openmmlab('mmengine')
+    register_config_packages()
+    register_safe_checkpoint_loaders()
+    register_atomic_local_backend()

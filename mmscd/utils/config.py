@@ -1,0 +1,55 @@
+"""Loading of configs, without ever starting an installer."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from . import compat
+
+
+def resolve_config_path(path: str) -> Path:
+    """File of a config given as a path or as `package::relative/path.py`.
+
+    Args:
+        path: e.g. `configs/monodepth2/monodepth2_r18_kitti.py` or
+            `mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py`.
+
+    Raises:
+        ImportError: the package is not installed.
+        FileNotFoundError: there is no such file.
+    """
+    if '::' not in path:
+        file = Path(path)
+    else:
+        package, relative = path.split('::', 1)
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ImportError(
+                f'{path}: the package {package} is not installed; run `{compat.INSTALL_COMMAND}`'
+            )
+        file = Path(spec.origin).parent / '.mim' / 'configs' / relative
+    if not file.suffix:
+        file = file.with_name(file.name + '.py')
+    if not file.is_file():
+        raise FileNotFoundError(f'there is no config {path} (looked for {file})')
+    return file
+
+
+def load_config(path: str, options: dict | None = None):  # noqa: ANN201 (mmengine is optional)
+    """A mmengine `Config` from a path or a `package::` name.
+
+    Args:
+        path: see `resolve_config_path`.
+        options: overrides as of `--cfg-options`, dotted keys.
+
+    Returns:
+        The Config.
+    """
+    compat.apply()
+    from mmengine.config import Config
+
+    cfg = Config.fromfile(str(resolve_config_path(path)))
+    if options:
+        cfg.merge_from_dict(options)
+    return cfg

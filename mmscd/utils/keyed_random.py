@@ -1,0 +1,63 @@
+"""Random numbers as a pure function of a key: no generator, no state, same on every device.
+
+A key is one int64 per sample, made by the sampler from (seed, position in the sample stream). Every
+random decision about a sample is drawn from its key and the name of the decision, so a resumed run,
+another batch layout or another number of processes draws the same numbers.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor
+
+_MASK = (1 << 64) - 1
+
+
+def _signed(value: int) -> int:
+    """The int64 with the same 64 bits."""
+    value &= _MASK
+    return value - (1 << 64) if value >> 63 else value
+
+
+_GOLDEN = _signed(0x9E3779B97F4A7C15)
+_MIX_1 = _signed(0xBF58476D1CE4E5B9)
+_MIX_2 = _signed(0x94D049BB133111EB)
+
+
+def _shift_right(x: Tensor, bits: int) -> Tensor:
+    """Logical right shift: torch's `>>` on int64 copies the sign bit."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(x: Tensor) -> Tensor:
+    """The splitmix64 finaliser (Steele et al., "Fast splittable generators", 2014) on int64."""
+    x = (x ^ _shift_right(x, 30)) * _MIX_1
+    x = (x ^ _shift_right(x, 27)) * _MIX_2
+    return x ^ _shift_right(x, 31)
+
+
+def make_key(seed: int, position: int) -> int:
+    """Key of the sample at `position` of the stream with `seed`; an int64 as a Python int."""
+    state = torch.tensor([_signed(seed * 2 + 1)], dtype=torch.int64)
+    return int(_mix(_mix(state * _GOLDEN) + torch.tensor([_signed(position)]) * _GOLDEN))
+
+
+def uniform(key: Tensor, name: str, count: int = 1) -> Tensor:
+    """Uniform numbers in [0, 1) for every key.
+
+    Args:
+        key: int64 (B,).
+        name: which decision; different names give independent numbers.
+        count: numbers per key.
+
+    Returns:
+        float64 (B, count) on the key's device, the same bits on every device.
+    """
+    if key.dtype != torch.int64 or key.ndim != 1:
+        raise ValueError(f'key must be an int64 vector, got {key.dtype} of shape {key.shape}')
+    stream = _mix(key ^ _signed(zlib.crc32(name.encode()) * 0x9E3779B97F4A7C15))
+    counter = torch.arange(1, count + 1, device=key.device, dtype=torch.int64) * _GOLDEN
+    bits = _mix(stream[:, None] + counter)
+    return _shift_right(bits, 11).to(torch.float64) * 2.0**-53

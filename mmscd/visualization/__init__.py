@@ -1,0 +1,14 @@
+"""Pictures of depth: colours, composition, and the visualizer for mmengine's runner."""
+
+from .colormap import colorize_depth, colorize_error
+from .depth_visualizer import DepthVisualizer
+from .rendering import read_image, render_prediction, save_image
+
+__all__ = [
+    'DepthVisualizer',
+    'colorize_depth',
+    'colorize_error',
+    'read_image',
+    'render_prediction',
+    'save_image',
+]

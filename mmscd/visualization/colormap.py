@@ -1,0 +1,178 @@
+"""Colours for depth and for errors: pure functions, numpy in, uint8 RGB out."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+COLORMAPS = dict(
+    magma=cv2.COLORMAP_MAGMA,
+    inferno=cv2.COLORMAP_INFERNO,
+    viridis=cv2.COLORMAP_VIRIDIS,
+    turbo=cv2.COLORMAP_TURBO,
+)
+INVALID_COLOR = (96, 96, 96)
+
+
+@cache
+def color_table(name: str = 'magma') -> np.ndarray:
+    """The 256 colours of a map, uint8 RGB (256, 3), read-only.
+
+    Args:
+        name: a key of `COLORMAPS`. All are monotone to the eye, turbo excepted, which trades that
+            for contrast.
+
+    Raises:
+        ValueError: unknown name.
+    """
+    if name not in COLORMAPS:
+        raise ValueError(f'unknown colour map {name!r}: expected one of {sorted(COLORMAPS)}')
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    table = np.ascontiguousarray(cv2.applyColorMap(ramp, COLORMAPS[name])[:, 0, ::-1])
+    table.flags.writeable = False
+    return table
+
+
+def apply_color_table(values: np.ndarray, name: str = 'magma') -> np.ndarray:
+    """Colour values of [0, 1]; others are clipped, NaN gets `INVALID_COLOR`.
+
+    Args:
+        values: float (H, W).
+        name: the colour map.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    broken = np.isnan(values)
+    index = np.clip(np.where(broken, 0, values) * 255, 0, 255).round().astype(np.uint8)
+    colors = color_table(name)[index]
+    colors[broken] = INVALID_COLOR
+    return colors
+
+
+def robust_limits(
+    values: np.ndarray, valid: np.ndarray | None = None, percentiles: tuple = (2.0, 97.0)
+) -> tuple[float, float]:
+    """Limits that a few outliers do not move.
+
+    Args:
+        values: any shape.
+        valid: bool, same shape; None means all. Values that are not finite never count.
+        percentiles: lower and upper.
+
+    Returns:
+        (low, high), low < high; (0, 1) where nothing is valid.
+    """
+    good = np.isfinite(values) if valid is None else np.isfinite(values) & valid
+    if not good.any():
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(values[good], percentiles))
+    # a constant map gets the middle colour
+    margin = max(abs(low), 1e-12) * 1e-3
+    return (low, high) if high - low > margin else (low - margin, low + margin)
+
+
+def colorize_depth(
+    depth: np.ndarray,
+    valid: np.ndarray | None = None,
+    limits: tuple[float, float] | None = None,
+    colormap: str = 'magma',
+    percentiles: tuple = (2.0, 97.0),
+    gamma: float = 0.7,
+) -> np.ndarray:
+    """Colour depth on the scale of inverse depth, near bright (magma: yellow), far dark.
+
+    Args:
+        depth: (H, W), any scale; what is not positive is drawn in `INVALID_COLOR`.
+        valid: bool (H, W); None means wherever depth is positive.
+        limits: (low, high) of the inverse depth; None takes robust ones of this map.
+        colormap: a key of `COLORMAPS`.
+        percentiles: of the valid inverse depths, for the robust limits.
+        gamma: exponent on the normalised inverse depth. Below 1 it spreads the far half of a
+            street, which takes up few of the inverse depths but most of the picture.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    depth = np.asarray(depth, np.float64)
+    good = depth > 0 if valid is None else (depth > 0) & valid
+    inverse = np.full(depth.shape, np.nan)
+    inverse[good] = 1 / depth[good]
+    low, high = robust_limits(inverse, good, percentiles) if limits is None else limits
+    share = np.clip((inverse - low) / (high - low), 0, 1)
+    return apply_color_table(share**gamma, colormap)
+
+
+def scatter_mean(
+    index: np.ndarray, values: np.ndarray, shape: tuple[int, int], size: tuple[int, int]
+) -> np.ndarray:
+    """Values at sparse pixels of one image, moved to an image of another size.
+
+    Args:
+        index: int (N,), flat pixel indices in an image of `shape`.
+        values: float (N,).
+        shape: (H, W) they belong to.
+        size: (h, w) of the result.
+
+    Returns:
+        float64 (h, w): the mean of the values that fall on a pixel, NaN where none does.
+    """
+    rows, columns = np.divmod(index, shape[1])
+    rows = ((rows + 0.5) * size[0] / shape[0]).astype(np.int64)
+    columns = ((columns + 0.5) * size[1] / shape[1]).astype(np.int64)
+    flat = rows * size[1] + columns
+    count = np.bincount(flat, minlength=size[0] * size[1])
+    total = np.bincount(flat, values, minlength=size[0] * size[1])
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return mean.reshape(size)
+
+
+def spread_sparse(values: np.ndarray, radius: int = 1) -> np.ndarray:
+    """Let sparse points grow so that they can be seen.
+
+    Args:
+        values: float (H, W), NaN where nothing is known.
+        radius: an unknown pixel with known ones at most this far away (in rows and columns) gets
+            their mean; known ones keep their own value.
+
+    Returns:
+        float64 (H, W).
+    """
+    known = np.isfinite(values)
+    size = (2 * radius + 1, 2 * radius + 1)
+    options = dict(normalize=False, borderType=cv2.BORDER_CONSTANT)
+    total = cv2.boxFilter(np.where(known, values, 0.0), cv2.CV_64F, size, **options)
+    count = cv2.boxFilter(known.astype(np.float64), cv2.CV_64F, size, **options)
+    grown = np.where(count > 0.5, total / np.maximum(count, 1), np.nan)
+    return np.where(known, values, grown)
+
+
+def colorize_error(
+    error: np.ndarray,
+    max_error: float = 0.5,
+    background: np.ndarray | None = None,
+    radius: int = 1,
+    colormap: str = 'turbo',
+) -> np.ndarray:
+    """Colour an error map, its sparse points grown, over a dim picture.
+
+    Args:
+        error: float (H, W), e.g. |pred - gt| / gt, NaN where there is no ground truth.
+        max_error: drawn in the last colour, as everything above.
+        background: uint8 RGB (H, W, 3), dimmed to grey; None leaves the rest dark.
+        radius: see `spread_sparse`.
+        colormap: a key of `COLORMAPS`; turbo runs from blue over green and yellow to red.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    grown = spread_sparse(error, radius)
+    colors = apply_color_table(grown / max_error, colormap)
+    if background is None:
+        dim = np.full_like(colors, 24)
+    else:
+        grey = background.astype(np.float32).mean(axis=2, keepdims=True) * 0.3
+        dim = np.repeat(grey, 3, axis=2).astype(np.uint8)
+    return np.where(np.isnan(grown)[..., None], dim, colors)

@@ -1,0 +1,244 @@
+"""Compose a picture of one prediction: image, depth, error against ground truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmscd.evaluation.functional import (
+    align_depth,
+    clip_depth,
+    invert,
+    resize_inverse_depth,
+    scale_ratio,
+)
+from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels, select_pixels
+from mmscd.utils.compat import atomic_write
+
+from .colormap import color_table, colorize_depth, colorize_error, robust_limits, scatter_mean
+
+HEAD_HEIGHT = 24
+BAR_WIDTH = 110
+MIN_PANEL_WIDTH = 240
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_SCALE = 0.45
+_HEAD_COLOR = (28, 28, 32)
+_TEXT_COLOR = (235, 235, 235)
+
+
+def draw_text(picture: np.ndarray, text: str, left: int, baseline: int) -> int:
+    """Write text (ASCII) into an RGB picture in place; returns the column where it ends."""
+    text = text.encode('ascii', 'replace').decode()
+    cv2.putText(picture, text, (left, baseline), _FONT, _FONT_SCALE, _TEXT_COLOR, 1, cv2.LINE_AA)
+    return left + text_width(text)
+
+
+def text_width(text: str) -> int:
+    """Width of a text in pixels."""
+    return cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0]
+
+
+def add_head(
+    picture: np.ndarray, title: str, bar: tuple[str, np.ndarray, str] | None = None
+) -> np.ndarray:
+    """Put a strip with a title, and a colour bar at its right end, on top of a panel.
+
+    Args:
+        picture: uint8 RGB (H, W, 3).
+        title: cut at the end where it does not fit.
+        bar: text left of the bar, its colours uint8 (N, 3), text right of it.
+
+    Returns:
+        uint8 RGB (H + HEAD_HEIGHT, W, 3).
+    """
+    width = picture.shape[1]
+    head = np.full((HEAD_HEIGHT, width, 3), _HEAD_COLOR, np.uint8)
+    baseline = HEAD_HEIGHT - 8
+    free = width - 16
+    if bar is not None:
+        low, colors, high = bar
+        right = width - 8 - text_width(high)
+        length = min(BAR_WIDTH, width // 4)
+        left = right - 6 - length
+        draw_text(head, high, right, baseline)
+        steps = np.linspace(0, len(colors) - 1, length).round().astype(int)
+        head[6:-6, left : left + length] = colors[steps]
+        free = left - 6 - text_width(low)
+        draw_text(head, low, free, baseline)
+        free -= 24
+    while title and text_width(title) > free:
+        title = title[:-1]
+    draw_text(head, title, 8, baseline)
+    return np.concatenate([head, picture])
+
+
+def stack_panels(panels: Sequence[np.ndarray], direction: str = 'auto', gap: int = 4) -> np.ndarray:
+    """Join panels of the same size with a thin gap.
+
+    Args:
+        panels: uint8 RGB (H, W, 3) each.
+        direction: 'vertical', 'horizontal', or 'auto': below one another where they are wide.
+        gap: pixels between them.
+
+    Raises:
+        ValueError: unknown direction.
+    """
+    height, width = panels[0].shape[:2]
+    if direction == 'auto':
+        direction = 'vertical' if width > 1.8 * height else 'horizontal'
+    if direction not in ('vertical', 'horizontal'):
+        raise ValueError(f"direction must be 'auto', 'vertical' or 'horizontal', got {direction!r}")
+    axis = 0 if direction == 'vertical' else 1
+    space = np.zeros((gap, width, 3) if axis == 0 else (height, gap, 3), np.uint8)
+    parts = [part for panel in panels for part in (space, panel)][1:]
+    return np.concatenate(parts, axis=axis)
+
+
+def panel_size(shape: tuple[int, int], panel_width: int) -> tuple[int, int]:
+    """(h, w) of a panel for an image of `shape` (H, W)."""
+    return max(1, round(shape[0] * panel_width / shape[1])), panel_width
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a uint8 RGB image to `size` (h, w); area average where it shrinks."""
+    method = cv2.INTER_AREA if size[1] < image.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(image, (size[1], size[0]), interpolation=method)
+
+
+def depth_panel(
+    inv_depth: np.ndarray,
+    size: tuple[int, int],
+    factor: float | None = None,
+    colormap: str = 'magma',
+) -> np.ndarray:
+    """The predicted depth in colours.
+
+    Args:
+        inv_depth: (h, w) 1 / depth at any resolution.
+        size: (h, w) of the panel.
+        factor: metres per unit of the prediction's depth; None: up to scale.
+        colormap: a key of `colormap.COLORMAPS`.
+    """
+    inverse = resize_inverse_depth(inv_depth, size)
+    low, high = robust_limits(inverse, inverse > 0)
+    colors = colorize_depth(invert(inverse), limits=(low, high), colormap=colormap)
+    unit = '' if factor is None else ' m'
+    near, far = ((factor or 1.0) / max(limit, 1e-9) for limit in (high, low))
+    title = 'depth (up to scale)' if factor is None else 'depth'
+    bar = (f'{near:.3g}{unit}', color_table(colormap)[::-1], f'{far:.3g}{unit}')
+    return add_head(colors, title, bar)
+
+
+def error_panel(
+    depth: np.ndarray,
+    gt: np.ndarray,
+    protocol: DepthProtocol,
+    background: np.ndarray,
+    max_error: float = 0.5,
+) -> np.ndarray:
+    """|pred - gt| / gt at the pixels that count, with the abs_rel of the image in its head.
+
+    Args:
+        depth: (H, W) predicted depth at the ground truth's size.
+        gt: (H, W) metres, 0 where nothing was measured.
+        protocol: which pixels count, alignment and clipping.
+        background: uint8 RGB (h, w, 3) at the panel's size.
+        max_error: end of the colour bar.
+    """
+    index, truth = select_pixels(gt, protocol)
+    size = background.shape[:2]
+    bar = ('0', color_table('turbo'), f'{max_error:g}+')
+    if truth.size == 0:
+        empty = colorize_error(np.full(size, np.nan), max_error, background)
+        return add_head(empty, 'error: no valid ground truth', bar)
+    pred = depth.ravel()[index]
+    aligned = align_depth(pred, truth, protocol.alignment, protocol.scale)
+    aligned = clip_depth(aligned, protocol.min_depth, protocol.max_depth)
+    error = scatter_mean(index, np.abs(aligned - truth) / truth, gt.shape, size)
+    # dense ground truth needs no growing, sparse LiDAR does
+    radius = 0 if np.isfinite(error).mean() > 0.5 else 1
+    colors = colorize_error(error, max_error, background, radius)
+    abs_rel = evaluate_pixels(pred, truth, protocol)['abs_rel']
+    return add_head(colors, f'abs_rel {abs_rel:.3f}   error |pred - gt| / gt', bar)
+
+
+def metric_factor(
+    depth: np.ndarray, gt: np.ndarray | None, protocol: DepthProtocol
+) -> float | None:
+    """Metres per unit of predicted depth; None where the alignment tells no single factor."""
+    if protocol.alignment in ('none', 'fixed'):
+        return 1.0 if protocol.alignment == 'none' else protocol.scale
+    if gt is None or protocol.alignment != 'median':
+        return None
+    index, truth = select_pixels(gt, protocol)
+    ratio = scale_ratio(depth.ravel()[index], truth) if truth.size else float('nan')
+    return ratio if np.isfinite(ratio) else None
+
+
+def render_prediction(
+    image: np.ndarray,
+    inv_depth: np.ndarray,
+    gt: np.ndarray | None,
+    protocol: DepthProtocol,
+    title: str = '',
+    panel_width: int = 640,
+    max_error: float = 0.5,
+    colormap: str = 'magma',
+    direction: str = 'auto',
+) -> np.ndarray:
+    """image | depth | error in one picture.
+
+    Args:
+        image: uint8 RGB (H, W, 3).
+        inv_depth: (h, w) 1 / depth at any resolution.
+        gt: (H', W') metres, or None: no error panel.
+        protocol: for the error panel and the metres at the depth's colour bar.
+        title: above the image.
+        panel_width, max_error, colormap, direction: see `DepthVisualizer`.
+
+    Returns:
+        uint8 RGB.
+
+    Raises:
+        ValueError: panels too narrow for their text.
+    """
+    if panel_width < MIN_PANEL_WIDTH:
+        raise ValueError(f'panel_width must be at least {MIN_PANEL_WIDTH}, got {panel_width}')
+    size = panel_size(image.shape[:2], panel_width)
+    picture = resize_image(image, size)
+    depth = None if gt is None else invert(resize_inverse_depth(inv_depth, gt.shape))
+    factor = metric_factor(depth, gt, protocol)
+    panels = [add_head(picture, title), depth_panel(inv_depth, size, factor, colormap)]
+    if gt is not None:
+        panels.append(error_panel(depth, gt, protocol, picture, max_error))
+    return stack_panels(panels, direction)
+
+
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """Read an image as uint8 RGB (H, W, 3).
+
+    Raises:
+        FileNotFoundError: it is missing or unreadable.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise FileNotFoundError(f'{path} is missing or no readable image')
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def save_image(picture: np.ndarray, path: str | os.PathLike) -> None:
+    """Write a uint8 RGB picture as .png or .jpg, under a temporary name first.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in ('.png', '.jpg', '.jpeg'):
+        raise ValueError(f'pictures are written as .png or .jpg, got {str(path)!r}')
+    options = [] if suffix == '.png' else [cv2.IMWRITE_JPEG_QUALITY, 92]
+    encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1]
+    atomic_write(path, encoded.tobytes())

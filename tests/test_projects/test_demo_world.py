@@ -1,0 +1,212 @@
+"""Tests of the procedural demo world: geometry, determinism, layout and resuming."""
+
+import importlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip('cv2')
+
+PROJECT = Path(__file__).resolve().parents[2] / 'projects' / 'demo_world'
+ROAD, SIDEWALK, SKY, CAR = 0, 1, 10, 13
+SMALL = {'width': 160, 'height': 48, 'seed': 3, 'train_scenes': 1, 'frames': 4, 'eval_frames': 3}
+
+
+@pytest.fixture(scope='module')
+def demo():
+    sys.path.insert(0, str(PROJECT))
+    names = ('camera', 'dataset', 'frames', 'preview', 'scene', 'writer')
+    yield SimpleNamespace(**{n: importlib.import_module(f'demo_world.{n}') for n in names})
+    sys.path.remove(str(PROJECT))
+
+
+@pytest.fixture(scope='module')
+def renderer(demo):
+    scene = demo.scene.build_scene(seed=0, drive=1, frames=12)
+    return demo.frames.FrameRenderer(scene, demo.camera.Intrinsics.for_size(208, 64))
+
+
+@pytest.fixture(scope='module')
+def rendered(demo, tmp_path_factory):
+    root = tmp_path_factory.mktemp('world') / 'set'
+    params = demo.writer.Params(**SMALL)
+    assert demo.dataset.render_set(root, params, workers=1, progress=lambda *_: None) == 10
+    return root, params
+
+
+def read_all(root):
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob('*'))
+            if p.is_file()}
+
+
+def pixel_rays(cam):
+    u, v = np.meshgrid(np.arange(cam.width), np.arange(cam.height))
+    return np.stack([(u - cam.cx) / cam.fx, (v - cam.cy) / cam.fx, np.ones(u.shape)], -1)
+
+
+def bilinear(image, u, v):
+    """Plain bilinear lookup of (H, W, 3) at positions (n,), pixel centres at integers."""
+    x, y = np.floor(u).astype(int), np.floor(v).astype(int)
+    fx, fy = (u - x)[:, None], (v - y)[:, None]
+    top = image[y, x] * (1 - fx) + image[y, x + 1] * fx
+    low = image[y + 1, x] * (1 - fx) + image[y + 1, x + 1] * fx
+    return top * (1 - fy) + low * fy
+
+
+def warp_errors(renderer, target, source):
+    """Mean absolute errors (grey levels) without and with warping, on static visible pixels."""
+    cam, poses = renderer.cam, renderer.scene.poses
+    a, b = renderer.render(target), renderer.render(source)
+    image_a, image_b = a.image.astype(float), b.image.astype(float)
+    world = (pixel_rays(cam) * a.depth[..., None]) @ poses[target][:3, :3].T
+    seen = (world + poses[target][:3, 3] - poses[source][:3, 3]) @ poses[source][:3, :3]
+    z = np.maximum(seen[..., 2], 1e-3)
+    u, v = cam.fx * seen[..., 0] / z + cam.cx, cam.fx * seen[..., 1] / z + cam.cy
+    ok = (a.depth > 0) & (a.labels != CAR) & (u > 0) & (u < cam.width - 2)
+    ok &= (v > 0) & (v < cam.height - 2)
+    # Where the other frame sees something nearer or farther, the point is hidden there.
+    other = b.depth[np.rint(np.where(ok, v, 0)).astype(int),
+                    np.rint(np.where(ok, u, 0)).astype(int)]
+    ok &= np.abs(other / z - 1) < 0.05
+    assert ok.mean() > 0.3
+    warped = np.abs(bilinear(image_b, u[ok], v[ok]) - image_a[ok]).mean()
+    return np.abs(image_b[ok] - image_a[ok]).mean(), warped
+
+
+def test_flat_camera_sees_the_road_plane_exactly(demo, renderer):
+    cam = renderer.cam
+    pose = demo.camera.make_pose(np.array([1.0, -1.6, 3.0]), np.eye(3))
+    frame = renderer.render(0, pose)
+    rows, cols = np.nonzero(frame.labels == ROAD)
+    assert rows.size > 500
+    assert np.allclose(frame.depth[rows, cols], 1.6 * cam.fx / (rows - cam.cy), rtol=1e-9)
+
+
+def test_labels_agree_with_depth(renderer):
+    frame, pose = renderer.render(5), renderer.scene.poses[5]
+    assert frame.image.shape == (64, 208, 3) and frame.depth.shape == (64, 208)
+    assert np.array_equal(frame.labels == SKY, frame.depth == 0)
+    height = ((pixel_rays(renderer.cam) * frame.depth[..., None]) @ pose[:3, :3].T)[..., 1]
+    height += pose[1, 3]
+    assert np.abs(height[frame.labels == ROAD]).max() < 1e-9
+    walk = height[frame.labels == SIDEWALK]
+    assert walk.min() > -0.12 - 1e-9 and walk.max() < 1e-9
+    assert not (frame.labels[-8:] == SKY).any()
+    assert len(np.unique(frame.labels)) >= 6
+
+
+@pytest.mark.parametrize('source', [4, 6])
+def test_warping_a_neighbour_reproduces_the_image(renderer, source):
+    plain, warped = warp_errors(renderer, 5, source)
+    assert plain > 12
+    assert warped < 8
+    assert warped < 0.5 * plain
+
+
+def test_images_are_textured_and_bright(renderer):
+    grey = renderer.render(5).image.mean(-1)
+    assert 60 < grey.mean() < 190
+    steps = np.abs(np.diff(grey, axis=1))[36:]
+    assert np.median(steps) > 1.5
+
+
+def test_camera_always_moves_forward(renderer):
+    poses = renderer.scene.poses
+    step = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
+    assert step.min() > 0.3 and step.max() < 1.0
+    assert np.allclose(poses[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1), np.eye(3))
+    assert np.unique(np.round(step, 6)).size == step.size
+
+
+def test_moving_cars_move(renderer):
+    first, last = renderer.scene.moving(0), renderer.scene.moving(8)
+    assert first and len(first) == len(last)
+    for a, b in zip(first, last, strict=True):
+        assert np.linalg.norm((a.verts - b.verts).mean((0, 1))) > 1.0
+
+
+def test_layout_and_splits(rendered):
+    root, params = rendered
+    drive = root / 'demo_town' / 'demo_town_drive_0001_sync'
+    name = '0000000002'
+    assert cv2.imread(str(drive / f'image_02/data/{name}.jpg')).shape == (48, 160, 3)
+    depth = cv2.imread(str(drive / f'proj_depth/groundtruth/image_02/{name}.png'), -1)
+    labels = cv2.imread(str(drive / f'labels/image_02/{name}.png'), -1)
+    assert depth.dtype == np.uint16 and labels.dtype == np.uint8
+    assert not depth[labels == SKY].any()
+    assert not (drive / 'image_03').exists()
+    poses = np.loadtxt(drive / 'poses/image_02.txt')
+    assert poses.shape == (4, 12)
+    splits = {s: (root / 'splits' / f'{s}_files.txt').read_text().split('\n')[:-1]
+              for s in ('train', 'val', 'test')}
+    assert splits['train'] == [f'demo_town/demo_town_drive_0001_sync {i} l' for i in (1, 2)]
+    assert splits['val'] == ['demo_town/demo_town_drive_0002_sync 1 l']
+    assert splits['test'] == ['demo_town/demo_town_drive_0003_sync 1 l']
+    manifest = json.loads((root / 'manifest.json').read_text())
+    assert manifest['seed'] == 3 and manifest['total_frames'] == 10
+    assert not list(root.rglob('*.tmp'))
+
+
+def test_calibration(rendered):
+    root, _ = rendered
+    table = {}
+    for line in (root / 'demo_town' / 'calib_cam_to_cam.txt').read_text().splitlines():
+        key, value = line.split(':', 1)
+        if key != 'calib_time':
+            table[key] = np.array(value.split(), float)
+    assert table['S_rect_02'].tolist() == [160, 48]
+    left, right = (table[f'P_rect_{c}'].reshape(3, 4) for c in ('02', '03'))
+    assert left[0, 0] == pytest.approx(0.58 * 160) and not left[:, 3].any()
+    assert right[0, 3] == pytest.approx(-0.54 * left[0, 0])
+    assert np.allclose(table['R_rect_00'].reshape(3, 3), np.eye(3))
+    for name in ('velo_to_cam', 'imu_to_velo'):
+        text = (root / 'demo_town' / f'calib_{name}.txt').read_text()
+        rot = next(x for x in text.splitlines() if x.startswith('R:'))
+        rot = np.array(rot[2:].split(), float).reshape(3, 3)
+        assert np.allclose(rot @ rot.T, np.eye(3)) and np.linalg.det(rot) == pytest.approx(1)
+
+
+def test_complete_set_is_left_alone_and_mismatch_is_refused(demo, rendered):
+    root, params = rendered
+    before = {p: p.stat().st_mtime_ns for p in root.rglob('*')}
+    assert demo.dataset.render_set(root, params, workers=1) == 0
+    assert before == {p: p.stat().st_mtime_ns for p in root.rglob('*')}
+    other = demo.writer.Params(**{**SMALL, 'seed': 4})
+    with pytest.raises(FileExistsError, match='seed'):
+        demo.dataset.render_set(root, other, workers=1)
+
+
+def test_interrupted_render_goes_on_to_the_same_bytes(demo, rendered, tmp_path):
+    root, params = rendered
+    copy = tmp_path / 'copy'
+    shutil.copytree(root, copy)
+    (copy / 'manifest.json').unlink()
+    gone = demo.writer.frame_files(copy, 1, 2, False)
+    gone['depth'].unlink()
+    gone['image'].unlink()
+    shutil.rmtree(demo.writer.drive_folder(copy, 3))
+    # Two workers here and one above: the number must not matter.
+    assert demo.dataset.render_set(copy, params, workers=2, progress=lambda *_: None) == 4
+    assert read_all(copy) == read_all(root)
+
+
+def test_stereo_pair_matches_the_depth(demo, renderer):
+    cam, frame, pose = renderer.cam, renderer.render(5), renderer.scene.poses[5]
+    right = renderer.image(5, demo.camera.shifted(pose, 0.54)).astype(float)
+    rows, cols = np.nonzero((frame.labels == ROAD) & (frame.depth < 30))
+    u = cols - cam.fx * 0.54 / frame.depth[rows, cols]
+    ok = (u > 0) & (rows < cam.height - 1)
+    rows, cols, u = rows[ok], cols[ok], u[ok]
+    left = frame.image.astype(float)[rows, cols]
+    matched = np.abs(bilinear(right, u, rows.astype(float)) - left).mean()
+    assert matched < 0.6 * np.abs(right[rows, cols] - left).mean()
+
+
+def test_preview_sheet(demo, rendered):
+    sheet = demo.preview.contact_sheet(*rendered, per_drive=1)
+    assert sheet.shape == (3 * 48, 3 * 160, 3)

@@ -1,0 +1,58 @@
+"""Train a model.
+
+Example: python tools/train.py configs/monodepth2/monodepth2_r18_kitti.py --resume auto
+"""
+
+import argparse
+import os
+
+from mmscd.utils.config import load_config
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description='Train a model.')
+    parser.add_argument('config', help='path, or package::path as in mmseg::...')
+    parser.add_argument('--work-dir', help='where checkpoints, logs and pictures go')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='a checkpoint, or auto (also when no value is given): the newest of the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale learning rate and length of the schedule to the total batch size',
+    )
+    parser.add_argument('--no-validate', action='store_true', help='no validation while training')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = load_config(args.config, args.cfg_options)
+
+    from mmscd.apis import launch
+
+    cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
+    if args.amp:
+        launch.set_amp(cfg)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        cfg.default_hooks.checkpoint.save_best = None
+    launch.check_batch(cfg, args.launcher, args.auto_scale_lr)
+    launch.resolve_resume(cfg, args.resume)
+    launch.build_runner(cfg, args.launcher).train()
+
+
+if __name__ == '__main__':
+    main()
