@@ -8,6 +8,7 @@ from .utils import compat
 
 compat.apply()
 
+import mmengine.registry as mmengine_registry  # noqa: E402
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS  # noqa: E402
 from mmengine.registry import DATASETS as MMENGINE_DATASETS  # noqa: E402
 from mmengine.registry import HOOKS as MMENGINE_HOOKS  # noqa: E402
@@ -35,3 +36,20 @@ VISUALIZERS = Registry(
 
 # A root: a second child of mmengine's MODELS with the scope `mmscd` would be refused.
 LOSSES = Registry('loss', scope='mmscd', locations=['mmscd.models.losses'])
+
+# Children that hold nothing: mmengine warns at every build under a scope that a registry lacks.
+for _name in (
+    'EVALUATOR',
+    'LOG_PROCESSORS',
+    'LOOPS',
+    'MODEL_WRAPPERS',
+    'OPTIMIZERS',
+    'OPTIM_WRAPPERS',
+    'OPTIM_WRAPPER_CONSTRUCTORS',
+    'PARAM_SCHEDULERS',
+    'RUNNERS',
+    'VISBACKENDS',
+    'WEIGHT_INITIALIZERS',
+):
+    _parent = getattr(mmengine_registry, _name)
+    Registry(_parent.name, parent=_parent, scope='mmscd', locations=['mmscd.engine'])

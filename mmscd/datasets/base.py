@@ -129,16 +129,12 @@ class BaseDepthDataset(BaseDataset):
         """Ground truth of a sample, (H, W) float32 metres, 0 where there is none."""
         raise NotImplementedError(f'{type(self).__name__} has no ground truth; set with_gt=False')
 
-    def full_init(self) -> None:
-        """Index the samples; an empty index is an error here and not at the first batch."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-
-    def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
+    def filter_data(self) -> list[dict]:
+        """Filter nothing; an empty index is an error here and not at the first batch."""
         if not self.data_list:
-            raise ValueError(f'{self.dataset_name}: no samples left in {self.data_root!r}')
-        return super()._serialize_data()
+            place = self.ann_file or self.data_root
+            raise ValueError(f'{self.dataset_name}: {place} has no samples for these options')
+        return self.data_list
 
     def get_data_info(self, idx: int) -> dict:
         """The dict that the pipeline starts from; see the class.
@@ -209,9 +205,5 @@ class BaseDepthDataset(BaseDataset):
                 f'out{first}',
                 logger='current',
                 level=logging.WARNING if named else logging.INFO,
-            )
-        if not complete:
-            raise ValueError(
-                f'{self.dataset_name}: no samples in {self.ann_file or self.data_root}'
             )
         return complete

@@ -122,8 +122,8 @@ class FolderDepthDataset(BaseDepthDataset):
         root, stride = self._frames_root(source)
         samples, lengths = [], []
         for sequence, names in self._sequences(root):
-            names = names[::stride]
             lengths.append(len(names))
+            names = names[::stride]
             paths = [os.path.normpath(os.path.join(root, sequence, name)) for name in names]
             K, size = self._sequence_camera(camera, paths[0])
             for index in range(len(names)):

@@ -102,7 +102,9 @@ def reduction_for(size: tuple[int, int], target: tuple[int, int]) -> int:
         size: (width, height) of the image.
         target: (width, height) wanted.
     """
-    fitting = [n for n in (1, 2, 4, 8) if all(-(-s // n) >= t for s, t in zip(size, target))]  # noqa: B905
+    fitting = [
+        n for n in (1, 2, 4, 8) if -(-size[0] // n) >= target[0] and -(-size[1] // n) >= target[1]
+    ]
     return fitting[-1] if fitting else 1
 
 

@@ -107,9 +107,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).reshape(3, 1, 1), persistent=False)
         self.flip_prob = flip_prob
         self.jitter_prob = jitter_prob
-        self.jitter = dict(
-            brightness=brightness, contrast=contrast, saturation=saturation, hue=hue
-        )
+        self.jitter = dict(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """See the class.

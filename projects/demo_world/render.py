@@ -31,18 +31,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     default = Params()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--out', type=Path, default=Path('data/demo_world'), help='output folder')
-    parser.add_argument('--size', type=_size, default=(default.width, default.height),
-                        metavar='WxH', help='image size (default 416x128)')
+    parser.add_argument(
+        '--size',
+        type=_size,
+        default=(default.width, default.height),
+        metavar='WxH',
+        help='image size (default 416x128)',
+    )
     parser.add_argument('--train-scenes', type=int, default=default.train_scenes)
-    parser.add_argument('--frames', type=int, default=default.frames,
-                        help='frames per training scene')
-    parser.add_argument('--eval-frames', type=int, default=default.eval_frames,
-                        help='frames of the validation and of the test scene')
+    parser.add_argument(
+        '--frames', type=int, default=default.frames, help='frames per training scene'
+    )
+    parser.add_argument(
+        '--eval-frames',
+        type=int,
+        default=default.eval_frames,
+        help='frames of the validation and of the test scene',
+    )
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--workers', type=int, default=2, help='worker processes')
     parser.add_argument('--stereo', action='store_true', help='render the right camera too')
-    parser.add_argument('--preview', type=Path, metavar='SHEET.png',
-                        help='also write a contact sheet')
+    parser.add_argument(
+        '--preview', type=Path, metavar='SHEET.png', help='also write a contact sheet'
+    )
     args = parser.parse_args(argv)
     if min(args.frames, args.eval_frames) < 3 or args.train_scenes < 1:
         parser.error('need at least 3 frames per scene and 1 training scene')
@@ -52,8 +63,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parse_args(argv)
-    params = Params(*args.size, args.seed, args.train_scenes, args.frames, args.eval_frames,
-                    args.stereo)
+    params = Params(
+        *args.size, args.seed, args.train_scenes, args.frames, args.eval_frames, args.stereo
+    )
     begin = time.monotonic()
     try:
         count = render_set(args.out, params, args.workers)

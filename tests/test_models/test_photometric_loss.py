@@ -56,7 +56,10 @@ def naive_loss(outputs):
             warped = torch.stack(
                 [
                     naive_warp(
-                        sources[b, s], depth[b, 0], outputs['T_source_target'][b, s], outputs['K'][b]
+                        sources[b, s],
+                        depth[b, 0],
+                        outputs['T_source_target'][b, s],
+                        outputs['K'][b],
                     )
                     for b in range(len(target))
                 ]

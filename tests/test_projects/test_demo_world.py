@@ -40,8 +40,9 @@ def rendered(demo, tmp_path_factory):
 
 
 def read_all(root):
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob('*'))
-            if p.is_file()}
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob('*')) if p.is_file()
+    }
 
 
 def pixel_rays(cam):
@@ -70,8 +71,9 @@ def warp_errors(renderer, target, source):
     ok = (a.depth > 0) & (a.labels != CAR) & (u > 0) & (u < cam.width - 2)
     ok &= (v > 0) & (v < cam.height - 2)
     # Where the other frame sees something nearer or farther, the point is hidden there.
-    other = b.depth[np.rint(np.where(ok, v, 0)).astype(int),
-                    np.rint(np.where(ok, u, 0)).astype(int)]
+    other = b.depth[
+        np.rint(np.where(ok, v, 0)).astype(int), np.rint(np.where(ok, u, 0)).astype(int)
+    ]
     ok &= np.abs(other / z - 1) < 0.05
     assert ok.mean() > 0.3
     warped = np.abs(bilinear(image_b, u[ok], v[ok]) - image_a[ok]).mean()
@@ -142,8 +144,10 @@ def test_layout_and_splits(rendered):
     assert not (drive / 'image_03').exists()
     poses = np.loadtxt(drive / 'poses/image_02.txt')
     assert poses.shape == (4, 12)
-    splits = {s: (root / 'splits' / f'{s}_files.txt').read_text().split('\n')[:-1]
-              for s in ('train', 'val', 'test')}
+    splits = {
+        s: (root / 'splits' / f'{s}_files.txt').read_text().split('\n')[:-1]
+        for s in ('train', 'val', 'test')
+    }
     assert splits['train'] == [f'demo_town/demo_town_drive_0001_sync {i} l' for i in (1, 2)]
     assert splits['val'] == ['demo_town/demo_town_drive_0002_sync 1 l']
     assert splits['test'] == ['demo_town/demo_town_drive_0003_sync 1 l']

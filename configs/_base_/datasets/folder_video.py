@@ -3,7 +3,8 @@
 #
 #     VIDEO_ROOT=my_drive.mp4 VIDEO_INTRINSICS=my_camera.yaml python tools/train.py CONFIG
 #
-# There is no ground truth: validation is off. For one, add `gt_root` and the val_* fields.
+# There is no ground truth, so there is no val_dataloader here. With some, add one with `gt_root`,
+# `test_mode=True` and `pipeline=test_pipeline`.
 dataset_type = 'FolderDepthDataset'
 video_root = '{{$VIDEO_ROOT:data/video}}'
 video_intrinsics = '{{$VIDEO_INTRINSICS:intrinsics.yaml}}'

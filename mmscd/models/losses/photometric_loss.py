@@ -19,10 +19,7 @@ def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
     """Disparities (B, 1, h_k, w_k) of n scales as one map (B, n, H, W), bilinear, half-pixel."""
     size = (height, width)
     return torch.cat(
-        [
-            d if d.shape[-2:] == size else F.interpolate(d, size, mode='bilinear')
-            for d in disps
-        ],
+        [d if d.shape[-2:] == size else F.interpolate(d, size, mode='bilinear') for d in disps],
         1,
     )
 

@@ -94,8 +94,9 @@ def smooth_noise(rng: np.random.Generator, count: int, sigma: float) -> np.ndarr
     return np.convolve(rng.standard_normal(count + 2 * radius), taps, mode='valid')
 
 
-def drive_poses(rng: np.random.Generator, count: int, centre_line: Callable[[float], float],
-                lane: float) -> np.ndarray:
+def drive_poses(
+    rng: np.random.Generator, count: int, centre_line: Callable[[float], float], lane: float
+) -> np.ndarray:
     """Drives along a lane with varying speed and small, smooth jitter.
 
     Args:

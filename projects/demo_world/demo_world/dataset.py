@@ -23,11 +23,17 @@ Task = tuple[str, Params, int, list[int]]
 def _pending(root: Path, params: Params) -> list[Task]:
     tasks = []
     for drive, (_, frames) in params.drives().items():
-        todo = [i for i in range(frames) if not all(
-            f.exists() for f in writer.frame_files(root, drive, i, params.stereo).values())]
+        todo = [
+            i
+            for i in range(frames)
+            if not all(
+                f.exists() for f in writer.frame_files(root, drive, i, params.stereo).values()
+            )
+        ]
         # Each task builds its scene anew, so a task holds many frames of one drive.
-        tasks += [(str(root), params, drive, todo[k:k + CHUNK])
-                  for k in range(0, len(todo), CHUNK)]
+        tasks += [
+            (str(root), params, drive, todo[k : k + CHUNK]) for k in range(0, len(todo), CHUNK)
+        ]
         if not todo and not (writer.drive_folder(root, drive) / 'poses/image_02.txt').exists():
             tasks.append((str(root), params, drive, []))
     return tasks
@@ -69,13 +75,19 @@ def _show_progress(done: int, total: int, seconds: float) -> None:
     left = seconds / max(done, 1) * (total - done)
     end = '\n' if done == total or not sys.stdout.isatty() else ''
     start = '\r' if sys.stdout.isatty() else ''
-    sys.stdout.write(f'{start}rendered {done}/{total} frames ({100 * done // max(total, 1)} %), '
-                     f'{seconds:.0f} s, about {left:.0f} s left   {end}')
+    sys.stdout.write(
+        f'{start}rendered {done}/{total} frames ({100 * done // max(total, 1)} %), '
+        f'{seconds:.0f} s, about {left:.0f} s left   {end}'
+    )
     sys.stdout.flush()
 
 
-def render_set(root: Path | str, params: Params, workers: int = 2,
-               progress: Callable[[int, int, float], None] = _show_progress) -> int:
+def render_set(
+    root: Path | str,
+    params: Params,
+    workers: int = 2,
+    progress: Callable[[int, int, float], None] = _show_progress,
+) -> int:
     """Renders what is missing of a set.
 
     Args:

@@ -59,8 +59,12 @@ class Geometry:
     @staticmethod
     def joined(parts: list[Geometry]) -> Geometry:
         """Concatenates several geometries."""
-        return Geometry(**{f.name: np.concatenate([getattr(p, f.name) for p in parts])
-                           for f in fields(Geometry)})
+        return Geometry(
+            **{
+                f.name: np.concatenate([getattr(p, f.name) for p in parts])
+                for f in fields(Geometry)
+            }
+        )
 
 
 def yaw_frame(x: float, z: float, yaw: float, y: float = 0.0) -> np.ndarray:
@@ -87,9 +91,16 @@ class Builder:
         self._quads: list[tuple] = []
         self._balls: list[tuple] = []
 
-    def quad(self, corners: np.ndarray, material: str, label: int, tint=(1.0, 1.0, 1.0),
-             fit: bool = False, offset: tuple[float, float] = (0.0, 0.0),
-             span: float = 1.0) -> None:
+    def quad(
+        self,
+        corners: np.ndarray,
+        material: str,
+        label: int,
+        tint=(1.0, 1.0, 1.0),
+        fit: bool = False,
+        offset: tuple[float, float] = (0.0, 0.0),
+        span: float = 1.0,
+    ) -> None:
         """Adds a planar convex quad.
 
         Args:
@@ -124,9 +135,17 @@ class Builder:
         normal /= np.linalg.norm(normal)
         self._quads.append((p[::-1], normal, rows, self.index[material], label, (1, 1, 1)))
 
-    def box(self, low, high, material: str | dict[str, str], label: int,
-            tint=(1.0, 1.0, 1.0), fit: bool = False, skip: str = '',
-            offset: tuple[float, float] = (0.0, 0.0)) -> None:
+    def box(
+        self,
+        low,
+        high,
+        material: str | dict[str, str],
+        label: int,
+        tint=(1.0, 1.0, 1.0),
+        fit: bool = False,
+        skip: str = '',
+        offset: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         """Adds a box between two corners.
 
         Args:
@@ -154,19 +173,38 @@ class Builder:
                 name = names.get(key, names['*'])
                 self.quad(corners, name, label, tint, fit, offset)
 
-    def ellipsoid(self, centre, radius, material: str, label: int, tint=(1.0, 1.0, 1.0),
-                  holes: bool = False) -> None:
+    def ellipsoid(
+        self, centre, radius, material: str, label: int, tint=(1.0, 1.0, 1.0), holes: bool = False
+    ) -> None:
         """Adds an ellipsoid whose axes stay parallel to the world's."""
         point = self.frame[:3, :3] @ np.asarray(centre, float) + self.frame[:3, 3]
         self._balls.append((point, radius, self.index[material], label, tint, holes))
 
     def build(self) -> Geometry:
         """Returns everything added so far as arrays."""
-        empty_q = (np.zeros((0, 4, 3)), np.zeros((0, 3)), np.zeros((0, 2, 4)), [], [],
-                   np.zeros((0, 3)))
+        empty_q = (
+            np.zeros((0, 4, 3)),
+            np.zeros((0, 3)),
+            np.zeros((0, 2, 4)),
+            [],
+            [],
+            np.zeros((0, 3)),
+        )
         empty_e = (np.zeros((0, 3)), np.zeros((0, 3)), [], [], np.zeros((0, 3)), [])
         q = list(zip(*self._quads, strict=True)) if self._quads else empty_q
         e = list(zip(*self._balls, strict=True)) if self._balls else empty_e
-        kinds = (float, float, float, np.int32, np.uint8, np.float32, float, float, np.int32,
-                 np.uint8, np.float32, bool)
+        kinds = (
+            float,
+            float,
+            float,
+            np.int32,
+            np.uint8,
+            np.float32,
+            float,
+            float,
+            np.int32,
+            np.uint8,
+            np.float32,
+            bool,
+        )
         return Geometry(*(np.asarray(a, k) for a, k in zip([*q, *e], kinds, strict=True)))

@@ -24,7 +24,7 @@ def road(rng: np.random.Generator) -> Texture:
         cv.scale(a, b, a + w, b + h, rng.choice([0.72, 0.8, 0.88, 1.12, 1.2]))
     for _ in range(60):
         start = rng.uniform((0, 0), (10.8, 48))
-        walk = np.cumsum(rng.normal(0, 0.22, (rng.integers(6, 26), 2)) + rng.normal(0, .12, 2), 0)
+        walk = np.cumsum(rng.normal(0, 0.22, (rng.integers(6, 26), 2)) + rng.normal(0, 0.12, 2), 0)
         cv.line(start + walk, (0.17, 0.17, 0.18), int(rng.integers(1, 3)))
     for _ in range(9):
         spot = rng.uniform((1, 1), (9.8, 47))
@@ -53,19 +53,32 @@ def paving(rng: np.random.Generator) -> Texture:
     cv = Canvas((6.0, 12.0), (256, 512), (0.56, 0.54, 0.5))
     for i in range(10):
         for j in range(20):
-            cv.scale(i * .6, j * .6, i * .6 + .6, j * .6 + .6, rng.choice([.78, .88, .95, 1, 1.1]))
+            cv.scale(
+                i * 0.6,
+                j * 0.6,
+                i * 0.6 + 0.6,
+                j * 0.6 + 0.6,
+                rng.choice([0.78, 0.88, 0.95, 1, 1.1]),
+            )
     for i in range(10):
-        cv.rect(i * .6, 0, i * .6 + 0.045, 12, (0.3, 0.29, 0.27), 0.8)
+        cv.rect(i * 0.6, 0, i * 0.6 + 0.045, 12, (0.3, 0.29, 0.27), 0.8)
     for j in range(20):
-        cv.rect(0, j * .6, 6, j * .6 + 0.045, (0.3, 0.29, 0.27), 0.8)
+        cv.rect(0, j * 0.6, 6, j * 0.6 + 0.045, (0.3, 0.29, 0.27), 0.8)
     cv.grain(rng, 0.10, (0.08, 0.6), 0.4)
     cv.grain(rng, 0.10, (0.5, 4.0), 1.0)
     return cv.texture()
 
 
-def mottled(rng: np.random.Generator, metres: tuple[float, float], pixels: tuple[int, int],
-            colour, amount: float, fine: float, coarse: float,
-            stretch: tuple[float, float] = (1.0, 1.0)) -> Texture:
+def mottled(
+    rng: np.random.Generator,
+    metres: tuple[float, float],
+    pixels: tuple[int, int],
+    colour,
+    amount: float,
+    fine: float,
+    coarse: float,
+    stretch: tuple[float, float] = (1.0, 1.0),
+) -> Texture:
     """Plain noisy matter such as bark, concrete, cloth or paint.
 
     Args:
@@ -108,8 +121,8 @@ def brick(rng: np.random.Generator) -> Texture:
     cv = Canvas((8.0, 8.0), (256, 256), (0.76, 0.72, 0.68))
     for j in range(32):
         for i in range(16):
-            x = (i * 0.5 + (j % 2) * 0.25)
-            cv.scale(x, j * .25, x + 0.5, j * .25 + .25, rng.uniform(0.72, 1.12))
+            x = i * 0.5 + (j % 2) * 0.25
+            cv.scale(x, j * 0.25, x + 0.5, j * 0.25 + 0.25, rng.uniform(0.72, 1.12))
         cv.rect(0, j * 0.25, 8, j * 0.25 + 0.035, (0.75, 0.73, 0.7), 0.5)
     cv.grain(rng, 0.10, (0.5, 4.0), 1.0, (0.6, 2.0))
     cv.grain(rng, 0.08, (0.12, 0.5), 0.3)
@@ -142,8 +155,7 @@ def facade(rng: np.random.Generator, bay: float, kind: int) -> Texture:
     return cv.texture()
 
 
-def _window(cv: Canvas, rng: np.random.Generator, x: float, y: float, w: float,
-            h: float) -> None:
+def _window(cv: Canvas, rng: np.random.Generator, x: float, y: float, w: float, h: float) -> None:
     cv.rect(x - 0.16, y - 0.16, x + w + 0.16, y + h + 0.1, (0.88, 0.87, 0.84))
     cv.rect(x - 0.28, y + h + 0.06, x + w + 0.28, y + h + 0.2, (0.6, 0.58, 0.55))
     glass = np.array([0.13, 0.16, 0.2]) * rng.uniform(0.7, 1.6)
@@ -158,10 +170,12 @@ def _window(cv: Canvas, rng: np.random.Generator, x: float, y: float, w: float,
         cv.rect(x, y, x + share, y + h, cloth)
         cv.rect(x + w - share, y, x + w, y + h, cloth)
     elif style == 2:
-        cv.rect(x, y, x + w * rng.uniform(.3, 1), y + h * rng.uniform(.3, .7), (0.5, 0.6, 0.7), .7)
+        cv.rect(
+            x, y, x + w * rng.uniform(0.3, 1), y + h * rng.uniform(0.3, 0.7), (0.5, 0.6, 0.7), 0.7
+        )
     elif style == 3:
-        cv.rect(x - .45, y - .05, x, y + h, np.array([0.3, 0.42, 0.36]) * rng.uniform(.7, 1.3))
-        cv.rect(x + w, y - .05, x + w + .45, y + h, (0.32, 0.42, 0.36))
+        cv.rect(x - 0.45, y - 0.05, x, y + h, np.array([0.3, 0.42, 0.36]) * rng.uniform(0.7, 1.3))
+        cv.rect(x + w, y - 0.05, x + w + 0.45, y + h, (0.32, 0.42, 0.36))
     cv.rect(x + w / 2 - 0.05, y, x + w / 2 + 0.05, y + h, (0.85, 0.84, 0.82))
     if rng.random() < 0.6:
         cv.rect(x, y + h * 0.36, x + w, y + h * 0.36 + 0.08, (0.85, 0.84, 0.82))
@@ -177,13 +191,19 @@ def shops(rng: np.random.Generator) -> Texture:
         cv.rect(x + 0.2, 0.35, x + 3.8, 1.0, board)
         for k in range(rng.integers(5, 10)):
             at = x + 0.6 + 0.32 * k
-            cv.rect(at, 0.5, at + rng.uniform(.1, .25), rng.uniform(.75, .88), 1 - board * .6)
+            cv.rect(at, 0.5, at + rng.uniform(0.1, 0.25), rng.uniform(0.75, 0.88), 1 - board * 0.6)
         door = x + (0.3 if rng.random() < 0.5 else 2.7)
         cv.rect(x + 0.3, 1.2, x + 3.7, 3.3, (0.14, 0.15, 0.17))
         for _ in range(14):
             gx, gy = x + rng.uniform(0.35, 3.2), rng.uniform(1.3, 2.9)
-            cv.rect(gx, gy, gx + rng.uniform(.15, .5), gy + rng.uniform(.15, .4),
-                    rng.uniform(0.2, 0.85, 3), 0.75)
+            cv.rect(
+                gx,
+                gy,
+                gx + rng.uniform(0.15, 0.5),
+                gy + rng.uniform(0.15, 0.4),
+                rng.uniform(0.2, 0.85, 3),
+                0.75,
+            )
         cv.rect(x + 0.2, 3.3, x + 3.8, 4.0, board * 0.6 + 0.15)
         cv.rect(door, 1.15, door + 1.0, 4.0, rng.uniform(0.15, 0.5, 3))
         cv.rect(door + 0.2, 1.4, door + 0.8, 2.9, (0.22, 0.25, 0.28))

@@ -10,14 +10,39 @@ from . import geometry as g
 from .geometry import Builder
 from .materials import FLOOR, SHOP_HEIGHT
 
-PAINTS = ((.95, .95, .95), (.18, .19, .21), (.72, .74, .77), (.62, .1, .1), (.13, .25, .52),
-          (.2, .36, .3), (.8, .62, .2), (.45, .32, .25), (.3, .45, .6))
-WALLS = ((1., .94, .84), (.9, .72, .58), (.95, .86, .62), (.78, .8, .84), (.88, .66, .54),
-         (.72, .8, .7), (1.05, 1.02, 1.), (.74, .56, .48), (.92, .78, .76))
+PAINTS = (
+    (0.95, 0.95, 0.95),
+    (0.18, 0.19, 0.21),
+    (0.72, 0.74, 0.77),
+    (0.62, 0.1, 0.1),
+    (0.13, 0.25, 0.52),
+    (0.2, 0.36, 0.3),
+    (0.8, 0.62, 0.2),
+    (0.45, 0.32, 0.25),
+    (0.3, 0.45, 0.6),
+)
+WALLS = (
+    (1.0, 0.94, 0.84),
+    (0.9, 0.72, 0.58),
+    (0.95, 0.86, 0.62),
+    (0.78, 0.8, 0.84),
+    (0.88, 0.66, 0.54),
+    (0.72, 0.8, 0.7),
+    (1.05, 1.02, 1.0),
+    (0.74, 0.56, 0.48),
+    (0.92, 0.78, 0.76),
+)
 
 
-def house(b: Builder, rng: np.random.Generator, frame: np.ndarray, side: int, length: float,
-          depth: float, floors: int) -> None:
+def house(
+    b: Builder,
+    rng: np.random.Generator,
+    frame: np.ndarray,
+    side: int,
+    length: float,
+    depth: float,
+    floors: int,
+) -> None:
     """Adds a house whose street face lies on the local plane x = 0.
 
     Args:
@@ -41,12 +66,30 @@ def house(b: Builder, rng: np.random.Generator, frame: np.ndarray, side: int, le
 
     street = 'l' if side > 0 else 'r'
     ends = face if rng.random() < 0.4 else 'brick'
-    slab(0, depth, top, -SHOP_HEIGHT, 0, tint=tint, skip='ut', offset=offset,
-         material={street: face, 'b': ends, '*': 'brick'})
+    slab(
+        0,
+        depth,
+        top,
+        -SHOP_HEIGHT,
+        0,
+        tint=tint,
+        skip='ut',
+        offset=offset,
+        material={street: face, 'b': ends, '*': 'brick'},
+    )
     shop = f'shops{rng.integers(2)}' if rng.random() < 0.75 else 'brick'
-    slab(0, depth, -SHOP_HEIGHT, 0, 0, tint=tint, skip='ut', offset=(rng.random(), 0.0),
-         material={street: shop, '*': 'brick'})
-    slab(-0.35, depth, top - 0.5, top, 0.2, tint=tint * .95, material='concrete', skip='f')
+    slab(
+        0,
+        depth,
+        -SHOP_HEIGHT,
+        0,
+        0,
+        tint=tint,
+        skip='ut',
+        offset=(rng.random(), 0.0),
+        material={street: shop, '*': 'brick'},
+    )
+    slab(-0.35, depth, top - 0.5, top, 0.2, tint=tint * 0.95, material='concrete', skip='f')
     slab(-0.18, 0, -SHOP_HEIGHT - 0.25, -SHOP_HEIGHT + 0.05, 0, material='concrete', tint=tint)
     _balconies(b, rng, slab, side, half, floors)
     if rng.random() < 0.6:
@@ -58,23 +101,38 @@ def house(b: Builder, rng: np.random.Generator, frame: np.ndarray, side: int, le
         b.box((a, -2.9, at - 1.7), (c, -2.65, at + 1.7), 'cloth', g.BUILDING, cloth)
 
 
-def _balconies(b: Builder, rng: np.random.Generator, slab: Callable[..., None], side: int,
-               half: float, floors: int) -> None:
+def _balconies(
+    b: Builder,
+    rng: np.random.Generator,
+    slab: Callable[..., None],
+    side: int,
+    half: float,
+    floors: int,
+) -> None:
     if rng.random() < 0.45:
         return
     for floor in range(floors):
         for at in np.arange(-half + 2.2, half - 2.0, 4.4):
             y = -SHOP_HEIGHT - floor * FLOOR - 0.35
             a, c = sorted((0.0, -0.9 * side))
-            b.box((a, y - 0.85, at - 1.1), (c, y, at + 1.1), {'*': 'fence', 'u': 'concrete'},
-                  g.BUILDING, (1.1, 1.05, 1.0))
+            b.box(
+                (a, y - 0.85, at - 1.1),
+                (c, y, at + 1.1),
+                {'*': 'fence', 'u': 'concrete'},
+                g.BUILDING,
+                (1.1, 1.05, 1.0),
+            )
 
 
 def _roof(b: Builder, side: int, half: float, depth: float, base: float) -> None:
     ridge, mid = base - 2.8, side * depth / 2
     street = [(mid, ridge, -half), (mid, ridge, half), (0, base, half), (0, base, -half)]
-    gable = [(mid, ridge, -half), (mid, ridge, -half), (depth * side, base, -half),
-             (0, base, -half)]
+    gable = [
+        (mid, ridge, -half),
+        (mid, ridge, -half),
+        (depth * side, base, -half),
+        (0, base, -half),
+    ]
     if side < 0:
         gable = [gable[0], gable[1], gable[3], gable[2]]
     else:
@@ -92,20 +150,35 @@ def car(b: Builder, rng: np.random.Generator, frame: np.ndarray) -> None:
     top, waist, low = (-1.95 if van else -1.45), (-1.1 if van else -0.9), -0.25
     sides = {'l': 'car_side', 'r': 'car_side', 'b': 'car_rear', 'f': 'car_front', '*': 'paint'}
     b.box((-w, waist, n), (w, low, f), sides, g.CAR, paint, fit=True, skip='u')
-    back, roof_n, roof_f, hood = (n, n + 0.15, 0.9, 1.4) if van else (n + .25, n + .8, .25, 1.0)
+    back, roof_n, roof_f, hood = (n, n + 0.15, 0.9, 1.4) if van else (n + 0.25, n + 0.8, 0.25, 1.0)
     r = w - 0.17
     clear = (1.0, 1.0, 1.0)
     quads = (
-        ([(-r, top, roof_n), (r, top, roof_n), (w, waist, back), (-w, waist, back)],
-         'car_screen', clear),
-        ([(r, top, roof_f), (-r, top, roof_f), (-w, waist, hood), (w, waist, hood)],
-         'car_screen', clear),
-        ([(-r, top, roof_f), (-r, top, roof_n), (-w, waist, back), (-w, waist, hood)],
-         'car_glass', paint),
-        ([(r, top, roof_n), (r, top, roof_f), (w, waist, hood), (w, waist, back)], 'car_glass',
-         paint),
-        ([(-r, top, roof_f), (r, top, roof_f), (r, top, roof_n), (-r, top, roof_n)], 'paint',
-         paint),
+        (
+            [(-r, top, roof_n), (r, top, roof_n), (w, waist, back), (-w, waist, back)],
+            'car_screen',
+            clear,
+        ),
+        (
+            [(r, top, roof_f), (-r, top, roof_f), (-w, waist, hood), (w, waist, hood)],
+            'car_screen',
+            clear,
+        ),
+        (
+            [(-r, top, roof_f), (-r, top, roof_n), (-w, waist, back), (-w, waist, hood)],
+            'car_glass',
+            paint,
+        ),
+        (
+            [(r, top, roof_n), (r, top, roof_f), (w, waist, hood), (w, waist, back)],
+            'car_glass',
+            paint,
+        ),
+        (
+            [(-r, top, roof_f), (r, top, roof_f), (r, top, roof_n), (-r, top, roof_n)],
+            'paint',
+            paint,
+        ),
     )
     for corners, name, tint in quads:
         b.quad(corners, name, g.CAR, tint, fit=name != 'paint')
@@ -136,8 +209,8 @@ def bush(b: Builder, rng: np.random.Generator, frame: np.ndarray) -> None:
     for _ in range(3):
         spot = (*rng.normal(0, 0.5, 1), -0.45, *rng.normal(0, 0.5, 1))
         radius = rng.uniform(0.45, 0.8, 3)
-        b.ellipsoid(spot, radius, 'leaf', g.VEGETATION, (1.05, 1, .9), holes=True)
-        b.ellipsoid(spot, radius * 0.86, 'leaf', g.VEGETATION, (0.75, .75, .7))
+        b.ellipsoid(spot, radius, 'leaf', g.VEGETATION, (1.05, 1, 0.9), holes=True)
+        b.ellipsoid(spot, radius * 0.86, 'leaf', g.VEGETATION, (0.75, 0.75, 0.7))
 
 
 def street_lamp(b: Builder, frame: np.ndarray, side: int) -> None:
@@ -157,8 +230,7 @@ def sign(b: Builder, rng: np.random.Generator, frame: np.ndarray) -> None:
     b.box((-0.05, -2.9, -0.05), (0.05, 0, 0.05), 'metal', g.POLE, skip='ut')
     s, pick = rng.uniform(0.36, 0.5), rng.integers(4)
     b.box((-s, -2.9 - s, -0.09), (s, -2.9 + s, -0.06), 'metal', g.SIGN)
-    corners = [(-s, -2.9 - s, -0.1), (s, -2.9 - s, -0.1), (s, -2.9 + s, -0.1),
-               (-s, -2.9 + s, -0.1)]
+    corners = [(-s, -2.9 - s, -0.1), (s, -2.9 - s, -0.1), (s, -2.9 + s, -0.1), (-s, -2.9 + s, -0.1)]
     b.quad(corners, 'signs', g.SIGN, fit=True, offset=(pick / 4, 0.0), span=0.25)
 
 
@@ -166,8 +238,7 @@ def traffic_light(b: Builder, frame: np.ndarray) -> None:
     """Adds a traffic light facing -z."""
     b.frame = frame
     b.box((-0.07, -3.2, -0.07), (0.07, 0, 0.07), 'metal', g.POLE, skip='ut')
-    b.box((-0.2, -3.4, -0.3), (0.2, -2.4, -0.07), {'b': 'lamps', '*': 'metal'}, g.LIGHT,
-          fit=True)
+    b.box((-0.2, -3.4, -0.3), (0.2, -2.4, -0.07), {'b': 'lamps', '*': 'metal'}, g.LIGHT, fit=True)
 
 
 def person(b: Builder, rng: np.random.Generator, frame: np.ndarray) -> None:

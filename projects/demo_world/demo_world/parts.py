@@ -100,7 +100,7 @@ def fence(rng: np.random.Generator) -> Texture:
 def lamps(rng: np.random.Generator) -> Texture:
     """Face of a traffic light."""
     cv = Canvas((0.4, 1.0), (32, 64), (0.09, 0.09, 0.09))
-    for y, colour in ((0.2, (0.85, 0.1, 0.08)), (0.5, (0.4, 0.28, 0.05)), (0.8, (.05, .3, .12))):
+    for y, colour in ((0.2, (0.85, 0.1, 0.08)), (0.5, (0.4, 0.28, 0.05)), (0.8, (0.05, 0.3, 0.12))):
         cv.disc(0.2, y, 0.11, colour)
     cv.grain(rng, 0.04, (0.05, 0.3), 0.5)
     return cv.texture()
@@ -123,20 +123,30 @@ def scene_materials(rng: np.random.Generator) -> dict[str, Texture]:
         Textures by name.
     """
     out = {
-        'road': mat.road(rng), 'paving': mat.paving(rng), 'grass': mat.grass(rng),
-        'kerb': mat.mottled(rng, (6, 1.5), (256, 64), (.62, .61, .58), .16, .08, .8),
-        'leaf': mat.leaves(rng), 'brick': mat.brick(rng),
-        'bark': mat.mottled(rng, (2, 4), (64, 128), (.36, .29, .22), .3, .07, .5, (.6, 2.5)),
-        'concrete': mat.mottled(rng, (8, 8), (256, 256), (.66, .65, .62), .13, .1, 3.),
-        'roof': mat.mottled(rng, (8, 8), (256, 256), (.5, .33, .27), .24, .12, 1.2, (1.5, .7)),
-        'metal': mat.mottled(rng, (1, 4), (32, 128), (.42, .44, .45), .16, .08, 1.),
-        'cloth': mat.mottled(rng, (2, 2), (64, 64), (.7, .7, .7), .28, .08, .6),
-        'tyre': mat.mottled(rng, (1, 1), (64, 64), (.12, .12, .125), .35, .05, .3),
-        'paint': mat.mottled(rng, (4, 4), (128, 128), (.8, .8, .8), .06, .12, 1.5),
-        'car_side': car_side(rng), 'car_glass': car_glass(rng),
-        'car_front': car_end(rng, True), 'car_rear': car_end(rng, False),
-        'car_screen': car_screen(rng), 'signs': signs(rng), 'fence': fence(rng),
-        'lamps': lamps(rng), 'clouds': clouds(rng),
+        'road': mat.road(rng),
+        'paving': mat.paving(rng),
+        'grass': mat.grass(rng),
+        'kerb': mat.mottled(rng, (6, 1.5), (256, 64), (0.62, 0.61, 0.58), 0.16, 0.08, 0.8),
+        'leaf': mat.leaves(rng),
+        'brick': mat.brick(rng),
+        'bark': mat.mottled(rng, (2, 4), (64, 128), (0.36, 0.29, 0.22), 0.3, 0.07, 0.5, (0.6, 2.5)),
+        'concrete': mat.mottled(rng, (8, 8), (256, 256), (0.66, 0.65, 0.62), 0.13, 0.1, 3.0),
+        'roof': mat.mottled(
+            rng, (8, 8), (256, 256), (0.5, 0.33, 0.27), 0.24, 0.12, 1.2, (1.5, 0.7)
+        ),
+        'metal': mat.mottled(rng, (1, 4), (32, 128), (0.42, 0.44, 0.45), 0.16, 0.08, 1.0),
+        'cloth': mat.mottled(rng, (2, 2), (64, 64), (0.7, 0.7, 0.7), 0.28, 0.08, 0.6),
+        'tyre': mat.mottled(rng, (1, 1), (64, 64), (0.12, 0.12, 0.125), 0.35, 0.05, 0.3),
+        'paint': mat.mottled(rng, (4, 4), (128, 128), (0.8, 0.8, 0.8), 0.06, 0.12, 1.5),
+        'car_side': car_side(rng),
+        'car_glass': car_glass(rng),
+        'car_front': car_end(rng, True),
+        'car_rear': car_end(rng, False),
+        'car_screen': car_screen(rng),
+        'signs': signs(rng),
+        'fence': fence(rng),
+        'lamps': lamps(rng),
+        'clouds': clouds(rng),
     }
     for i in range(5):
         out[f'facade{i}'] = mat.facade(rng, rng.uniform(2.6, 3.6), i % 3)

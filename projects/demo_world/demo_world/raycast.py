@@ -85,8 +85,15 @@ def _boxes(verts: np.ndarray, view: View) -> np.ndarray:
         part = part[:, :2] / part[:, 2:]
         low[k], high[k] = part.min(0), part.max(0)
     rx, ry = view.ray_axes()
-    out = np.stack([np.searchsorted(rx, low[:, 0]), np.searchsorted(rx, high[:, 0], 'right'),
-                    np.searchsorted(ry, low[:, 1]), np.searchsorted(ry, high[:, 1], 'right')], 1)
+    out = np.stack(
+        [
+            np.searchsorted(rx, low[:, 0]),
+            np.searchsorted(rx, high[:, 0], 'right'),
+            np.searchsorted(ry, low[:, 1]),
+            np.searchsorted(ry, high[:, 1], 'right'),
+        ],
+        1,
+    )
     out[z.max(1) < _NEAR] = 0
     return out
 

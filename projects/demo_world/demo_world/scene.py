@@ -123,22 +123,27 @@ def build_scene(seed: int, drive: int, frames: int) -> Scene:
     height, azimuth = np.deg2rad(rng.uniform(48, 62)), np.deg2rad(rng.uniform(80, 150))
     # From behind or aside, so that the faces the camera sees are mostly lit.
     azimuth *= rng.choice([-1, 1])
-    sun = np.array([np.cos(height) * np.sin(azimuth), -np.sin(height),
-                    np.cos(height) * np.cos(azimuth)])
+    sun = np.array(
+        [np.cos(height) * np.sin(azimuth), -np.sin(height), np.cos(height) * np.cos(azimuth)]
+    )
     sky = np.array([(0.82, 0.87, 0.93), (0.36, 0.56, 0.85)]) * rng.uniform(0.93, 1.04)
-    return Scene(list(textures.values()), textures['clouds'], b.build(), movers, poses, street,
-                 sun, sky)
+    return Scene(
+        list(textures.values()), textures['clouds'], b.build(), movers, poses, street, sun, sky
+    )
 
 
 def _ground(b: Builder, street: Street, phase: float) -> None:
     inner, outer, wide = ROAD_HALF, ROAD_HALF + SIDEWALK, 140.0
-    strips = ((-wide, -outer, -KERB, 'grass', g.TERRAIN), (-outer, -inner - .18, -KERB, 'paving',
-              g.SIDEWALK), (-inner - .18, -inner, -KERB, 'kerb', g.SIDEWALK),
-              (-inner, inner, 0.0, 'road', g.ROAD),
-              (inner, inner + .18, -KERB, 'kerb', g.SIDEWALK), (inner + .18, outer, -KERB,
-              'paving', g.SIDEWALK), (outer, wide, -KERB, 'grass', g.TERRAIN))
-    for z0, z1, x0, x1 in zip(street.knots, street.knots[1:], street.x, street.x[1:],
-                              strict=False):
+    strips = (
+        (-wide, -outer, -KERB, 'grass', g.TERRAIN),
+        (-outer, -inner - 0.18, -KERB, 'paving', g.SIDEWALK),
+        (-inner - 0.18, -inner, -KERB, 'kerb', g.SIDEWALK),
+        (-inner, inner, 0.0, 'road', g.ROAD),
+        (inner, inner + 0.18, -KERB, 'kerb', g.SIDEWALK),
+        (inner + 0.18, outer, -KERB, 'paving', g.SIDEWALK),
+        (outer, wide, -KERB, 'grass', g.TERRAIN),
+    )
+    for z0, z1, x0, x1 in zip(street.knots, street.knots[1:], street.x, street.x[1:], strict=False):
         slope = (x1 - x0) / (z1 - z0)
         across = np.array([1.0, 0.0, -slope, slope * z0 - x0])
         # The phase puts the crossings of each street somewhere else.
@@ -147,21 +152,30 @@ def _ground(b: Builder, street: Street, phase: float) -> None:
             tile = b.tiles[name]
             # Tile 0 starts at the strip's left edge, so that lane marks sit where they belong.
             u = (across - (0, 0, 0, a)) / tile[0]
-            rows = [along / tile[0], u * tile[0] / tile[1]] if name == 'kerb' else [
-                u, along / tile[1]]
+            rows = (
+                [along / tile[0], u * tile[0] / tile[1]] if name == 'kerb' else [u, along / tile[1]]
+            )
             corners = [(x1 + a, y, z1), (x1 + c, y, z1), (x0 + c, y, z0), (x0 + a, y, z0)]
             b.mapped(corners, name, label, np.array(rows))
         b.frame = np.eye(4)
         for side in (-inner, inner):
             near, far = (x0 + side, z0), (x1 + side, z1)
             left, right = (near, far) if side < 0 else (far, near)
-            b.quad([(left[0], -KERB, left[1]), (right[0], -KERB, right[1]),
-                    (right[0], 0, right[1]), (left[0], 0, left[1])], 'kerb', g.SIDEWALK,
-                   (0.9, 0.9, 0.9), offset=((z0 if side < 0 else -z1) / b.tiles['kerb'][0], 0))
+            b.quad(
+                [
+                    (left[0], -KERB, left[1]),
+                    (right[0], -KERB, right[1]),
+                    (right[0], 0, right[1]),
+                    (left[0], 0, left[1]),
+                ],
+                'kerb',
+                g.SIDEWALK,
+                (0.9, 0.9, 0.9),
+                offset=((z0 if side < 0 else -z1) / b.tiles['kerb'][0], 0),
+            )
 
 
-def _houses(b: Builder, rng: np.random.Generator, street: Street, side: int,
-            leafy: float) -> None:
+def _houses(b: Builder, rng: np.random.Generator, street: Street, side: int, leafy: float) -> None:
     z = street.knots[0] + rng.uniform(0, 8)
     front = ROAD_HALF + SIDEWALK
     while z < street.end - 16:
@@ -178,23 +192,33 @@ def _houses(b: Builder, rng: np.random.Generator, street: Street, side: int,
         z += length + gap
 
 
-def _yard(b: Builder, rng: np.random.Generator, street: Street, side: int, z: float,
-          length: float, yard: float) -> None:
+def _yard(
+    b: Builder,
+    rng: np.random.Generator,
+    street: Street,
+    side: int,
+    z: float,
+    length: float,
+    yard: float,
+) -> None:
     edge = side * (ROAD_HALF + SIDEWALK + 0.3)
     b.frame = street.frame(z + length / 2, edge, -KERB)
     kind, half = rng.integers(3), length / 2
     if kind == 0:
         b.box((-0.04, -1.2, -half), (0.04, 0, half), 'fence', g.FENCE, skip='u')
     elif kind == 1:
-        b.box((-0.13, -0.9, -half), (0.13, 0, half), 'brick', g.WALL, (.85, .7, .6), skip='u')
+        b.box((-0.13, -0.9, -half), (0.13, 0, half), 'brick', g.WALL, (0.85, 0.7, 0.6), skip='u')
     else:
         b.box((-0.35, -1.0, -half), (0.35, 0, half), 'leaf', g.VEGETATION, skip='u')
     for at in np.arange(1.5, length - 1, 2.5):
-        objects.bush(b, rng, street.frame(z + at, edge + side * rng.uniform(.8, yard - .8), -KERB))
+        objects.bush(
+            b, rng, street.frame(z + at, edge + side * rng.uniform(0.8, yard - 0.8), -KERB)
+        )
 
 
-def _gap(b: Builder, rng: np.random.Generator, street: Street, side: int, z: float,
-         gap: float) -> None:
+def _gap(
+    b: Builder, rng: np.random.Generator, street: Street, side: int, z: float, gap: float
+) -> None:
     base = ROAD_HALF + SIDEWALK
     b.frame = street.frame(z + gap / 2, side * (base + 1.0), -KERB)
     name, label = (('fence', g.FENCE), ('brick', g.WALL))[rng.integers(2)]
@@ -228,20 +252,35 @@ def _parked(b: Builder, rng: np.random.Generator, street: Street, side: int) -> 
     z, full = street.knots[0] + rng.uniform(2, 10), rng.uniform(0.05, 0.8)
     while z < street.end - 20:
         turn = rng.normal(0, 0.02) + (np.pi if side < 0 else 0.0)
-        objects.car(b, rng, street.frame(z, side * (ROAD_HALF - 1.02 + rng.normal(0, .04)),
-                                         turn=turn))
+        objects.car(
+            b, rng, street.frame(z, side * (ROAD_HALF - 1.02 + rng.normal(0, 0.04)), turn=turn)
+        )
         z += rng.uniform(5.6, 7.5) if rng.random() < full else rng.uniform(12.0, 28.0)
 
 
 def _street_end(b: Builder, rng: np.random.Generator, street: Street) -> None:
     x, z = street(street.end), street.end
     b.frame = np.eye(4)
-    b.quad([(x - 300, -KERB, z + 250), (x + 300, -KERB, z + 250), (x + 300, -KERB, z),
-            (x - 300, -KERB, z)], 'grass', g.TERRAIN)
+    b.quad(
+        [
+            (x - 300, -KERB, z + 250),
+            (x + 300, -KERB, z + 250),
+            (x + 300, -KERB, z),
+            (x - 300, -KERB, z),
+        ],
+        'grass',
+        g.TERRAIN,
+    )
     for at in np.arange(-70, 70, 18.0):
         height = rng.uniform(8, 17)
-        b.box((x + at, -height, z + 8), (x + at + rng.uniform(13, 17), 0, z + 20),
-              f'facade{rng.integers(5)}', g.BUILDING, objects.WALLS[rng.integers(9)], skip='uf')
+        b.box(
+            (x + at, -height, z + 8),
+            (x + at + rng.uniform(13, 17), 0, z + 20),
+            f'facade{rng.integers(5)}',
+            g.BUILDING,
+            objects.WALLS[rng.integers(9)],
+            skip='uf',
+        )
     for at in np.arange(-66, 66, 7.0):
         frame = yaw_frame(x + at, z + rng.uniform(1, 6), 0.0, -KERB)
         objects.tree(b, rng, frame, rng.uniform(1.0, 1.6))
@@ -251,7 +290,7 @@ def _movers(tiles: dict, rng: np.random.Generator, frames: int) -> list[Mover]:
     out = []
     # A car ahead at the camera's own speed looks infinitely far to view synthesis, so only
     # some streets have one, and it pulls away.
-    for oncoming in [True, True, False][:rng.choice([2, 3])]:
+    for oncoming in [True, True, False][: rng.choice([2, 3])]:
         b = Builder(tiles)
         objects.car(b, rng, np.eye(4))
         speed = -rng.uniform(0.4, 0.75) if oncoming else rng.uniform(0.85, 1.1)

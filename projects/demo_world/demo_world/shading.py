@@ -31,11 +31,19 @@ class ShadowMap:
         self.sun = scene.sun
         rows = round((scene.street.end - self.start) / _CELL)
         shape = (rows, round(2 * _HALF_WIDTH / _CELL))
-        self.base = [self._cover(scene.static, shape, (0, 0), self.sun, False),
-                     self._cover(scene.static, shape, (0, 0), np.array([0, -1.0, 0]), True)]
+        self.base = [
+            self._cover(scene.static, shape, (0, 0), self.sun, False),
+            self._cover(scene.static, shape, (0, 0), np.array([0, -1.0, 0]), True),
+        ]
 
-    def _cover(self, geom: Geometry, shape: tuple[int, int], corner: tuple[int, int],
-               light: np.ndarray, contact: bool) -> np.ndarray:
+    def _cover(
+        self,
+        geom: Geometry,
+        shape: tuple[int, int],
+        corner: tuple[int, int],
+        light: np.ndarray,
+        contact: bool,
+    ) -> np.ndarray:
         """Visibility (rows, cols) in uint8 of a window whose corner is (row, column)."""
         mask = np.zeros(shape, np.uint8)
         keep = ~np.isin(geom.label, (g.ROAD, g.SIDEWALK, g.TERRAIN))
@@ -55,8 +63,7 @@ class ShadowMap:
         mask = cv2.GaussianBlur(mask, (0, 0), 3.2 if contact else 1.1)
         return 255 - mask
 
-    def _cells(self, points: np.ndarray, light: np.ndarray,
-               corner: tuple[int, int]) -> np.ndarray:
+    def _cells(self, points: np.ndarray, light: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
         ground = points - light * (points[:, 1:2] / light[1])
         cols = (ground[:, 0] + _HALF_WIDTH) / _CELL - corner[1] - 0.5
         rows = (ground[:, 2] - self.start) / _CELL - corner[0] - 0.5
@@ -76,20 +83,22 @@ class ShadowMap:
             col = int((middle[0] + _HALF_WIDTH - 7) / _CELL)
             top, left = max(row, 0), max(col, 0)
             for k, light in enumerate((self.sun, np.array([0, -1.0, 0]))):
-                window = maps[k][top:max(row + 112, 0), left:max(col + 112, 0)]
+                window = maps[k][top : max(row + 112, 0), left : max(col + 112, 0)]
                 if window.size:
                     cover = self._cover(car, window.shape, (top, left), light, k == 1)
                     np.minimum(window, cover, out=window)
         level = np.dstack([*maps, maps[0]])
         out = [level]
         for _ in range(count - 1):
-            level = cv2.resize(level, (level.shape[1], level.shape[0] // 2),
-                               interpolation=cv2.INTER_AREA)
+            level = cv2.resize(
+                level, (level.shape[1], level.shape[0] // 2), interpolation=cv2.INTER_AREA
+            )
             out.append(level)
         return out
 
-    def sample(self, levels: list[np.ndarray], x: np.ndarray, z: np.ndarray,
-               foot: np.ndarray) -> np.ndarray:
+    def sample(
+        self, levels: list[np.ndarray], x: np.ndarray, z: np.ndarray, foot: np.ndarray
+    ) -> np.ndarray:
         """Sun and sky visibility in [0, 1], (n, 2), at ground points.
 
         Args:
@@ -123,8 +132,7 @@ class Shader:
         self.scene = scene
         self.shadows = ShadowMap(scene)
 
-    def shade(self, geom: Geometry, movers: list[Geometry], view: View,
-              buf: GBuffer) -> np.ndarray:
+    def shade(self, geom: Geometry, movers: list[Geometry], view: View, buf: GBuffer) -> np.ndarray:
         """Returns the RGB image in [0, 1] of all samples, float32 (h, w, 3).
 
         Args:
@@ -159,8 +167,9 @@ class Shader:
         step = np.rad2deg(view.us[1] - view.us[0]) / view.cam.fx
         tile = self.scene.clouds.metres
         foot = np.full(turn.shape, step)
-        cover = self.scene.clouds.sample(turn / tile[0], -height / tile[1], foot / tile[0],
-                                         foot / tile[1])
+        cover = self.scene.clouds.sample(
+            turn / tile[0], -height / tile[1], foot / tile[0], foot / tile[1]
+        )
         blend = np.clip(height / 22, 0, 1)[:, None] ** 0.7
         colour = self.scene.sky[0] + blend * (self.scene.sky[1] - self.scene.sky[0])
         amount = np.clip((cover - 0.42) * 2.2, 0, 1) * np.clip(0.25 + blend * 1.6, 0, 1)
@@ -173,8 +182,15 @@ class Shader:
         upward = (0.72 - 0.28 * normal[:, 1]).astype(np.float32)
         return tint * facing[:, None] * SUN, tint * upward[:, None] * SKYLIGHT
 
-    def _quads(self, geom: Geometry, view: View, prim: np.ndarray, rays: np.ndarray,
-               z: np.ndarray, levels: list[np.ndarray]) -> np.ndarray:
+    def _quads(
+        self,
+        geom: Geometry,
+        view: View,
+        prim: np.ndarray,
+        rays: np.ndarray,
+        z: np.ndarray,
+        levels: list[np.ndarray],
+    ) -> np.ndarray:
         rot, eye = view.pose[:3, :3], view.pose[:3, 3]
         uv, foot = self._texture_coordinates(geom, view, prim, rays, z)
         tex = _by_material(self.scene.textures, geom.material[prim], uv, foot)
@@ -195,8 +211,9 @@ class Shader:
         return tex * light
 
     @staticmethod
-    def _texture_coordinates(geom: Geometry, view: View, prim: np.ndarray, rays: np.ndarray,
-                             z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _texture_coordinates(
+        geom: Geometry, view: View, prim: np.ndarray, rays: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Tile coordinates (n, 2) and exact pixel footprints in tiles (n, 2)."""
         rot, eye = view.pose[:3, :3], view.pose[:3, 3]
         plane = plane_coefficients((geom.verts - eye) @ rot)[:, :2]
@@ -215,8 +232,9 @@ class Shader:
             foot[:, k] = step * z * np.hypot(dx, dy)
         return uv, foot
 
-    def _balls(self, geom: Geometry, view: View, ball: np.ndarray, rays: np.ndarray,
-               z: np.ndarray) -> np.ndarray:
+    def _balls(
+        self, geom: Geometry, view: View, ball: np.ndarray, rays: np.ndarray, z: np.ndarray
+    ) -> np.ndarray:
         point = (rays * z[:, None]) @ view.pose[:3, :3].T + view.pose[:3, 3]
         offset = (point - geom.centre[ball]) / geom.radius[ball]
         normal = offset / geom.radius[ball]
@@ -225,21 +243,23 @@ class Shader:
         step = z * (view.us[1] - view.us[0]) / view.cam.fx
         metres = np.array([t.metres for t in self.scene.textures])[geom.e_material[ball]]
         uv = np.stack([first, second], 1) / metres
-        tex = _by_material(self.scene.textures, geom.e_material[ball], uv,
-                           1.5 * step[:, None] / metres)
+        tex = _by_material(
+            self.scene.textures, geom.e_material[ball], uv, 1.5 * step[:, None] / metres
+        )
         sky = (0.78 - 0.22 * offset[:, 1]).astype(np.float32)
         direct, ambient = self._light(normal, geom.e_tint[ball])
         return tex * (direct + ambient * sky[:, None])
 
 
-def _by_material(textures: list[Texture], material: np.ndarray, uv: np.ndarray,
-                 foot: np.ndarray) -> np.ndarray:
+def _by_material(
+    textures: list[Texture], material: np.ndarray, uv: np.ndarray, foot: np.ndarray
+) -> np.ndarray:
     """Looks up each sample in the texture of its material; returns RGB (n, 3)."""
     out = np.empty((material.size, 3), np.float32)
     order = np.argsort(material, kind='stable')
     bounds = np.searchsorted(material[order], np.arange(len(textures) + 1))
     for k, texture in enumerate(textures):
-        pick = order[bounds[k]:bounds[k + 1]]
+        pick = order[bounds[k] : bounds[k + 1]]
         if pick.size:
             out[pick] = texture.sample(uv[pick, 0], uv[pick, 1], foot[pick, 0], foot[pick, 1])
     return out

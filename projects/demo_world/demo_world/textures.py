@@ -12,8 +12,13 @@ _PAD = 2
 _ROW = 256
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], metres: tuple[float, float],
-          band: tuple[float, float], beta: float = 1.0) -> np.ndarray:
+def noise(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    metres: tuple[float, float],
+    band: tuple[float, float],
+    beta: float = 1.0,
+) -> np.ndarray:
     """Tileable noise whose wavelengths lie in a band.
 
     Args:
@@ -46,15 +51,22 @@ class Canvas:
         colour: Base colour, RGB in [0, 1].
     """
 
-    def __init__(self, metres: tuple[float, float], pixels: tuple[int, int],
-                 colour: Sequence[float]) -> None:
+    def __init__(
+        self, metres: tuple[float, float], pixels: tuple[int, int], colour: Sequence[float]
+    ) -> None:
         self.metres = metres
         self.pixels = pixels
         self.image = np.empty((pixels[1], pixels[0], 3), np.float32)
         self.image[:] = colour
 
-    def grain(self, rng: np.random.Generator, amount: float, band: tuple[float, float],
-              beta: float = 1.0, stretch: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    def grain(
+        self,
+        rng: np.random.Generator,
+        amount: float,
+        band: tuple[float, float],
+        beta: float = 1.0,
+        stretch: tuple[float, float] = (1.0, 1.0),
+    ) -> np.ndarray:
         """Multiplies by ``1 + amount * noise`` and returns the noise (rows, columns).
 
         Args:
@@ -70,32 +82,51 @@ class Canvas:
         return field
 
     def _texel(self, x: float, y: float) -> tuple[int, int]:
-        return (round(x / self.metres[0] * self.pixels[0]),
-                round(y / self.metres[1] * self.pixels[1]))
+        return (
+            round(x / self.metres[0] * self.pixels[0]),
+            round(y / self.metres[1] * self.pixels[1]),
+        )
 
-    def rect(self, x0: float, y0: float, x1: float, y1: float, colour: Sequence[float],
-             alpha: float = 1.0) -> None:
+    def rect(
+        self,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        colour: Sequence[float],
+        alpha: float = 1.0,
+    ) -> None:
         """Blends a rectangle given by two corners in metres."""
         (a, b), (c, d) = self._texel(x0, y0), self._texel(x1, y1)
-        part = self.image[max(b, 0):max(d, 0), max(a, 0):max(c, 0)]
+        part = self.image[max(b, 0) : max(d, 0), max(a, 0) : max(c, 0)]
         part += alpha * (np.asarray(colour, np.float32) - part)
 
     def scale(self, x0: float, y0: float, x1: float, y1: float, factor: float) -> None:
         """Multiplies a rectangle's brightness."""
         (a, b), (c, d) = self._texel(x0, y0), self._texel(x1, y1)
-        self.image[max(b, 0):max(d, 0), max(a, 0):max(c, 0)] *= factor
+        self.image[max(b, 0) : max(d, 0), max(a, 0) : max(c, 0)] *= factor
 
     def disc(self, x: float, y: float, radius: float, colour: Sequence[float]) -> None:
         """Paints a disc (an ellipse in texels where the texels are not square)."""
         axes = self._texel(radius, radius)
-        cv2.ellipse(self.image, self._texel(x, y), axes, 0, 0, 360,
-                    tuple(float(c) for c in colour), -1, cv2.LINE_AA)
+        cv2.ellipse(
+            self.image,
+            self._texel(x, y),
+            axes,
+            0,
+            0,
+            360,
+            tuple(float(c) for c in colour),
+            -1,
+            cv2.LINE_AA,
+        )
 
     def line(self, points: np.ndarray, colour: Sequence[float], thickness: int = 1) -> None:
         """Draws a polyline through points (n, 2) in metres."""
         texels = np.array([self._texel(*p) for p in points], np.int32)
-        cv2.polylines(self.image, [texels], False, tuple(float(c) for c in colour), thickness,
-                      cv2.LINE_AA)
+        cv2.polylines(
+            self.image, [texels], False, tuple(float(c) for c in colour), thickness, cv2.LINE_AA
+        )
 
     def texture(self) -> Texture:
         """Returns the finished tile as a :class:`Texture`."""
@@ -109,8 +140,13 @@ def remap_flat(source: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     # OpenCV limits the side length of a remap, so the flat list is folded into rows.
     mx, my = np.zeros((2, rows * _ROW), np.float32)
     mx[:count], my[:count] = x, y
-    out = cv2.remap(source, mx.reshape(rows, _ROW), my.reshape(rows, _ROW), cv2.INTER_LINEAR,
-                    borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.remap(
+        source,
+        mx.reshape(rows, _ROW),
+        my.reshape(rows, _ROW),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     return out.reshape(rows * _ROW, *source.shape[2:])[:count]
 
 
@@ -157,11 +193,13 @@ class Texture:
     def _paste(self, cell: np.ndarray, left: int, top: int) -> None:
         padded = np.pad(cell, ((_PAD, _PAD), (_PAD, _PAD), (0, 0)), mode='wrap')
         rows, cols = padded.shape[:2]
-        self.atlas[top - _PAD:top - _PAD + rows, left - _PAD:left - _PAD + cols] = (
-            np.rint(padded).astype(np.uint8))
+        self.atlas[top - _PAD : top - _PAD + rows, left - _PAD : left - _PAD + cols] = np.rint(
+            padded
+        ).astype(np.uint8)
 
-    def sample(self, u: np.ndarray, v: np.ndarray, foot_u: np.ndarray,
-               foot_v: np.ndarray) -> np.ndarray:
+    def sample(
+        self, u: np.ndarray, v: np.ndarray, foot_u: np.ndarray, foot_v: np.ndarray
+    ) -> np.ndarray:
         """Filtered lookups.
 
         Args:
@@ -190,8 +228,11 @@ class Texture:
         level = min(max(np.log2(max(foot * self.width, 1.0)), 0.0), len(self._wide) - 1.001)
         u, v, low, out = u - np.floor(u), v - np.floor(v), int(level), 0.0
         for k, weight in ((low, 1 - level + low), (low + 1, level - low)):
-            value = remap_flat(self._green, u * self._wide[k] + (self._x[k] - 0.5),
-                               v * self._high[k] + (self._y[k] - 0.5))
+            value = remap_flat(
+                self._green,
+                u * self._wide[k] + (self._x[k] - 0.5),
+                v * self._high[k] + (self._y[k] - 0.5),
+            )
             out = out + value * np.float32(weight / 255)
         return out
 

@@ -82,9 +82,11 @@ def drive_folder(root: Path, drive: int) -> Path:
 def frame_files(root: Path, drive: int, index: int, stereo: bool) -> dict[str, Path]:
     """Paths of one frame's files by kind: image, depth, labels and, in stereo, right."""
     folder, name = drive_folder(root, drive), f'{index:010d}'
-    out = {'image': folder / 'image_02' / 'data' / f'{name}.jpg',
-           'depth': folder / 'proj_depth' / 'groundtruth' / 'image_02' / f'{name}.png',
-           'labels': folder / 'labels' / 'image_02' / f'{name}.png'}
+    out = {
+        'image': folder / 'image_02' / 'data' / f'{name}.jpg',
+        'depth': folder / 'proj_depth' / 'groundtruth' / 'image_02' / f'{name}.png',
+        'labels': folder / 'labels' / 'image_02' / f'{name}.png',
+    }
     if stereo:
         out['right'] = folder / 'image_03' / 'data' / f'{name}.jpg'
     return out
@@ -128,8 +130,10 @@ def write_calibration(root: Path, cam: Intrinsics) -> None:
     write_text(root / DATE / 'calib_cam_to_cam.txt', text)
     # Laser axes are x forward, y left, z up; camera axes are x right, y down, z forward.
     turn = np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]])
-    for name, rot, shift in (('velo_to_cam', turn, [0, -0.08, -0.27]),
-                             ('imu_to_velo', np.eye(3), [-0.81, 0.32, -0.8])):
+    for name, rot, shift in (
+        ('velo_to_cam', turn, [0, -0.08, -0.27]),
+        ('imu_to_velo', np.eye(3), [-0.81, 0.32, -0.8]),
+    ):
         text = 'calib_time: 01-Jan-2024 00:00:00\n' + _line('R', rot) + _line('T', shift)
         write_text(root / DATE / f'calib_{name}.txt', text)
 
@@ -157,21 +161,33 @@ def check_params(root: Path, params: Params) -> None:
         found = json.loads(path.read_text())
         if found != wanted:
             other = sorted(k for k in wanted if found.get(k) != wanted[k])
-            raise FileExistsError(f'{root} holds a set rendered with other parameters '
-                                  f'({", ".join(other)}); choose another folder or delete it')
+            raise FileExistsError(
+                f'{root} holds a set rendered with other parameters '
+                f'({", ".join(other)}); choose another folder or delete it'
+            )
     elif (root / DATE).exists():
-        raise FileExistsError(f'{root / DATE} exists but was not begun by this renderer; '
-                              'choose another folder or delete it')
+        raise FileExistsError(
+            f'{root / DATE} exists but was not begun by this renderer; '
+            'choose another folder or delete it'
+        )
     else:
         write_text(path, json.dumps(wanted, indent=2) + '\n')
 
 
 def write_manifest(root: Path, params: Params, lengths: dict[str, int]) -> None:
     """Writes the manifest, which marks the set as complete."""
-    drives = {f'{DATE}_drive_{d:04d}_sync': {'split': split, 'frames': frames}
-              for d, (split, frames) in params.drives().items()}
-    content = {'renderer': 'demo_world', **asdict(params), 'depth_scale': 256,
-               'max_depth': MAX_DEPTH, 'baseline': STEREO_BASELINE, 'drives': drives,
-               'total_frames': sum(frames for _, frames in params.drives().values()),
-               'split_lines': lengths}
+    drives = {
+        f'{DATE}_drive_{d:04d}_sync': {'split': split, 'frames': frames}
+        for d, (split, frames) in params.drives().items()
+    }
+    content = {
+        'renderer': 'demo_world',
+        **asdict(params),
+        'depth_scale': 256,
+        'max_depth': MAX_DEPTH,
+        'baseline': STEREO_BASELINE,
+        'drives': drives,
+        'total_frames': sum(frames for _, frames in params.drives().values()),
+        'split_lines': lengths,
+    }
     write_text(root / MANIFEST, json.dumps(content, indent=2) + '\n')

@@ -1,0 +1,10 @@
+# Both neighbours in time and the other camera; the known baseline makes depth metric.
+_base_ = [
+    '../_base_/models/monodepth2_r18.py',
+    '../_base_/datasets/kitti_raw_mono_stereo_1024x320.py',
+    '../_base_/schedules/schedule_20e.py',
+    '../_base_/default_runtime.py',
+]
+model = dict(frame_ids=(0, -1, 1, 's'))
+val_evaluator = dict(protocol='kitti_eigen_stereo')
+test_evaluator = val_evaluator
