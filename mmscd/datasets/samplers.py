@@ -22,6 +22,16 @@ class SampleIndex(int):
         self.draw_key = draw_key
         return self
 
+    # the wrappers of mmengine (ConcatDataset, RepeatDataset) compute with indices
+    def __add__(self, other: int) -> SampleIndex:
+        return SampleIndex(int(self) + other, self.draw_key)
+
+    def __sub__(self, other: int) -> SampleIndex:
+        return SampleIndex(int(self) - other, self.draw_key)
+
+    def __mod__(self, other: int) -> SampleIndex:
+        return SampleIndex(int(self) % other, self.draw_key)
+
     def __reduce__(self) -> tuple:
         return SampleIndex, (int(self), self.draw_key)
 

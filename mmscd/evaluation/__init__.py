@@ -2,7 +2,7 @@
 
 from .depth_metric import DepthMetric, predicted_depth
 from .functional import METRIC_NAMES, depth_errors
-from .predictors import ConstantDepth, FlatRoad, build_references
+from .predictors import ConstantDepth, DepthMap, FlatRoad, build_references
 from .protocols import (
     PROTOCOLS,
     DepthProtocol,
@@ -17,6 +17,7 @@ __all__ = [
     'METRIC_NAMES',
     'PROTOCOLS',
     'ConstantDepth',
+    'DepthMap',
     'DepthMetric',
     'DepthProtocol',
     'FlatRoad',

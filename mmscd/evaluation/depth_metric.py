@@ -20,11 +20,13 @@ from .predictors import build_references
 from .protocols import DepthProtocol, evaluate_pixels, get_protocol, select_pixels
 from .report import (
     check_per_image_path,
+    check_table_path,
     describe_counts,
     describe_unusable,
     make_table,
     summarize,
     write_per_image,
+    write_table,
 )
 
 
@@ -48,6 +50,7 @@ class DepthMetric(BaseMetric):
             camera_height=1.65, far_caps=(20, 30, 40, 80))]`.
         model_name: the model's row in the table.
         per_image_path: .json or .csv file for the metrics of every image.
+        table_path: .json file for the rows of the printed table, see `report.write_table`.
         prefix: put before the metric's names with a slash. None: bare names.
         collect_device: 'cpu' or 'gpu', how results of several ranks travel.
         collect_dir: see `mmengine.evaluator.BaseMetric`.
@@ -72,6 +75,7 @@ class DepthMetric(BaseMetric):
         references: Sequence[Mapping[str, Any]] = (),
         model_name: str = 'model',
         per_image_path: str | os.PathLike | None = None,
+        table_path: str | os.PathLike | None = None,
         prefix: str | None = None,
         collect_device: str = 'cpu',
         collect_dir: str | None = None,
@@ -91,7 +95,9 @@ class DepthMetric(BaseMetric):
         self.model_name = model_name
         if per_image_path is not None:
             check_per_image_path(per_image_path)
-        self.per_image_path = per_image_path
+        if table_path is not None:
+            check_table_path(table_path)
+        self.per_image_path, self.table_path = per_image_path, table_path
         self._dataset_size: int | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
@@ -169,9 +175,18 @@ class DepthMetric(BaseMetric):
             print_log(warning, 'current', logging.WARNING)
         title = f'{self.protocol.describe()}, {summary["n_images"]} images'
         print_log(f'\n{make_table(rows, title)}\n{describe_counts(summary)}', 'current')
-        if self.per_image_path is not None:
-            write_per_image(self.per_image_path, records, summary, self.protocol.describe())
+        self._write_files(records, summary, rows)
         return summary
+
+    def _write_files(self, records: list[dict], summary: dict, rows: dict) -> None:
+        """Write what was asked for besides the printed table."""
+        protocol = self.protocol.describe()
+        if self.per_image_path is not None:
+            write_per_image(self.per_image_path, records, summary, protocol)
+        if self.table_path is not None:
+            keys = {reference.name: reference.key for reference in self.references}
+            keys[self.model_name] = 'model'
+            write_table(self.table_path, rows, keys, protocol)
 
     def _add_references(self, records: list[dict], rows: dict) -> dict[str, float]:
         """Add the rows of the references; returns what the metrics say of them."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from .functional import invert, resize_inverse_depth
 
 
 class ConstantDepth:
@@ -76,17 +79,59 @@ class FlatRoad:
         return np.broadcast_to(depth[:, None], shape)
 
 
-def build_references(references: Sequence[Mapping[str, Any]]) -> list[ConstantDepth | FlatRoad]:
+class DepthMap:
+    """One depth map for every image, e.g. the mean of the training scenes.
+
+    It knows how a street usually lies before the camera and nothing of the image at hand: a network
+    that does not beat it has learned a layout, not to see.
+
+    Args:
+        path: .npy file, float (H, W): depth in metres (recommended), or inverse depth. Its whole
+            extent is laid over the whole ground truth, and resized as inverse depth.
+        inverse: the file holds 1 / depth.
+        name: its row in the table; the metric's key is the name with underscores, for
+            'mean depth map' `mean_depth_map_abs_rel`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a map of finite, positive numbers.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike, inverse: bool = False, name: str = 'mean depth map'
+    ) -> None:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(
+                f'the reference {name!r} needs the depth map {path}, which does not exist: write '
+                'it (float32 (H, W) metres as .npy) or take the reference out of the evaluator'
+            )
+        values = np.load(path, allow_pickle=False)
+        if values.ndim != 2 or values.dtype.kind != 'f':
+            raise ValueError(f'{path}: expected float (H, W), got {values.dtype} {values.shape}')
+        if not (np.isfinite(values).all() and values.min() > 0):
+            raise ValueError(f'{path}: every value must be finite and positive; fill the holes')
+        self.inverse_depth = values if inverse else invert(values)
+        self.name = name
+        self.key = '_'.join(name.lower().split())
+
+    def __call__(self, shape: tuple[int, int], meta: Mapping[str, Any]) -> np.ndarray:
+        """Depth map float32 (H, W) of the given shape, metres; `meta` is not read."""
+        return invert(resize_inverse_depth(self.inverse_depth, shape))
+
+
+def build_references(
+    references: Sequence[Mapping[str, Any]],
+) -> list[ConstantDepth | FlatRoad | DepthMap]:
     """Predictors from config dicts.
 
     Args:
-        references: dicts with `type` 'constant' or 'flat_road'. `far_caps` of a flat road gives
-            one predictor for each cap.
+        references: dicts with `type` 'constant', 'flat_road' or 'depth_map'. `far_caps` of a flat
+            road gives one predictor for each cap.
 
     Raises:
         ValueError: unknown type.
     """
-    built: list[ConstantDepth | FlatRoad] = []
+    built: list[ConstantDepth | FlatRoad | DepthMap] = []
     for reference in references:
         args = dict(reference)
         kind = args.pop('type', None)
@@ -96,6 +141,10 @@ def build_references(references: Sequence[Mapping[str, Any]]) -> list[ConstantDe
             caps = args.pop('far_caps', None)
             caps = [args.pop('far_cap', 80.0)] if caps is None else caps
             built.extend(FlatRoad(far_cap=cap, **args) for cap in caps)
+        elif kind == 'depth_map':
+            built.append(DepthMap(**args))
         else:
-            raise ValueError(f"reference type must be 'constant' or 'flat_road', got {kind!r}")
+            raise ValueError(
+                f"reference type must be 'constant', 'flat_road' or 'depth_map', got {kind!r}"
+            )
     return built

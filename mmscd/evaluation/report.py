@@ -126,9 +126,7 @@ def write_per_image(
         metrics = record['metrics'] or {}
         row = {'img_path': record['img_path'], 'sample_idx': record['sample_idx']}
         for key in PER_IMAGE_FIELDS:
-            value = metrics.get(key, 0 if key.startswith('n_') else None)
-            # NaN is not JSON
-            row[key] = None if isinstance(value, float) and not math.isfinite(value) else value
+            row[key] = _to_json(metrics.get(key, 0 if key.startswith('n_') else None))
         rows.append(row)
     if str(path).endswith('.json'):
         content = dict(protocol=protocol, summary=dict(summary), images=rows)
@@ -141,6 +139,46 @@ def write_per_image(
         writer.writerows(rows)
         text = stream.getvalue()
     atomic_write(path, text.encode('utf-8'))
+
+
+def write_table(
+    path: str | os.PathLike,
+    rows: Mapping[str, Mapping[str, float]],
+    keys: Mapping[str, str],
+    protocol: str,
+) -> None:
+    """Write the rows of the table as data, under a temporary name first.
+
+    The file holds `protocol` and `rows`, a list of dicts in the table's order: `name`, `key`
+    ('model', or the kind of reference, e.g. 'flat_road') and the entries of `summarize`.
+
+    Args:
+        path: ends in .json.
+        rows: name of the predictor -> its summary.
+        keys: name of the predictor -> its kind.
+        protocol: its description.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    check_table_path(path)
+    listed = [
+        dict(name=name, key=keys[name], **{key: _to_json(value) for key, value in row.items()})
+        for name, row in rows.items()
+    ]
+    text = json.dumps(dict(protocol=protocol, rows=listed), indent=1, allow_nan=False) + '\n'
+    atomic_write(path, text.encode('utf-8'))
+
+
+def _to_json(value: Any) -> Any:
+    """The value, None in place of NaN and infinity, which JSON does not know."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_table_path(path: str | os.PathLike) -> None:
+    """Raise ValueError where `path` does not end in .json."""
+    if not str(path).endswith('.json'):
+        raise ValueError(f'the table goes to a .json file, got {str(path)!r}')
 
 
 def check_per_image_path(path: str | os.PathLike) -> None:

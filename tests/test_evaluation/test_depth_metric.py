@@ -144,6 +144,33 @@ def test_per_image_files(tmp_path):
         DepthMetric(per_image_path='a.txt')
 
 
+def test_table_as_data(tmp_path):
+    np.save(tmp_path / 'mean.npy', np.full((3, 4), 10.0))
+    samples = [make_sample(i, *make_maps(i)) for i in range(2)]
+    references = [*REFERENCES, dict(type='depth_map', path=tmp_path / 'mean.npy')]
+    path = tmp_path / 'out' / 'table.json'
+    metrics = evaluate(samples, references=references, table_path=path, model_name='net')
+    # under median alignment a constant map is the constant
+    assert metrics['mean_depth_map_abs_rel'] == pytest.approx(metrics['constant_abs_rel'])
+    content = json.loads(path.read_text())
+    assert content['protocol'].startswith('kitti_eigen: crop garg')
+    rows = content['rows']
+    assert [(row['name'], row['key']) for row in rows] == [
+        ('net', 'model'),
+        ('constant depth', 'constant'),
+        ('flat road, cap 20 m', 'flat_road'),
+        ('flat road, cap 40 m', 'flat_road'),
+        ('mean depth map', 'mean_depth_map'),
+    ]
+    assert {key: rows[0][key] for key in ('abs_rel', 'delta3', 'n_images')} == {
+        key: metrics[key] for key in ('abs_rel', 'delta3', 'n_images')
+    }
+    assert min(row['abs_rel'] for row in rows[2:4]) == metrics['best_flat_road_abs_rel']
+    assert [p.name for p in path.parent.iterdir()] == ['table.json']
+    with pytest.raises(ValueError, match='a.csv'):
+        DepthMetric(table_path='a.csv')
+
+
 def test_prefix_and_missing_fields():
     metrics = evaluate([make_sample(0, *make_maps(0))], prefix='night')
     assert 'night/abs_rel' in metrics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmscd.evaluation import ConstantDepth, FlatRoad, build_references
+from mmscd.evaluation import ConstantDepth, DepthMap, FlatRoad, build_references
 
 META = dict(K_ori=[[700.0, 0, 600], [0, 650.0, 170], [0, 0, 1]], ori_shape=(375, 1242))
 
@@ -51,3 +51,33 @@ def test_errors():
         FlatRoad()((4, 4), dict(img_path='a.png'))
     with pytest.raises(ValueError, match='-1'):
         FlatRoad(camera_height=-1)
+
+
+def test_depth_map_is_resized_as_inverse_depth(tmp_path):
+    depth = np.random.default_rng(0).uniform(2, 80, (4, 6)).astype(np.float32)
+    np.save(tmp_path / 'depth.npy', depth)
+    np.save(tmp_path / 'inverse.npy', 1 / depth)
+    (mean,) = build_references([dict(type='depth_map', path=str(tmp_path / 'depth.npy'))])
+    assert (mean.name, mean.key) == ('mean depth map', 'mean_depth_map')
+    assert mean((4, 6), {}) == pytest.approx(depth)
+    # pixel (3, 5) at twice the size lies at (1.25, 2.25) of the small map, half-pixel convention
+    inverse = 1 / depth[1:3, 2:4].astype(np.float64)
+    expected = np.array([0.75, 0.25]) @ inverse @ np.array([0.75, 0.25])
+    assert 1 / mean((8, 12), {})[3, 5] == pytest.approx(expected, rel=1e-5)
+    other = DepthMap(tmp_path / 'inverse.npy', inverse=True, name='Other  map')
+    assert other.key == 'other_map'
+    assert other((8, 12), {}) == pytest.approx(mean((8, 12), {}), rel=1e-5)
+
+
+def test_depth_map_errors(tmp_path):
+    path = tmp_path / 'map.npy'
+    with pytest.raises(FileNotFoundError, match='map.npy'):
+        DepthMap(path)
+    for bad in (np.ones((2, 3, 4)), np.ones((2, 3), np.int32)):
+        np.save(path, bad)
+        with pytest.raises(ValueError, match='expected float'):
+            DepthMap(path)
+    for value in (0.0, -1.0, np.nan, np.inf):
+        np.save(path, np.array([[1.0, value]]))
+        with pytest.raises(ValueError, match='finite and positive'):
+            DepthMap(path)

@@ -20,7 +20,7 @@ SMALL = {'width': 160, 'height': 48, 'seed': 3, 'train_scenes': 1, 'frames': 4, 
 @pytest.fixture(scope='module')
 def demo():
     sys.path.insert(0, str(PROJECT))
-    names = ('camera', 'dataset', 'frames', 'preview', 'scene', 'writer')
+    names = ('camera', 'dataset', 'frames', 'mean_depth', 'preview', 'scene', 'writer')
     yield SimpleNamespace(**{n: importlib.import_module(f'demo_world.{n}') for n in names})
     sys.path.remove(str(PROJECT))
 
@@ -214,3 +214,45 @@ def test_stereo_pair_matches_the_depth(demo, renderer):
 def test_preview_sheet(demo, rendered):
     sheet = demo.preview.contact_sheet(*rendered, per_drive=1)
     assert sheet.shape == (3 * 48, 3 * 160, 3)
+
+
+def test_mean_depth_of_the_training_frames(demo, rendered):
+    root, params = rendered
+    depth = np.load(root / 'mean_depth.npy')
+    assert depth.dtype == np.float32 and depth.shape == (48, 160)
+    assert depth.min() > 1 and depth.max() <= 80
+    frames = []
+    for index in (1, 2):
+        file = demo.writer.frame_files(root, 1, index, False)['depth']
+        frames.append(np.minimum(cv2.imread(str(file), -1) / 256, 80))
+    for row, column in np.ndindex(48, 160):
+        known = [frame[row, column] for frame in frames if frame[row, column] > 0]
+        if known:
+            assert depth[row, column] == pytest.approx(np.mean(known), rel=1e-6)
+    assert not all((frame > 0).all() for frame in frames)
+
+
+def test_mean_depth_comes_with_the_next_call(demo, rendered, tmp_path):
+    root, params = rendered
+    copy = tmp_path / 'copy'
+    shutil.copytree(root, copy)
+    (copy / 'mean_depth.npy').unlink()
+    assert demo.dataset.render_set(copy, params, workers=1) == 0
+    assert read_all(copy) == read_all(root)
+
+
+def test_holes_are_filled_from_the_nearest_row(demo):
+    depth = np.array([[0, 0, 3], [0, 0, 0], [5, 0, 0], [0, 0, 0], [7, 0, 9]], float)
+    filled = demo.mean_depth.fill_holes(depth)
+    # row 3 of the first column is as near to row 2 as to row 4: the lower one counts
+    assert filled.T.tolist() == [[5, 5, 5, 7, 7], [80] * 5, [3, 3, 9, 9, 9]]
+
+
+def test_mean_depth_refuses_what_it_cannot_read(demo, tmp_path):
+    (tmp_path / 'splits').mkdir()
+    (tmp_path / 'splits' / 'train_files.txt').write_text('town 1 l\n')
+    with pytest.raises(FileNotFoundError, match='0000000001.png'):
+        demo.mean_depth.write_mean_depth(tmp_path)
+    (tmp_path / 'splits' / 'train_files.txt').write_text('town 1\n')
+    with pytest.raises(ValueError, match='train_files.txt:1'):
+        demo.mean_depth.write_mean_depth(tmp_path)

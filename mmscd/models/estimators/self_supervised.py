@@ -94,14 +94,14 @@ class SelfSupervisedDepthEstimator(BaseModel):
             inputs: what `DepthDataPreprocessor` puts out.
             data_samples: one per image; needed by `predict`.
             mode: `loss` (dict of losses and diagnostics), `predict` (data samples with
-                predictions), `tensor` (disparities of the target).
+                predictions), `tensor` (finest disparity of the target, (B, 1, H, W)).
         """
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
-            return self.estimate_disps(inputs['network_input'][:, 0])[0]
+            return self.estimate_disps(inputs['network_input'][:, 0])[0][0]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
     def network_context(self, like: Tensor) -> Any:

@@ -48,6 +48,11 @@ class DispHead(BaseModule):
             raise ValueError(f'in_strides must be ascending powers of two, got {in_strides}')
         if len(channels) < levels:
             raise ValueError(f'stride {in_strides[-1]} needs {levels} channels, got {channels}')
+        if not scales or not set(scales) <= set(range(levels)):
+            raise ValueError(
+                f'scales must be some of {list(range(levels))} for maps of strides {in_strides}, '
+                f'got {scales}'
+            )
         self.scales = tuple(scales)
         self.stride = in_strides[-1]
         self.skip_index = {int(log2(s)): i for i, s in enumerate(in_strides[:-1])}

@@ -13,6 +13,7 @@ import cv2
 from . import writer
 from .camera import STEREO_BASELINE, Intrinsics, shifted
 from .frames import FrameRenderer
+from .mean_depth import MEAN_DEPTH, write_mean_depth
 from .scene import build_scene
 from .writer import Params
 
@@ -88,7 +89,7 @@ def render_set(
     workers: int = 2,
     progress: Callable[[int, int, float], None] = _show_progress,
 ) -> int:
-    """Renders what is missing of a set.
+    """Renders what is missing of a set, and averages the training depth (`mean_depth.npy`).
 
     Args:
         root: Output folder.
@@ -105,6 +106,8 @@ def render_set(
     manifest = root / writer.MANIFEST
     if manifest.exists():
         if not tasks:
+            if not (root / MEAN_DEPTH).exists():
+                write_mean_depth(root)
             return 0
         manifest.unlink()
     for leftover in root.rglob('.*.tmp'):
@@ -116,5 +119,7 @@ def render_set(
             shown = 10 * done // max(total, 1)
             progress(done, total, time.monotonic() - begin)
     writer.write_calibration(root, Intrinsics.for_size(params.width, params.height))
-    writer.write_manifest(root, params, writer.write_splits(root, params))
+    lengths = writer.write_splits(root, params)
+    write_mean_depth(root)
+    writer.write_manifest(root, params, lengths)
     return done

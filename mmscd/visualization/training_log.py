@@ -1,0 +1,132 @@
+"""What mmengine's local backend wrote while training: the loss and the validation."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+Points = list[tuple[float, float]]
+_TIME = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ')
+_GPU = re.compile(r'^\s+GPU [\d,]+: (.+?)\s*$')
+_NO_CUDA = re.compile(r'^\s+CUDA available: False\s*$')
+
+
+@dataclass
+class TrainingLog:
+    """The course of one training, over all its starts.
+
+    Attributes:
+        loss: (iteration, loss) as logged.
+        validation: (iteration, abs_rel).
+        references: abs_rel of the naive predictors on the validation images, by kind.
+        last_iteration: the highest that was logged.
+        seconds: wall clock from the first to the last line of the logs, summed over the starts;
+            None where no log tells it.
+        begun: the first start, 'YYYY/MM/DD HH:MM:SS', or None.
+        device: name of the GPU, 'CPU', or None where the log does not say.
+        starts: how many runs wrote the points; more than 1 where the training was resumed.
+    """
+
+    loss: Points = field(default_factory=list)
+    validation: Points = field(default_factory=list)
+    references: dict[str, float] = field(default_factory=dict)
+    last_iteration: int = 0
+    seconds: float | None = None
+    begun: str | None = None
+    device: str | None = None
+    starts: int = 0
+
+
+def read_training_log(work_dir: str | os.PathLike) -> TrainingLog | None:
+    """Read `{work_dir}/*/vis_data/scalars.json`, one folder for every start.
+
+    A later start replaces what an earlier one logged from the later one's first iteration on, be
+    it resumed or begun anew. Lines that are no JSON (a run that was killed, or still writes) are
+    passed over.
+
+    Args:
+        work_dir: of the training.
+
+    Returns:
+        TrainingLog, or None where no run logged a loss.
+    """
+    runs: list[tuple[Path, list[dict]]] = []
+    for folder in sorted(Path(work_dir).glob('*/vis_data')):
+        rows = _read_rows(folder)
+        if not any('loss' in row for row in rows):
+            continue
+        first = min(_step(row) for row in rows)
+        for _, older in runs:
+            older[:] = [row for row in older if _step(row) < first]
+        runs.append((folder.parent, rows))
+    runs = [run for run in runs if run[1]]
+    if not runs:
+        return None
+    log = TrainingLog(starts=len(runs))
+    for row in sorted((row for _, rows in runs for row in rows), key=_step):
+        _add_row(log, row)
+    _add_clock(log, [folder for folder, _ in runs])
+    return log
+
+
+def _read_rows(folder: Path) -> list[dict]:
+    """Rows with an iteration, of scalars.json or, where there is none, of its timestamped twin."""
+    files = [folder / 'scalars.json', *sorted(folder.glob('*.json'))]
+    file = next((file for file in files if file.is_file()), None)
+    rows = []
+    for line in file.read_text(errors='replace').splitlines() if file else ():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get('step'), (int, float)):
+            rows.append(row)
+    return rows
+
+
+def _step(row: Mapping[str, float]) -> float:
+    return row['step']
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _add_row(log: TrainingLog, row: Mapping[str, float]) -> None:
+    log.last_iteration = max(log.last_iteration, int(_step(row)))
+    if _is_number(row.get('loss')):
+        log.loss.append((_step(row), row['loss']))
+    for key, value in row.items():
+        # a metric's prefix is put before its name with a slash
+        name = key.rsplit('/', 1)[-1]
+        if name == 'abs_rel' and _is_number(value):
+            log.validation.append((_step(row), value))
+        elif name.endswith('_abs_rel') and _is_number(value):
+            log.references[name.removesuffix('_abs_rel')] = value
+
+
+def _add_clock(log: TrainingLog, folders: list[Path]) -> None:
+    """Duration, begin and device from the text logs."""
+    spans = []
+    for folder in folders:
+        file = folder / f'{folder.name}.log'
+        times = []
+        for line in file.read_text(errors='replace').splitlines() if file.is_file() else ():
+            if match := _TIME.match(line):
+                times.append(match[1])
+            elif match := _GPU.match(line):
+                log.device = match[1]
+            elif _NO_CUDA.match(line):
+                log.device = 'CPU'
+        if times:
+            spans.append((times[0], times[-1]))
+    if spans:
+        parsed = [[datetime.strptime(t, '%Y/%m/%d %H:%M:%S') for t in span] for span in spans]
+        log.seconds = sum((end - begin).total_seconds() for begin, end in parsed)
+        log.begun = min(spans)[0]

@@ -1,0 +1,66 @@
+"""Every shipped config parses, builds its model, and takes a training step where that is cheap."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmscd.apis.launch import disable_initial_weights
+from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS
+from mmscd.utils.config import load_config
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAVES = sorted(
+    str(path.relative_to(ROOT))
+    for path in [*ROOT.glob('configs/*/*.py'), *ROOT.glob('projects/*/configs/*.py')]
+    if path.parent.name != '_base_' and 'max_iters' in str(load_config(str(path)).get('train_cfg'))
+)
+
+
+def test_there_are_leaves():
+    assert len(LEAVES) >= 9
+
+
+@pytest.mark.parametrize('path', LEAVES)
+def test_config_builds(path):
+    cfg = load_config(str(ROOT / path))
+    disable_initial_weights(cfg.model)
+    model = MODELS.build(cfg.model)
+    assert tuple(cfg.train_dataloader.dataset.frame_ids) == model.frame_ids
+    assert DATASETS.get(cfg.train_dataloader.dataset.type) is not None
+    METRICS.build(cfg.val_evaluator) if 'demo' not in path else None
+    for hook in cfg.default_hooks.values():
+        assert HOOKS.get(hook.type) is not None
+    width, height = cfg.img_size
+    assert width % 32 == 0 and height % 32 == 0
+    assert cfg.default_hooks.checkpoint.interval <= cfg.train_cfg.max_iters
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        resize = [t for t in cfg[loader].dataset.pipeline if t.type == 'ResizeFrames']
+        assert tuple(resize[0]['size']) == (width, height), f'{loader} has another size'
+
+
+@pytest.mark.parametrize('path', [p for p in LEAVES if 'r18_kitti' in p and '1024' not in p])
+def test_one_training_step(path):
+    """With a small input, whatever the config's size."""
+    cfg = load_config(str(ROOT / path))
+    disable_initial_weights(cfg.model)
+    model = MODELS.build(cfg.model).train()
+    frames = len(model.frame_ids)
+    generator = torch.Generator().manual_seed(0)
+    inputs = dict(
+        frames=torch.randint(
+            0, 256, (2, frames, 3, 64, 96), dtype=torch.uint8, generator=generator
+        ),
+        K=torch.tensor([[56.0, 0, 47.5], [0, 56, 31.5], [0, 0, 1]]).repeat(2, 1, 1),
+        draw_key=torch.arange(2),
+    )
+    if 's' in model.frame_ids:
+        inputs['T_stereo'] = torch.eye(4).repeat(2, 1, 1)
+        inputs['T_stereo'][:, 0, 3] = -0.54
+    data = model.data_preprocessor(dict(inputs=inputs), True)
+    losses = model(**data, mode='loss')
+    total = sum(value for name, value in losses.items() if name.startswith('loss_'))
+    total.backward()
+    assert torch.isfinite(total)
+    unused = [n for n, p in model.named_parameters() if p.grad is None]
+    assert not unused, f'DDP would wait for these for ever: {unused}'

@@ -1,0 +1,141 @@
+"""The command lines of training and evaluation, as a user calls them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(path):
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def losses(checkpoint):
+    """Every training loss so far, as the run's message hub recorded them."""
+    return checkpoint['message_hub']['log_scalars']['train/loss']['log_history']
+
+
+@pytest.fixture(scope='module')
+def trained(tiny_config, run_tool, tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('trained')
+    run_tool('tools/train.py', tiny_config, '--work-dir', work_dir)
+    return work_dir
+
+
+def test_train_leaves_checkpoints_pictures_and_best(trained):
+    checkpoint = load(trained / 'iter_4.pth')
+    assert checkpoint['meta']['iter'] == 4
+    assert len(losses(checkpoint)) == 4
+    assert len(list(trained.glob('best_abs_rel_iter_*.pth'))) == 1
+    assert len(list((trained / 'vis' / 'iter_4').glob('*.jpg'))) == 5
+    assert not list(trained.glob('.*pth*')), 'temporary files were left'
+
+
+def test_test_writes_metrics_and_pictures(trained, tiny_config, run_tool, tmp_path):
+    out, show = tmp_path / 'metrics.json', tmp_path / 'show'
+    args = ('--work-dir', tmp_path / 'w', '--out', out, '--show-dir', show)
+    result = run_tool('tools/test.py', tiny_config, trained / 'iter_4.pth', *args)
+    metrics = json.loads(out.read_text())
+    assert metrics['n_images'] == 5
+    assert 0 < metrics['abs_rel'] < 10
+    assert len(list(show.iterdir())) == 5
+    assert 'abs_rel' in result.stdout + result.stderr
+    flipped = tmp_path / 'tta.json'
+    run_tool(
+        'tools/test.py', tiny_config, trained / 'iter_4.pth', '--out', flipped, '--tta',
+        '--work-dir', tmp_path / 'w',
+    )  # fmt: skip
+    assert json.loads(flipped.read_text())['abs_rel'] != metrics['abs_rel']
+
+
+def test_two_test_processes_give_the_metrics_of_one(trained, tiny_config, run_tool, tmp_path):
+    results = []
+    for count in (1, 2):
+        out = tmp_path / f'{count}.json'
+        run_tool(
+            'bash', 'tools/dist_test.sh', tiny_config, trained / 'iter_4.pth', count,
+            '--out', out, '--work-dir', tmp_path / 'w',
+        )  # fmt: skip
+        results.append(json.loads(out.read_text()))
+    for key in ('abs_rel', 'rmse', 'delta1', 'n_images'):
+        assert results[0][key] == pytest.approx(results[1][key], rel=1e-5)
+
+
+def test_missing_checkpoint_is_named(tiny_config, run_tool, tmp_path):
+    result = run_tool(
+        'tools/test.py', tiny_config, 'nowhere.pth', '--work-dir', tmp_path, check=False
+    )
+    assert result.returncode != 0
+    assert 'nowhere.pth' in result.stderr
+
+
+def test_amp_and_no_validate(tiny_config, run_tool, tmp_path):
+    run_tool('tools/train.py', tiny_config, '--work-dir', tmp_path, '--amp', '--no-validate')
+    checkpoint = load(tmp_path / 'iter_4.pth')
+    assert checkpoint['state_dict']['backbone.conv1.weight'].dtype == torch.float32
+    assert not (tmp_path / 'vis').exists()
+
+
+def test_auto_scale_lr_keeps_the_epochs(tiny_config, tmp_path):
+    from mmscd.apis.launch import scale_schedule
+    from mmscd.utils.config import load_config
+
+    cfg = load_config(str(ROOT / 'configs/monodepth2/monodepth2_r18_kitti.py'))
+    scale_schedule(cfg, 96)
+    assert cfg.optim_wrapper.optimizer.lr == pytest.approx(8e-4)
+    assert cfg.train_cfg.max_iters == round(20 * 3317 / 8)
+    assert cfg.param_scheduler[0].milestones == [round(15 * 3317 / 8)]
+
+
+@pytest.mark.slow
+def test_resume_after_a_kill_is_exact(tiny_config, run_tool, tmp_path):
+    """60 iterations equal 30 + something lost to SIGKILL + the rest, to the last bit."""
+    options = ('--no-validate', '--cfg-options', 'train_cfg.max_iters=60')
+    options += ('default_hooks.checkpoint.interval=30',)
+    run_tool('tools/train.py', tiny_config, '--work-dir', tmp_path / 'whole', *options)
+    command = [sys.executable, 'tools/train.py', str(tiny_config), '--work-dir']
+    command += [str(tmp_path / 'killed'), *options]
+    # one thread: the kill has to come before the run is through
+    with open(tmp_path / 'log', 'w') as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {'OMP_NUM_THREADS': '1'}
+        )
+        while not (tmp_path / 'killed' / 'iter_30.pth').exists():
+            assert process.poll() is None, (tmp_path / 'log').read_text()[-2000:]
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / 'killed' / 'iter_60.pth').exists()
+    run_tool('tools/train.py', tiny_config, '--work-dir', tmp_path / 'killed', '--resume', *options)
+    whole, resumed = (load(tmp_path / name / 'iter_60.pth') for name in ('whole', 'killed'))
+    assert len(losses(whole)) == 60
+    assert losses(resumed)[30:] == losses(whole)[30:]
+    for name, value in whole['state_dict'].items():
+        assert torch.equal(value, resumed['state_dict'][name]), name
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tiny_config, run_tool, tmp_path):
+    """Batch 2 on each of two gloo processes gives the parameters of batch 4 on one, 5 steps."""
+    frozen = ('model.backbone.norm_eval=True', 'model.pose_net.encoder.norm_eval=True')
+    common = ('--no-validate', '--cfg-options', 'train_cfg.max_iters=5', *frozen)
+    common += ('default_hooks.checkpoint.interval=5',)
+    run_tool(
+        'tools/train.py', tiny_config, '--work-dir', tmp_path / 'one', *common,
+        'train_dataloader.batch_size=4',
+    )  # fmt: skip
+    run_tool(
+        'bash', 'tools/dist_train.sh', tiny_config, 2, '--work-dir', tmp_path / 'two', *common
+    )
+    one, two = (load(tmp_path / name / 'iter_5.pth')['state_dict'] for name in ('one', 'two'))
+    assert one.keys() == two.keys()
+    worst = max((one[k].double() - two[k].double()).abs().max() for k in one)
+    assert worst < 1e-5

@@ -1,0 +1,155 @@
+"""The workarounds do what they are there for."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import mmscd.registry  # noqa: F401  (applies the workarounds)
+from mmscd.utils import compat
+from mmscd.utils.config import load_config, resolve_config_path
+
+SEGFORMER = 'mmseg::segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py'
+
+
+class _Evil:
+    def __reduce__(self):
+        return os.system, ('touch ' + os.environ['EVIL_FILE'],)
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """Any attempt to start a process fails the test."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError(f'a process was started: {args}')
+
+    for owner, name in ((subprocess, 'Popen'), (os, 'system'), (os, 'posix_spawn')):
+        monkeypatch.setattr(owner, name, refuse)
+
+
+def test_mmseg_configs_resolve_without_a_process(no_process, tmp_path):
+    assert load_config(SEGFORMER).model.type == 'EncoderDecoder'
+    from mmengine.hub import get_config
+
+    assert get_config(SEGFORMER).model.type == 'EncoderDecoder'
+    child = tmp_path / 'child.py'
+    child.write_text(f"_base_ = ['{SEGFORMER}']\n")
+    assert load_config(str(child)).model.type == 'EncoderDecoder'
+
+
+def test_mmscd_configs_are_bases_by_name(tmp_path):
+    child = tmp_path / 'child.py'
+    child.write_text("_base_ = ['mmscd::monodepth2/monodepth2_r18_kitti.py']\n")
+    assert load_config(str(child)).model.type == 'SelfSupervisedDepthEstimator'
+
+
+def test_absent_package_or_config_is_named(no_process):
+    with pytest.raises(ImportError, match='nosuchpackage is not installed; run `pip install'):
+        resolve_config_path('nosuchpackage::a/b.py')
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        resolve_config_path('mmseg::nowhere/nothing.py')
+
+
+def test_missing_openmmlab_says_how_to_mend_it():
+    code = (
+        'import sys, importlib.util as u; find = u.find_spec\n'
+        'u.find_spec = lambda n, *a: None if n.startswith("mmengine") else find(n, *a)\n'
+        'import mmscd; import mmscd.registry'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.returncode != 0
+    assert 'pip install -e .[openmmlab]' in result.stderr
+
+
+def test_import_is_light():
+    code = 'import sys, mmscd; sys.exit(any(m in sys.modules for m in ("torch", "mmengine")))'
+    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+
+def test_untrusted_checkpoint_runs_no_code(tmp_path, monkeypatch):
+    monkeypatch.setenv('EVIL_FILE', str(tmp_path / 'executed'))
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict={}, meta=_Evil()), path)
+    from mmengine.runner import load_checkpoint
+
+    for load in (
+        compat.load_checkpoint_file,
+        lambda p: load_checkpoint(torch.nn.Linear(1, 1), str(p)),
+    ):
+        with pytest.raises(RuntimeError, match='could run code'):
+            load(path)
+    assert not (tmp_path / 'executed').exists()
+    monkeypatch.setenv(compat.UNSAFE_LOAD_VARIABLE, '1')
+    compat.load_checkpoint_file(path)
+    assert (tmp_path / 'executed').exists(), 'the explicit switch must work'
+
+
+def test_history_buffers_of_mmengine_load(tmp_path):
+    """Checkpoints that other mmengine tools wrote hold HistoryBuffer and numpy scalars."""
+    import numpy as np
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    path = tmp_path / 'other.pth'
+    torch.save(dict(hub=HistoryBuffer([1.0, 2.0], [1, 1]), best=np.float64(0.5)), path)
+    loaded = compat.load_checkpoint_file(path)
+    assert loaded['best'] == 0.5
+    assert loaded['hub'].mean() == 1.5
+
+
+def test_getattr_is_not_let_through(tmp_path):
+    """The allow-list must not hand out attributes of anything else."""
+    with pytest.raises(RuntimeError, match='refused'):
+        compat._history_method(Path, 'unlink')
+
+
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04 torn', pickle.dumps(dict(a=1))[:-3]])
+def test_broken_checkpoint_is_named(tmp_path, content):
+    path = tmp_path / 'torn.pth'
+    path.write_bytes(content)
+    with pytest.raises(RuntimeError, match='torn.pth'):
+        compat.load_checkpoint_file(path)
+
+
+def test_kill_while_writing_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / 'iter_30.pth'
+    torch.save(dict(iter=30), path)
+    before = path.read_bytes()
+    code = (
+        'import os, signal, mmscd.registry\n'
+        'from mmengine.runner import save_checkpoint\n'
+        'os.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)\n'
+        f'save_checkpoint(dict(iter=31), {str(path)!r})'
+    )
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True)
+    assert result.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    from mmscd.engine import find_latest_checkpoint
+
+    assert find_latest_checkpoint(tmp_path) == path
+
+
+def test_latest_checkpoint_passes_over_torn_files(tmp_path):
+    from mmscd.engine import find_latest_checkpoint
+
+    assert find_latest_checkpoint(tmp_path) is None
+    torch.save(dict(iter=30), tmp_path / 'iter_30.pth')
+    (tmp_path / 'iter_100.pth').write_bytes((tmp_path / 'iter_30.pth').read_bytes()[:100])
+    assert find_latest_checkpoint(tmp_path).name == 'iter_30.pth'
+
+
+def test_cpu_distributed_config(monkeypatch):
+    from mmengine.config import Config
+
+    if torch.cuda.is_available():
+        pytest.skip('this machine has CUDA: nothing is changed')
+    cfg = Config(dict(sync_bn='torch'))
+    compat.prepare_cpu_distributed(cfg, 'none')
+    assert cfg.sync_bn == 'torch'
+    with pytest.raises(RuntimeError, match='needs CUDA'):
+        compat.prepare_cpu_distributed(cfg, 'slurm')
