@@ -26,11 +26,13 @@ def ship_configs() -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     editable = any('editable' in arg or arg == 'develop' for arg in sys.argv)
-    for name in ('configs', 'tools'):
+    for name in ('configs', 'tools', 'model-index.yml'):
         if editable:
-            (target / name).symlink_to(ROOT / name, target_is_directory=True)
-        else:
+            (target / name).symlink_to(ROOT / name)
+        elif (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, target / name)
+        else:
+            shutil.copy(ROOT / name, target / name)
 
 
 version: dict[str, str] = {}

@@ -8,3 +8,4 @@ _base_ = [
 model = dict(frame_ids=(0, 's'), pose_net=None)
 val_evaluator = dict(protocol='kitti_eigen_stereo')
 test_evaluator = val_evaluator
+visualizer = dict(protocol='kitti_eigen_stereo')

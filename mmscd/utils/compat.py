@@ -108,7 +108,9 @@ def load_checkpoint_file(filename: str | os.PathLike, map_location: Any = 'cpu')
         raise FileNotFoundError(f'checkpoint {path} does not exist; check the path')
     try:
         return _torch_load(path, map_location)
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, RuntimeError) as error:
+        if str(path) in str(error):
+            raise
         raise RuntimeError(f'checkpoint {path} is truncated or unreadable: {error}') from error
 
 

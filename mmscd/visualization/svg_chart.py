@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 520, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 48
+LEFT, RIGHT, TOP, BOTTOM = 70, 14, 14, 48
 LABEL_GAP = 16
 
 
@@ -103,7 +103,7 @@ def line_chart(
     points = [point for line in series for point in line.points]
     if not points:
         raise ValueError('a chart needs at least one point')
-    x_ticks = nice_ticks(0, max(x_max, *(x for x, _ in points)))
+    x_ticks = nice_ticks(0, max(x_max, *(x for x, _ in points)), 6)
     heights = [y for _, y in points] + list(references.values())
     y_ticks = nice_ticks(min(heights), max(heights))
 
@@ -140,7 +140,9 @@ def _axes(x_ticks, y_ticks, to_x, to_y, x_label, y_label) -> list[str]:
         parts.append(
             f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>'
         )
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{tick:g}</text>')
+        # the last one would be cut off at the edge
+        anchor, x = ('end', right + 8) if tick == x_ticks[-1] else ('middle', x)
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="{anchor}">{tick:g}</text>')
     parts.append(f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>')
     middle = (LEFT + right) / 2
     parts.append(

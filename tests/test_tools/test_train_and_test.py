@@ -132,9 +132,7 @@ def test_two_processes_equal_one(tiny_config, run_tool, tmp_path):
         'tools/train.py', tiny_config, '--work-dir', tmp_path / 'one', *common,
         'train_dataloader.batch_size=4',
     )  # fmt: skip
-    run_tool(
-        'bash', 'tools/dist_train.sh', tiny_config, 2, '--work-dir', tmp_path / 'two', *common
-    )
+    run_tool('bash', 'tools/dist_train.sh', tiny_config, 2, '--work-dir', tmp_path / 'two', *common)
     one, two = (load(tmp_path / name / 'iter_5.pth')['state_dict'] for name in ('one', 'two'))
     assert one.keys() == two.keys()
     worst = max((one[k].double() - two[k].double()).abs().max() for k in one)

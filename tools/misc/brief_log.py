@@ -10,7 +10,9 @@ import sys
 PROGRESS = re.compile(
     r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+).*?  loss: (\S+).*?auto_mask_share: (\S+)'
 )
-KEEP = re.compile(r'^[+|]|WARNING.*Iteration|Error|^Traceback|^  File|best checkpoint|Resumed|resume')
+KEEP = re.compile(
+    r'^[+|]|WARNING.*Iteration|Error|^Traceback|^  File|best checkpoint|Resumed|resume'
+)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ from mmscd.visualization import colorize_depth, save_image
 
 ADVICE = {
     'disp_spread': 'the depth map is flat; lower the learning rate or check the frame order and K',
+    'disp_saturation': 'near things are cut off at min_depth; lower min_depth, or start with a '
+    'smaller disp_head.initial_disp',
     'pose_translation': 'the pose net sees no motion, or far too much; check that the frames move '
     'and that K fits them',
     'auto_mask_share': 'warping explains almost no pixel, or all; check frame_ids, K and whether '
@@ -30,7 +32,8 @@ class CollapseMonitorHook(Hook):
     """Warns in one sentence, with a picture, when training leaves sane bounds.
 
     Looks every `interval` iterations at the diagnostics that the estimator logs: `disp_spread`
-    (standard deviation over mean of the disparity), `pose_translation` (mean length, in units of
+    (standard deviation over mean of the disparity), `disp_saturation` (share of disparities
+    at the near end), `pose_translation` (mean length, in units of
     depth), `auto_mask_share`, and at every value for NaN or infinity. A bound must be broken
     `patience` times in a row; a NaN counts at once and, as no training recovers from it, stops it.
 
@@ -53,7 +56,10 @@ class CollapseMonitorHook(Hook):
         stop_on_nan: bool = True,
     ) -> None:
         self.bounds = bounds or dict(
-            disp_spread=(0.05, 10.0), pose_translation=(1e-5, 5.0), auto_mask_share=(0.05, 0.999)
+            disp_spread=(0.05, 10.0),
+            disp_saturation=(0.0, 0.1),
+            pose_translation=(1e-5, 5.0),
+            auto_mask_share=(0.05, 0.999),
         )
         self.interval, self.begin, self.patience = interval, begin, patience
         self.stop_on_nan = stop_on_nan

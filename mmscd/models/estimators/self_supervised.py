@@ -187,6 +187,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         disp = outputs['disps'][0].detach()
         diagnostics = outputs['diagnostics']
         diagnostics['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
+        diagnostics['disp_saturation'] = (disp > 0.95).float().mean()
         temporal = [i for i, f in enumerate(self.frame_ids[1:]) if f != 's']
         if temporal:
             T = outputs['T_source_target'].detach()[:, temporal]

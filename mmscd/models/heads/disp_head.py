@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log2
+from math import log, log2
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,10 @@ class DispHead(BaseModule):
         in_channels: channels of the encoder's maps, fine to coarse.
         in_strides: their strides, ascending powers of two.
         channels: decoder channels at strides 1, 2, 4, ...; one per level.
+        initial_disp: disparity that training starts from, in (0, 1); None: what random weights
+            give, about 0.5. The scale of a monocular training settles early: where it settles too
+            small, near things fall below `min_depth` and saturate. Short trainings need a start
+            further from that end.
         scales: levels that put out a disparity, finest first; scale k has 1/2^k of the size.
         init_cfg: mmengine's initialisation.
     """
@@ -38,6 +42,7 @@ class DispHead(BaseModule):
         in_strides: Sequence[int] = (2, 4, 8, 16, 32),
         channels: Sequence[int] = (16, 32, 64, 128, 256),
         scales: Sequence[int] = (0, 1, 2, 3),
+        initial_disp: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -53,6 +58,8 @@ class DispHead(BaseModule):
                 f'scales must be some of {list(range(levels))} for maps of strides {in_strides}, '
                 f'got {scales}'
             )
+        if initial_disp is not None and not 0 < initial_disp < 1:
+            raise ValueError(f'initial_disp must lie in (0, 1), got {initial_disp}')
         self.scales = tuple(scales)
         self.stride = in_strides[-1]
         self.skip_index = {int(log2(s)): i for i, s in enumerate(in_strides[:-1])}
@@ -68,6 +75,9 @@ class DispHead(BaseModule):
             width = channels[level]
             if level in self.scales:
                 self.predict[name] = _conv3x3(width, 1)
+                if initial_disp is not None:
+                    odds = initial_disp / (1 - initial_disp)
+                    nn.init.constant_(self.predict[name].bias, log(odds))
 
     def forward(self, feats: Sequence[Tensor]) -> list[Tensor]:
         """Disparities.

@@ -18,6 +18,8 @@ class PoseNet(BaseModule):
         in_channels: channels of that map.
         channels: width of the head.
         scale: factor of the output, so that training starts near the identity.
+        translation_scale: factor of the translation; None: as `scale`. It decides how fast the
+            scale of a monocular training can grow: too small, and depth settles near `min_depth`.
         init_cfg: mmengine's initialisation.
     """
 
@@ -27,11 +29,13 @@ class PoseNet(BaseModule):
         in_channels: int = 512,
         channels: int = 256,
         scale: float = 0.01,
+        translation_scale: float | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
         self.encoder = MODELS.build(encoder)
         self.scale = scale
+        self.translation_scale = scale if translation_scale is None else translation_scale
         self.head = nn.Sequential(
             nn.Conv2d(in_channels, channels, 1),
             nn.ReLU(inplace=True),
@@ -57,5 +61,5 @@ class PoseNet(BaseModule):
         # in full precision, because the depth scale hangs on it
         with torch.autocast(feats.device.type, enabled=False):
             mean = feats.to(self.motion.weight.dtype).mean((2, 3))
-            motion = self.motion(mean) * self.scale
-        return motion[:, :3], motion[:, 3:]
+            motion = self.motion(mean)
+        return motion[:, :3] * self.scale, motion[:, 3:] * self.translation_scale

@@ -6,11 +6,21 @@ _base_ = [
     '../../../configs/_base_/schedules/schedule_20e.py',
     '../../../configs/_base_/default_runtime.py',
 ]
-model = dict(backbone=dict(init_cfg=None), pose_net=dict(encoder=dict(init_cfg=None)))
+model = dict(
+    backbone=dict(init_cfg=None),
+    # in a short training the scale must not settle where near things saturate at min_depth
+    pose_net=dict(encoder=dict(init_cfg=None), translation_scale=0.05),
+    disp_head=dict(initial_disp=0.1),
+)
 
-optim_wrapper = dict(optimizer=dict(lr=3e-4))
-param_scheduler = [dict(type='MultiStepLR', by_epoch=False, milestones=[450], gamma=0.1)]
-train_cfg = dict(max_iters=600, val_interval=100)
+train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
+optim_wrapper = dict(optimizer=dict(lr=4e-4))
+param_scheduler = [
+    dict(type='LinearLR', by_epoch=False, begin=0, end=50, start_factor=0.1),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=800, eta_min=4e-6),
+]
+train_cfg = dict(max_iters=800, val_interval=200)
 
 default_hooks = dict(
     checkpoint=dict(interval=100),
@@ -18,3 +28,5 @@ default_hooks = dict(
     collapse_monitor=dict(begin=200, interval=25),
     visualization=dict(max_images=4),
 )
+# the error panels judge the same pixels as the metric
+visualizer = dict(protocol='default')

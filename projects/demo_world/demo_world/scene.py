@@ -119,7 +119,7 @@ def build_scene(seed: int, drive: int, frames: int) -> Scene:
         _parked(b, rng, street, side)
     _street_end(b, rng, street)
     movers = _movers(b.tiles, rng, frames)
-    poses = drive_poses(rng, frames, street, lane=1.7)
+    poses = drive_poses(rng, frames, street, lane=1.5)
     height, azimuth = np.deg2rad(rng.uniform(48, 62)), np.deg2rad(rng.uniform(80, 150))
     # From behind or aside, so that the faces the camera sees are mostly lit.
     azimuth *= rng.choice([-1, 1])
@@ -249,7 +249,7 @@ def _furniture(b: Builder, rng: np.random.Generator, street: Street, side: int) 
 
 
 def _parked(b: Builder, rng: np.random.Generator, street: Street, side: int) -> None:
-    z, full = street.knots[0] + rng.uniform(2, 10), rng.uniform(0.05, 0.8)
+    z, full = street.knots[0] + rng.uniform(2, 10), rng.uniform(0.05, 0.45)
     while z < street.end - 20:
         turn = rng.normal(0, 0.02) + (np.pi if side < 0 else 0.0)
         objects.car(

@@ -38,9 +38,9 @@ class Params:
     width: int = 416
     height: int = 128
     seed: int = 0
-    train_scenes: int = 5
-    frames: int = 60
-    eval_frames: int = 30
+    train_scenes: int = 12
+    frames: int = 26
+    eval_frames: int = 26
     stereo: bool = False
     version: str = RENDERER_VERSION
 
