@@ -4,7 +4,14 @@ demo_root = '{{$DEMO_WORLD:data/demo_world}}'
 frame_ids = (0, -1, 1)
 img_size = (192, 64)  # width, height
 
-pipeline = [
+train_pipeline = [
+    dict(type='LoadFrames'),
+    # few streets: without it the network learns them by heart
+    dict(type='RandomZoom', scale=(0.6, 1.0), prob=0.5),
+    dict(type='ResizeFrames', size=img_size),
+    dict(type='PackDepthInputs'),
+]
+test_pipeline = [
     dict(type='LoadFrames'),
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
@@ -21,7 +28,7 @@ train_dataloader = dict(
         data_root=demo_root,
         ann_file='splits/train_files.txt',
         frame_ids=frame_ids,
-        pipeline=pipeline,
+        pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
@@ -37,7 +44,7 @@ val_dataloader = dict(
         frame_ids=(0,),
         gt='improved',
         test_mode=True,
-        pipeline=pipeline,
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = dict(
@@ -53,7 +60,7 @@ test_dataloader = dict(
         frame_ids=(0,),
         gt='improved',
         test_mode=True,
-        pipeline=pipeline,
+        pipeline=test_pipeline,
     ),
 )
 

@@ -15,12 +15,12 @@ model = dict(
 
 train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=8)
-optim_wrapper = dict(optimizer=dict(lr=4e-4))
+optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(type='LinearLR', by_epoch=False, begin=0, end=50, start_factor=0.1),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=800, eta_min=4e-6),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=900, eta_min=5e-6),
 ]
-train_cfg = dict(max_iters=800, val_interval=200)
+train_cfg = dict(max_iters=900, val_interval=300)
 
 default_hooks = dict(
     checkpoint=dict(interval=100),

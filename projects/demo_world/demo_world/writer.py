@@ -38,9 +38,9 @@ class Params:
     width: int = 416
     height: int = 128
     seed: int = 0
-    train_scenes: int = 12
-    frames: int = 26
-    eval_frames: int = 26
+    train_scenes: int = 36
+    frames: int = 10
+    eval_frames: int = 20
     stereo: bool = False
     version: str = RENDERER_VERSION
 
