@@ -48,9 +48,10 @@ if grep -qsE 'avx512_bf16|amx_bf16' /proc/cpuinfo; then AMP=(--amp); fi
 CFG=()
 if [ ${#OPTIONS[@]} -gt 0 ]; then CFG=(--cfg-options "${OPTIONS[@]}"); fi
 
+mkdir -p "$WORK_DIR"
 say "training ($CONFIG); pictures appear in $WORK_DIR/vis"
 "$PY" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" --resume auto "${AMP[@]}" "${CFG[@]}" \
-    > >(tee "$ROOT/$WORK_DIR.log" | "$PY" tools/misc/brief_log.py) 2>&1
+    > >(tee "$WORK_DIR/console.log" | "$PY" tools/misc/brief_log.py) 2>&1
 
 say "evaluation and report"
 CHECKPOINT=$("$PY" -c "

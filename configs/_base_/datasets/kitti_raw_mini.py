@@ -9,8 +9,6 @@ img_size = (320, 96)  # width, height
 train_pipeline = [
     # JPEGs are decoded at half size: at 320x96 more than twice as fast
     dict(type='LoadFrames', reduce=img_size),
-    # little data: without it the network learns the streets by heart
-    dict(type='RandomZoom', scale=(0.6, 1.0), prob=0.5),
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
