@@ -99,7 +99,9 @@ PROTOCOLS = {
 }
 
 
-def get_protocol(protocol: str | DepthProtocol | dict = 'default', **overrides: Any):
+def get_protocol(
+    protocol: str | DepthProtocol | dict = 'default', **overrides: Any
+) -> DepthProtocol:
     """A protocol by name, with single fields replaced.
 
     Args:

@@ -127,6 +127,7 @@ def register_safe_checkpoint_loaders() -> None:
         return load_checkpoint_file(filename, map_location)
 
     def load_from_http(filename: str, map_location: Any = None) -> Any:
+        # one process downloads, to a temporary name that torch renames
         from torch.hub import download_url_to_file, get_dir
 
         folder = Path(get_dir()) / 'checkpoints'

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import compat
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def resolve_config_path(path: str) -> Path:
@@ -36,7 +40,7 @@ def resolve_config_path(path: str) -> Path:
     return file
 
 
-def load_config(path: str, options: dict | None = None):  # noqa: ANN201 (mmengine is optional)
+def load_config(path: str, options: dict | None = None) -> Config:
     """A mmengine `Config` from a path or a `package::` name.
 
     Args:

@@ -89,6 +89,16 @@ def test_amp_and_no_validate(tiny_config, run_tool, tmp_path):
     assert not (tmp_path / 'vis').exists()
 
 
+def test_tensorboard_by_config(tiny_config, run_tool, tmp_path):
+    leaf = tmp_path / 'leaf.py'
+    backends = "[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')]"
+    leaf.write_text(f"_base_ = ['{tiny_config}']\nvisualizer = dict(vis_backends={backends})\n")
+    options = ('--no-validate', '--cfg-options', 'train_cfg.max_iters=2')
+    run_tool('tools/train.py', leaf, '--work-dir', tmp_path / 'w', *options)
+    assert list((tmp_path / 'w').rglob('events.out.tfevents*'))
+    assert list((tmp_path / 'w').rglob('scalars.json'))
+
+
 def test_auto_scale_lr_keeps_the_epochs(tiny_config, tmp_path):
     from mmscd.apis.launch import scale_schedule
     from mmscd.utils.config import load_config

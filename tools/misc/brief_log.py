@@ -11,7 +11,7 @@ PROGRESS = re.compile(
     r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+).*?  loss: (\S+).*?auto_mask_share: (\S+)'
 )
 KEEP = re.compile(
-    r'^[+|]|WARNING.*Iteration|Error|^Traceback|^  File|best checkpoint|Resumed|resume'
+    r'^[+|]|WARNING.*Iteration|Error|^Traceback|^  File|best checkpoint|resumed epoch'
 )
 
 

@@ -27,9 +27,11 @@ class _DeferredRemoval:
         return getattr(self._backend, name)
 
     def remove(self, path: str) -> None:
+        """Note the file for `flush`."""
         self._pending.append(path)
 
     def flush(self, keep: set[str]) -> None:
+        """Remove now what was asked to go, except `keep`."""
         pending, self._pending = self._pending, []
         for path in pending:
             if path not in keep and self._backend.isfile(path):

@@ -8,6 +8,8 @@ some twenty maps of the size of all views alive, which is what the time of the e
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -99,7 +101,8 @@ class _PhotometricError(torch.autograd.Function):
     """`photometric_error` with a backward pass that recomputes."""
 
     @staticmethod
-    def forward(ctx, views: Tensor, target: Tensor, alpha: float) -> Tensor:
+    def forward(ctx: Any, views: Tensor, target: Tensor, alpha: float) -> Tensor:
+        """Error maps; keeps the views and the target's statistics."""
         mean = box_mean(target)
         variance = box_mean(target * target) - mean * mean
         ctx.save_for_backward(views, target, mean, variance)
@@ -110,7 +113,8 @@ class _PhotometricError(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple:
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        """Gradient to the views."""
         views, target, mean, variance = ctx.saved_tensors
         if not ctx.needs_input_grad[0]:
             return None, None, None
