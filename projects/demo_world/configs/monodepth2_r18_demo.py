@@ -10,7 +10,7 @@ model = dict(
     backbone=dict(init_cfg=None),
     # in a short training the scale must not settle where near things saturate at min_depth
     pose_net=dict(encoder=dict(init_cfg=None), translation_scale=0.05),
-    disp_head=dict(initial_disp=0.03),
+    disp_head=dict(initial_disp=0.1),
 )
 
 train_dataloader = dict(batch_size=8)
