@@ -209,3 +209,28 @@ def test_pose_net_is_the_mean_of_a_pointwise_regression():
         per_place = F.conv2d(feats, net.motion.weight[:, :, None, None], net.motion.bias)
         expected = 0.02 * per_place.mean((2, 3))
         assert torch.allclose(torch.cat(net(pairs), 1), expected, atol=1e-6)
+
+
+def test_initial_disp_is_where_training_starts():
+    torch.manual_seed(0)
+    head = DispHead(initial_disp=0.1)
+    feats = [
+        torch.randn(1, c, 64 // s, 96 // s) * 0.1
+        for c, s in zip((64, 64, 128, 256, 512), (2, 4, 8, 16, 32), strict=True)
+    ]
+    for disp in head(feats):
+        assert abs(disp.mean() - 0.1) < 0.02
+    with pytest.raises(ValueError, match='initial_disp must lie'):
+        DispHead(initial_disp=1.0)
+
+
+def test_translation_scale_leaves_the_rotation():
+    torch.manual_seed(0)
+    encoder = dict(type='ResNetEncoder', in_channels=6)
+    net = PoseNet(encoder).eval()
+    pairs = torch.randn(2, 6, 64, 96)
+    rotation, translation = net(pairs)
+    net.translation_scale = 0.05
+    again = net(pairs)
+    assert torch.equal(again[0], rotation)
+    assert torch.allclose(again[1], 5 * translation)
