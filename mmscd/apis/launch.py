@@ -98,6 +98,10 @@ def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
     compat.prepare_cpu_distributed(cfg, launcher)
     if launcher == 'none' or not torch.cuda.is_available():
         cfg.sync_bn = None
+    if not torch.cuda.is_available():
+        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            if cfg.get(name):
+                cfg[name].pin_memory = False  # torch warns in every worker otherwise
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
