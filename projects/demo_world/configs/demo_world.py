@@ -48,20 +48,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=8,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=demo_root,
-        ann_file='splits/test_files.txt',
-        frame_ids=(0,),
-        gt='improved',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    val_dataloader, dataset=dict(val_dataloader['dataset'], ann_file='splits/test_files.txt')
 )
 
 # exact depth everywhere: no crop, up to 80 m; beside predictors that do not look at the image
