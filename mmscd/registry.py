@@ -34,8 +34,11 @@ VISUALIZERS = Registry(
     'visualizer', parent=MMENGINE_VISUALIZERS, scope='mmscd', locations=['mmscd.visualization']
 )
 
-# A root: a second child of mmengine's MODELS with the scope `mmscd` would be refused.
+# Roots: a second child of mmengine's MODELS with the scope `mmscd` would be refused.
 LOSSES = Registry('loss', scope='mmscd', locations=['mmscd.models.losses'])
+DISTILLERS = Registry('distiller', scope='mmscd', locations=['mmscd.models.distillers'])
+DISTILL_LOSSES = Registry('distill loss', scope='mmscd', locations=['mmscd.models.distillers'])
+TEACHERS = Registry('teacher', scope='mmscd', locations=['mmscd.models.teachers'])
 
 # Children that hold nothing: mmengine warns at every build under a scope that a registry lacks.
 for _name in (

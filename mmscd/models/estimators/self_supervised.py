@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from mmscd.geometry import (
     disp_to_depth,
     invert_transform,
 )
-from mmscd.registry import LOSSES, MODELS
+from mmscd.models.statistics import frozen_statistics
+from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
 
 
@@ -34,6 +36,10 @@ class SelfSupervisedDepthEstimator(BaseModel):
     - `depth_range`: (min_depth, max_depth), metres up to scale;
     - `source_ids`: frame ids of the sources; `feats`: the backbone's maps;
       `network_input` (B, F, 3, H, W); `draw_key` int64 (B,): for random draws;
+    - `estimate_disps(image, name)`: the same depth network once more, on a clean image
+      (B, 3, H, W) in [0, 1]; `name` says which pass it is (`perturbed`, `source`);
+    - `pixel_weights`: what `pixel_weights` made, by name, each (B, 1, H, W) in [0, 1];
+    - `teacher`: what the semantic teacher says about the target, while one is at work;
     - `diagnostics`: a dict for scalars that shall be logged and watched.
 
     Args:
@@ -42,6 +48,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
         pose_net: config of a network from frame pairs to motion; None where every source is the
             stereo partner, whose pose is known.
         losses: configs by name; the name is logged with the prefix `loss_`.
+        pixel_weights: configs by name of components that say, before any loss, how much a pixel of
+            the target counts; losses that respect them say so.
+        distiller: config of what transfers a teacher's knowledge; it is used in training only.
         frame_ids: what the frames of a sample are, target 0 first; `'s'` is the stereo partner.
         min_depth, max_depth: range of depth, metres (up to scale for monocular training).
         network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
@@ -57,6 +66,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         disp_head: dict,
         pose_net: dict | None,
         losses: dict[str, dict],
+        pixel_weights: dict[str, dict] | None = None,
+        distiller: dict | None = None,
         frame_ids: list[int | str] = (0, -1, 1),
         min_depth: float = 0.1,
         max_depth: float = 100.0,
@@ -78,6 +89,10 @@ class SelfSupervisedDepthEstimator(BaseModel):
         # a pose net that nothing uses would be an unused parameter to DDP
         self.pose_net = MODELS.build(pose_net) if temporal else None
         self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items()})
+        weights = {name: MODELS.build(cfg) for name, cfg in (pixel_weights or {}).items()}
+        self.pixel_weights = nn.ModuleDict(weights)
+        self.distiller = DISTILLERS.build(distiller) if distiller else None
+        self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
         self.flip_tta = flip_tta
@@ -164,9 +179,14 @@ class SelfSupervisedDepthEstimator(BaseModel):
                 f'the model expects the frames {list(self.frame_ids)}, the data has '
                 f'{frames.shape[1]}: model.frame_ids and the dataset must agree'
             )
-        disps, feats = self.estimate_disps(inputs['network_input'][:, 0])
+        student_feats = {}
+        with self._recording('clean', student_feats):
+            disps, feats = self.estimate_disps(inputs['network_input'][:, 0])
         return dict(
             inputs,
+            estimate_disps=partial(self._extra_pass, student_feats),
+            student_feats=student_feats,
+            pixel_weights={},
             disps=disps,
             feats=feats,
             target=frames[:, 0],
@@ -177,13 +197,31 @@ class SelfSupervisedDepthEstimator(BaseModel):
             diagnostics={},
         )
 
+    def _recording(self, name: str, student_feats: dict) -> AbstractContextManager:
+        """While it is open, the distiller's taps on the student write to `student_feats[name]`."""
+        if self.distiller is None:
+            return nullcontext()
+        return self.distiller.recording(self, name, student_feats)
+
+    def _extra_pass(self, student_feats: dict, image: Tensor, name: str) -> list[Tensor]:
+        """Disparities of a clean image; the pass leaves no trace in running statistics."""
+        normalise = self.data_preprocessor
+        with frozen_statistics(self), self._recording(name, student_feats):
+            return self.estimate_disps((image - normalise.mean) / normalise.std)[0]
+
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[DepthDataSample] | None = None
     ) -> dict[str, Tensor]:
         """All losses by name with the prefix `loss_`, and diagnostics without it."""
         outputs = self.compute_outputs(inputs)
+        if self.distiller is not None:
+            self.distiller.run_teacher(outputs)
         with torch.autocast(inputs['frames'].device.type, enabled=False):
+            for name, weight in self.pixel_weights.items():
+                outputs['pixel_weights'][name] = weight(outputs)
             losses = {f'loss_{name}': loss(outputs) for name, loss in self.losses.items()}
+            if self.distiller is not None:
+                losses.update(self.distiller(outputs))
         disp = outputs['disps'][0].detach()
         diagnostics = outputs['diagnostics']
         diagnostics['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
@@ -213,3 +251,10 @@ class SelfSupervisedDepthEstimator(BaseModel):
 
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _drop_unused_distiller(module: nn.Module, state: dict, prefix: str, *_: Any) -> None:
+    """A model built without its distiller, for inference, takes training checkpoints as well."""
+    if module.distiller is None:
+        for key in [k for k in state if k.startswith(f'{prefix}distiller.')]:
+            del state[key]
