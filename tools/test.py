@@ -47,7 +47,7 @@ def main() -> None:
         cfg.model.flip_tta = True
     if args.show_dir:
         cfg.default_hooks.visualization.show_dir = args.show_dir
-    launch.disable_initial_weights(cfg.model)
+    launch.prepare_for_inference(cfg)
     metrics = launch.build_runner(cfg, args.launcher).test()
     if args.out and is_main_process():
         values = {key: float(value) for key, value in metrics.items()}

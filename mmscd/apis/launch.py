@@ -49,6 +49,10 @@ def scale_schedule(cfg: Config, total_batch: int) -> None:
     cfg.train_cfg.val_interval = _shrink(cfg.train_cfg.val_interval, factor)
     checkpoint = cfg.default_hooks.checkpoint
     checkpoint.interval = _shrink(checkpoint.interval, factor)
+    distill = cfg.default_hooks.get('distill')
+    for key in ('begin', 'ramp', 'end'):
+        if distill and distill.get(key):
+            distill[key] = _shrink(distill[key], factor)
     for scheduler in cfg.get('param_scheduler') or []:
         if scheduler.get('by_epoch', True):
             continue
@@ -102,6 +106,9 @@ def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
         for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(name):
                 cfg[name].pin_memory = False  # torch warns in every worker otherwise
+    if not cfg.default_hooks.get('distill', True):
+        # a leaf switches the hook off by None, which mmengine takes for its own hooks only
+        cfg.default_hooks.pop('distill')
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
@@ -129,6 +136,18 @@ def _world_size_of_environment() -> int:
     import os
 
     return int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1)
+
+
+def prepare_for_inference(cfg: Config) -> None:
+    """Leave out of a config what only training needs: initial weights, teacher and graph.
+
+    Args:
+        cfg: changed in place.
+    """
+    disable_initial_weights(cfg.model)
+    cfg.model.distiller = None
+    if cfg.get('default_hooks'):
+        cfg.default_hooks.pop('distill', None)
 
 
 def disable_initial_weights(model: dict) -> None:

@@ -87,7 +87,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     overrides = {key: metric.get(key) for key in PROTOCOL_FIELDS}
     protocol = get_protocol(metric.get('protocol', 'kitti_eigen'), **overrides)
     cfg.visualizer.protocol = asdict(protocol)
-    launch.disable_initial_weights(cfg.model)
+    launch.prepare_for_inference(cfg)
     launch.build_runner(cfg).test()
     table = json.loads((folder / 'table.json').read_text())
     return table, json.loads((folder / 'images.json').read_text())['images']

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModel
+from mmengine.registry import Registry
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 
@@ -47,7 +48,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         disp_head: config of a network from feature maps to disparities.
         pose_net: config of a network from frame pairs to motion; None where every source is the
             stereo partner, whose pose is known.
-        losses: configs by name; the name is logged with the prefix `loss_`.
+        losses: configs by name; the name is logged with the prefix `loss_`. None instead of a
+            config drops a term that a base config has.
         pixel_weights: configs by name of components that say, before any loss, how much a pixel of
             the target counts; losses that respect them say so.
         distiller: config of what transfers a teacher's knowledge; it is used in training only.
@@ -65,8 +67,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         backbone: dict,
         disp_head: dict,
         pose_net: dict | None,
-        losses: dict[str, dict],
-        pixel_weights: dict[str, dict] | None = None,
+        losses: dict[str, dict | None],
+        pixel_weights: dict[str, dict | None] | None = None,
         distiller: dict | None = None,
         frame_ids: list[int | str] = (0, -1, 1),
         min_depth: float = 0.1,
@@ -88,9 +90,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self.disp_head = MODELS.build(disp_head)
         # a pose net that nothing uses would be an unused parameter to DDP
         self.pose_net = MODELS.build(pose_net) if temporal else None
-        self.losses = nn.ModuleDict({name: LOSSES.build(cfg) for name, cfg in losses.items()})
-        weights = {name: MODELS.build(cfg) for name, cfg in (pixel_weights or {}).items()}
-        self.pixel_weights = nn.ModuleDict(weights)
+        self.losses = _build_named(losses, LOSSES)
+        self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
         self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
@@ -251,6 +252,10 @@ class SelfSupervisedDepthEstimator(BaseModel):
 
 def _at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _build_named(configs: dict[str, dict | None], registry: Registry) -> nn.ModuleDict:
+    return nn.ModuleDict({k: registry.build(cfg) for k, cfg in configs.items() if cfg})
 
 
 def _drop_unused_distiller(module: nn.Module, state: dict, prefix: str, *_: Any) -> None:
