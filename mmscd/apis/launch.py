@@ -139,13 +139,14 @@ def _world_size_of_environment() -> int:
 
 
 def prepare_for_inference(cfg: Config) -> None:
-    """Leave out of a config what only training needs: initial weights, teacher and graph.
+    """Leave out of a config what only training needs: initial weights, teacher and graph,
+    and the pixel weights of the losses.
 
     Args:
         cfg: changed in place.
     """
     disable_initial_weights(cfg.model)
-    cfg.model.distiller = None
+    cfg.model.distiller = cfg.model.pixel_weights = None
     if cfg.get('default_hooks'):
         cfg.default_hooks.pop('distill', None)
 

@@ -255,3 +255,33 @@ def clip_depth(pred: np.ndarray, min_depth: float, max_depth: float) -> np.ndarr
     its pixel: it can neither vanish from the mean nor turn it into NaN.
     """
     return np.clip(np.where(np.isnan(pred), min_depth, pred), min_depth, max_depth)
+
+
+def hole_rate(pred: np.ndarray, gt: np.ndarray, movable: np.ndarray, factor: float = 1.5) -> float:
+    """Share of pixels of movable things that are predicted much too far: holes in moving cars.
+
+    A network that learns from video explains a car that drives ahead by infinite distance. The mean
+    errors hide it, since such cars take up few pixels.
+
+    Args:
+        pred: predicted depth, any shape, brought to the scale of `gt` (see `align_depth`). NaN and
+            infinity count as holes: a broken prediction shall not look whole.
+        gt: true depth, same shape; pixels where it is not positive and finite do not count.
+        movable: bool, same shape: pixels of movable things (person, car, ...), moving or not.
+        factor: a hole is further than this many times the truth.
+
+    Returns:
+        In [0, 1]; NaN where no movable pixel has ground truth: leave such an image out of a mean.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    pred, gt, movable = np.asarray(pred, np.float64), np.asarray(gt), np.asarray(movable, bool)
+    if not pred.shape == gt.shape == movable.shape:
+        raise ValueError(
+            f'pred has shape {pred.shape}, gt {gt.shape}, movable {movable.shape}: resize first'
+        )
+    counts = movable & is_usable(gt)
+    if not counts.any():
+        return float('nan')
+    return float(np.mean(~(pred[counts] <= factor * gt[counts])))

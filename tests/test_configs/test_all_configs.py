@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmscd.apis.launch import disable_initial_weights
-from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS
+from mmscd.apis.launch import disable_initial_weights, prepare_for_inference
+from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS, TEACHERS
 from mmscd.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +29,8 @@ def test_config_builds(path):
     assert tuple(cfg.train_dataloader.dataset.frame_ids) == model.frame_ids
     assert DATASETS.get(cfg.train_dataloader.dataset.type) is not None
     METRICS.build(cfg.val_evaluator) if 'demo' not in path else None
-    for hook in cfg.default_hooks.values():
+    assert (model.distiller is None) == (cfg.default_hooks.get('distill') is None)
+    for hook in filter(None, cfg.default_hooks.values()):
         assert HOOKS.get(hook.type) is not None
     width, height = cfg.img_size
     assert width % 32 == 0 and height % 32 == 0
@@ -39,12 +40,27 @@ def test_config_builds(path):
         assert tuple(resize[0]['size']) == (width, height), f'{loader} has another size'
 
 
-@pytest.mark.parametrize('path', [p for p in LEAVES if 'r18_kitti' in p and '1024' not in p])
+def attach_random_teacher(model, teacher):
+    if 'road_semantics' in teacher.config and not Path(teacher.config).is_file():
+        pytest.skip('the teacher of this config lies in MMSCD_DATA')
+    model.distiller.attach_teacher(
+        TEACHERS.build(dict(teacher, checkpoint=None, allow_random=True))
+    )
+
+
+# a pair of parts steps if each part does
+STEPPED = [p for p in LEAVES if 'kitti' in p and 'r50' not in p and '1024' not in p]
+STEPPED = [p for p in STEPPED if not p.endswith(('-graph.py', '-texture.py')) or p.count('-') == 1]
+
+
+@pytest.mark.parametrize('path', STEPPED)
 def test_one_training_step(path):
     """With a small input, whatever the config's size."""
     cfg = load_config(str(ROOT / path))
     disable_initial_weights(cfg.model)
     model = MODELS.build(cfg.model).train()
+    if model.distiller is not None:
+        attach_random_teacher(model, cfg.model.distiller.teacher)
     frames = len(model.frame_ids)
     generator = torch.Generator().manual_seed(0)
     inputs = dict(
@@ -64,3 +80,13 @@ def test_one_training_step(path):
     assert torch.isfinite(total)
     unused = [n for n, p in model.named_parameters() if p.grad is None]
     assert not unused, f'DDP would wait for these for ever: {unused}'
+
+
+def test_inference_leaves_teacher_and_graph_out():
+    cfg = load_config(str(ROOT / 'configs/scd/scd_r18_kitti-moving.py'))
+    prepare_for_inference(cfg)
+    baseline = load_config(str(ROOT / 'configs/monodepth2/monodepth2_r18_kitti.py'))
+    prepare_for_inference(baseline)
+    ours, theirs = MODELS.build(cfg.model), MODELS.build(baseline.model)
+    assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+    assert 'distill' not in cfg.default_hooks

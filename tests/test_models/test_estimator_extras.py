@@ -96,6 +96,11 @@ def test_none_drops_a_term(inputs):
     assert list(model.losses) == ['photometric'] and not model.pixel_weights
 
 
+def test_weights_from_a_teacher_need_one():
+    with pytest.raises(ValueError, match='pixel_weights.moving.*needs a teacher'):
+        build(pixel_weights=dict(moving=dict(type='MovingObjectWeight')))
+
+
 def test_checkpoints_with_a_distiller_load_without_one(inputs):
     model = build()
     state = dict(model.state_dict(), **{'distiller.graph.weight': torch.zeros(3)})

@@ -19,7 +19,7 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=12,
+    batch_size=8,
     num_workers=2,
     persistent_workers=True,  # False when num_workers is 0
     pin_memory=True,
@@ -58,5 +58,13 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='DepthMetric', protocol='kitti_eigen')
+# beside two predictors that know nothing of the picture
+val_evaluator = dict(
+    type='DepthMetric',
+    protocol='kitti_eigen',
+    references=[
+        dict(type='constant'),
+        dict(type='flat_road', camera_height=1.65, far_caps=(20, 30, 40, 80)),
+    ],
+)
 test_evaluator = val_evaluator

@@ -93,10 +93,19 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self.losses = _build_named(losses, LOSSES)
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
+        self._check_teacher()
         self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
         self.flip_tta = flip_tta
+
+    def _check_teacher(self) -> None:
+        for name, weight in self.pixel_weights.items():
+            if getattr(weight, 'needs_teacher', False) and self.distiller is None:
+                raise ValueError(
+                    f'pixel_weights.{name} ({type(weight).__name__}) needs a teacher, and '
+                    f'model.distiller is None: set pixel_weights.{name}=None as well'
+                )
 
     def forward(
         self,

@@ -3,18 +3,36 @@
 from .photometric_error import photometric_error
 from .photometric_loss import (
     PhotometricLoss,
+    identity_error,
     minimum_reprojection,
     synthesise_views,
     upsample_disps,
 )
+from .shared import masked_mean, memoise, product_of_weights, sample_median
 from .smoothness_loss import SmoothnessLoss, smoothness
+from .structure_consistency_loss import (
+    StructureConsistencyLoss,
+    StructureDifference,
+    structure_difference,
+)
+from .texture_disambiguation_loss import TextureDisambiguationLoss, log_depth_difference
 
 __all__ = [
     'PhotometricLoss',
     'SmoothnessLoss',
+    'StructureConsistencyLoss',
+    'StructureDifference',
+    'TextureDisambiguationLoss',
+    'identity_error',
+    'log_depth_difference',
+    'masked_mean',
+    'memoise',
     'minimum_reprojection',
     'photometric_error',
+    'product_of_weights',
+    'sample_median',
     'smoothness',
+    'structure_difference',
     'synthesise_views',
     'upsample_disps',
 ]

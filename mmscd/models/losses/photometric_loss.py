@@ -13,6 +13,7 @@ from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid
 from mmscd.registry import LOSSES
 
 from .photometric_error import photometric_error
+from .shared import masked_mean, memoise, product_of_weights
 
 
 def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
@@ -77,41 +78,66 @@ def minimum_reprojection(
     return torch.where(auto_mask, error, identity), auto_mask
 
 
+def identity_error(outputs: dict[str, Any], alpha: float = 0.85) -> Tensor:
+    """Photometric error of the un-warped sources, (B, S, 1, H, W); made once per step.
+
+    No parameter changes it, so all who judge the same frames share it.
+    """
+
+    def compute() -> Tensor:
+        with torch.no_grad():
+            return photometric_error(sources[:, :, :, None], target, alpha)
+
+    target, sources = outputs['target'], outputs['sources']
+    return memoise(outputs, f'identity_error_{alpha}', (target, sources), compute)
+
+
 @LOSSES.register_module()
 class PhotometricLoss(nn.Module):
     """Mean over scales and pixels of the minimum reprojection error (Godard et al., 2019, eq. 4-6).
 
     Reads from `outputs`: `disps`, `target`, `sources`, `T_source_target`, `K`, `inv_K`,
-    `depth_range`. Adds to `outputs['diagnostics']`: `auto_mask_share`, the share of pixels that
-    take part at the finest scale.
+    `depth_range`, and `pixel_weights` where there are any: then the mean over the pixels of a
+    sample is weighted by their product. Adds to `outputs['diagnostics']`: `auto_mask_share`, the
+    share of pixels that take part at the finest scale.
 
     Args:
         alpha: weight of SSIM in the error.
         auto_mask: whether un-warped sources compete.
+        scales: which of `disps` are judged, by their place in the list; None means all.
         loss_weight: factor of the loss.
     """
 
     def __init__(
-        self, alpha: float = 0.85, auto_mask: bool = True, loss_weight: float = 1.0
+        self,
+        alpha: float = 0.85,
+        auto_mask: bool = True,
+        scales: Sequence[int] | None = None,
+        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if scales is not None and len(scales) == 0:
+            raise ValueError('scales must name at least one scale, or be None for all')
         self.alpha = alpha
         self.auto_mask = auto_mask
+        self.scales = scales
         self.loss_weight = loss_weight
 
     def forward(self, outputs: dict[str, Any]) -> Tensor:
         """The loss, a scalar."""
         target, sources = outputs['target'], outputs['sources']
-        disps = upsample_disps(outputs['disps'], *target.shape[-2:])
+        disps = outputs['disps']
+        if self.scales is not None:
+            disps = [disps[k] for k in self.scales]
+        disps = upsample_disps(disps, *target.shape[-2:])
         depth = disp_to_depth(disps, *outputs['depth_range'])
         views = synthesise_views(
             sources, depth, outputs['T_source_target'], outputs['K'], outputs['inv_K']
         )
         error = photometric_error(views, target, self.alpha)
-        identity = None
-        if self.auto_mask:
-            with torch.no_grad():
-                identity = photometric_error(sources[:, :, :, None], target, self.alpha)
+        identity = identity_error(outputs, self.alpha) if self.auto_mask else None
         error, auto_mask = minimum_reprojection(error, identity)
         outputs['diagnostics']['auto_mask_share'] = auto_mask[:, 0].float().mean()
-        return self.loss_weight * error.mean()
+        weight = product_of_weights(outputs)
+        mean = error.mean() if weight is None else masked_mean(error, weight)
+        return self.loss_weight * mean

@@ -1,0 +1,27 @@
+# SCD over Monodepth2: depth structure consistency, local texture disambiguation and isomorphic-graph
+# distillation. Without a teacher: a leaf adds exactly one, `model.distiller.teacher`. A part is
+# switched off by None; see scd/scd_r18_kitti-*.py.
+_base_ = ['./monodepth2_r18.py']
+model = dict(
+    losses=dict(
+        structure=dict(type='StructureConsistencyLoss', loss_weight=0.1),
+        texture=dict(
+            type='TextureDisambiguationLoss',
+            perturbation=dict(type='RetinexTexturePerturbation'),
+            consistency_weight=1.0,
+            photometric_weight=1.0,
+            loss_weight=0.1,
+        ),
+    ),
+    distiller=dict(
+        type='IsomorphicGraphDistiller',
+        student_taps=[dict(module='backbone', index=3, channels=256, stride=16)],
+        stride=16,
+        dim=64,
+        losses=dict(
+            edge=dict(type='EdgeKLLoss', loss_weight=0.1),
+            node=dict(type='NodeCosineLoss', loss_weight=0.1),
+            anchor=dict(type='AnchorLoss', loss_weight=0.1),
+        ),
+    ),
+)

@@ -1,0 +1,19 @@
+# The full method on stereo pairs: depth is in metres.
+_base_ = [
+    '../_base_/models/scd_r18.py',
+    '../_base_/datasets/kitti_raw_stereo_640x192.py',
+    '../_base_/schedules/schedule_20e.py',
+    '../_base_/default_runtime.py',
+    '../teachers/segformer_b0_cityscapes.py',
+]
+model = dict(
+    frame_ids=(0, 's'),
+    pose_net=None,
+    distiller=dict(teacher={{_base_.teacher}}),
+)
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634)
+)
+val_evaluator = dict(protocol='kitti_eigen_stereo')
+test_evaluator = val_evaluator
+visualizer = dict(protocol='kitti_eigen_stereo')

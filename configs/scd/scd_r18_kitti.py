@@ -1,0 +1,13 @@
+# The full method: ResNet-18, monocular, 640x192, batch 12, 20 epochs. Another teacher: another file
+# of ../teachers in the list, or `tools/train.py CONFIG --teacher ../teachers/X.py`.
+_base_ = [
+    '../_base_/models/scd_r18.py',
+    '../_base_/datasets/kitti_raw_mono_640x192.py',
+    '../_base_/schedules/schedule_20e.py',
+    '../_base_/default_runtime.py',
+    '../teachers/segformer_b0_cityscapes.py',
+]
+model = dict(distiller=dict(teacher={{_base_.teacher}}))
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634)
+)

@@ -1,0 +1,196 @@
+"""Weight 0 for things that move, found by the semantic teacher and by the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmscd.geometry import disp_to_depth
+from mmscd.models.losses import (
+    identity_error,
+    photometric_error,
+    structure_difference,
+    synthesise_views,
+    upsample_disps,
+)
+from mmscd.models.losses.structure_consistency_loss import OCCLUSION
+from mmscd.registry import MODELS
+
+# person, rider, car, truck, bus, train, motorcycle, bicycle: Cityscapes train ids
+MOVABLE_CLASSES = (11, 12, 13, 14, 15, 16, 17, 18)
+REFERENCE_WIDTH = 640
+
+
+def movable_mask(
+    logits: Tensor, size: tuple[int, int], classes: Sequence[int], min_mass: float = 0.5
+) -> Tensor:
+    """Pixels that belong to one of some classes.
+
+    Args:
+        logits: (B, C, h, w) of a semantic network at any resolution.
+        size: (H, W) to reach; what is interpolated is the softmax mass of the classes together.
+        classes: indices of channels.
+        min_mass: a pixel belongs to them above this mass.
+
+    Returns:
+        bool (B, 1, H, W).
+
+    Raises:
+        ValueError: a class that the logits do not have.
+    """
+    if max(classes) >= logits.shape[1]:
+        raise ValueError(
+            f'the teacher knows {logits.shape[1]} classes, MovingObjectWeight.classes names '
+            f'{tuple(classes)}: give the ids of the movable classes of its data set'
+        )
+    mass = logits.float().softmax(1)[:, list(classes)].sum(1, keepdim=True)
+    return F.interpolate(mass, size, mode='bilinear') > min_mass
+
+
+def window_mean(values: Tensor, mask: Tensor, window: int) -> Tensor:
+    """Mean of `values` over the pixels of `mask` in a square window around each pixel.
+
+    Args:
+        values: (B, 1, H, W).
+        mask: bool (B, 1, H, W).
+        window: side in pixels, odd.
+
+    Returns:
+        (B, 1, H, W); 0 where the window has no pixel of the mask.
+    """
+    both = torch.cat([torch.where(mask, values, 0), mask.to(values.dtype)], 1)
+    half = window // 2
+    # one axis after the other: the cost grows with the side, not with its square
+    for kernel, padding in (((window, 1), (half, 0)), ((1, window), (0, half))):
+        both = F.avg_pool2d(both, kernel, 1, padding)
+    return both[:, :1] / both[:, 1:].clamp(min=1e-6)
+
+
+@MODELS.register_module()
+class MovingObjectWeight(nn.Module):
+    """0 on movable things that violate the static scene, 1 elsewhere.
+
+    The photometric loss explains a car that drives ahead by putting it far away: a hole in the
+    depth map. That a thing *can* move is what the semantic teacher says; whether it *does* is
+    judged over the movable pixels in a window, since the auto-mask, pixel by pixel, is too noisy to
+    close such holes:
+
+    - the un-warped sources explain them as well as the warped ones: mean identity error <=
+      (1 + tolerance) x mean warped error. A car at the camera's own speed is better explained
+      without warping; one already put infinitely far is explained alike; a parked one much worse;
+    - or the depths of target and source contradict each other: mean `structure_difference` above
+      `threshold`. Oncoming traffic is caught by this.
+
+    With a still camera nothing can be told apart and everything movable gets 0; there is nothing to
+    learn from such frames anyway.
+
+    Args:
+        mode: `'inconsistent'`, or `'all'`: every movable pixel gets 0, parked cars too.
+        classes: ids of movable classes in the teacher's logits; default: Cityscapes' train ids.
+        min_mass: softmax mass of these classes together above which a pixel is movable.
+        threshold: of the structure difference; None leaves it out, and saves the extra depth pass
+            where nothing else needs it.
+        tolerance: see above; None leaves the test of the images out.
+        window: side of the window in pixels of an image 640 wide; it scales with the width.
+        occlusion: see `structure_difference`.
+        require: what an absent `outputs['teacher']` means. False: the distiller's schedule is off
+            in this step and all weights are 1. True: a mistake, and an error; for schedules that
+            are never off. Nothing in `outputs` tells a schedule that is off from a model without
+            any distiller: who builds the model refuses the latter by `needs_teacher`.
+
+    Writes the diagnostic `moving_share`: pixels with the weight 0.
+    """
+
+    needs_teacher = True
+
+    def __init__(
+        self,
+        mode: str = 'inconsistent',
+        classes: Sequence[int] = MOVABLE_CLASSES,
+        min_mass: float = 0.5,
+        threshold: float | None = 0.2,
+        tolerance: float | None = 0.1,
+        window: int = 48,
+        occlusion: float | None = OCCLUSION,
+        require: bool = False,
+    ) -> None:
+        super().__init__()
+        if mode not in ('inconsistent', 'all'):
+            raise ValueError(f"mode must be 'inconsistent' or 'all', got {mode!r}")
+        if mode == 'inconsistent' and threshold is None and tolerance is None:
+            raise ValueError("mode='inconsistent' needs a threshold or a tolerance, got neither")
+        if not classes or min(classes) < 0:
+            raise ValueError(f'classes must be ids >= 0, at least one, got {classes}')
+        self.mode = mode
+        self.classes = tuple(classes)
+        self.min_mass = min_mass
+        self.threshold, self.tolerance = threshold, tolerance
+        self.window = window
+        self.occlusion = occlusion
+        self.require = require
+
+    @torch.no_grad()
+    def forward(self, outputs: dict[str, Any]) -> Tensor:
+        """(B, 1, H, W), 0 or 1.
+
+        Raises:
+            ValueError: there is no teacher although `require`, or it hands over no logits.
+        """
+        target = outputs['target']
+        logits = self._logits(outputs)
+        if logits is None:
+            moving = torch.zeros_like(target[:, :1], dtype=torch.bool)
+        else:
+            moving = movable_mask(logits, target.shape[-2:], self.classes, self.min_mass)
+            if self.mode == 'inconsistent':
+                moving = moving & self._violates(outputs, moving)
+        outputs['diagnostics']['moving_share'] = moving.float().mean()
+        return (~moving).to(target.dtype)
+
+    def _logits(self, outputs: dict[str, Any]) -> Tensor | None:
+        """The teacher's logits, or None while it is not at work."""
+        teacher = outputs.get('teacher')
+        if teacher is None:
+            if self.require:
+                raise ValueError(
+                    "MovingObjectWeight(require=True): there is no outputs['teacher']; set "
+                    'model.distiller with a teacher whose schedule begins at 0, or require=False'
+                )
+            return None
+        if teacher.get('logits') is None:
+            raise ValueError(
+                'MovingObjectWeight needs semantic logits and the teacher hands over none: set '
+                'needs_logits=True in model.distiller.teacher'
+            )
+        return teacher['logits']
+
+    def _violates(self, outputs: dict[str, Any], movable: Tensor) -> Tensor:
+        """Pixels around which movable things do not behave as a static scene does, bool."""
+        window = 2 * round(self.window * movable.shape[-1] / REFERENCE_WIDTH / 2) + 1
+        violates = torch.zeros_like(movable)
+        if self.threshold is not None:
+            # with gradient: the loss may use the same map
+            with torch.enable_grad():
+                difference, valid = structure_difference(outputs, self.occlusion)
+            mean = window_mean(difference.detach(), movable & valid, window)
+            violates |= mean > self.threshold
+        if self.tolerance is not None:
+            identity = identity_error(outputs).amin(1)
+            static = (1 + self.tolerance) * self._warped_error(outputs)
+            violates |= window_mean(identity - static, movable, window) <= 0
+        # at the rim of a thing windows see what is around it: let its inside decide
+        return window_mean(violates.float(), movable, window) >= 0.5
+
+    def _warped_error(self, outputs: dict[str, Any]) -> Tensor:
+        """Smallest photometric error over the warped sources at the finest scale, (B, 1, H, W)."""
+        target, sources = outputs['target'], outputs['sources']
+        disp = upsample_disps(outputs['disps'][:1], *target.shape[-2:])
+        depth = disp_to_depth(disp, *outputs['depth_range'])
+        views = synthesise_views(
+            sources, depth, outputs['T_source_target'], outputs['K'], outputs['inv_K']
+        )
+        return photometric_error(views, target).amin(1)
