@@ -1,0 +1,278 @@
+"""The corruption benchmark from its command line, on a tiny set."""
+
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+FEW = ('--corruptions', 'fog', 'gaussian_noise', '--severities', '1', '5', '--workers', '0')
+
+
+def load_tool(path):
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    # worker processes find functions by the module's name
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope='module')
+def tool():
+    return load_tool('tools/analysis_tools/test_robustness.py')
+
+
+@pytest.fixture(scope='module')
+def converter():
+    return load_tool('tools/dataset_converters/make_kitti_c.py')
+
+
+@pytest.fixture(scope='module')
+def checkpoints(tiny_config, tmp_path_factory):
+    """Two files of random weights."""
+    from mmscd.registry import MODELS
+    from mmscd.utils.config import load_config
+
+    folder, paths = tmp_path_factory.mktemp('weights'), []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = MODELS.build(load_config(str(tiny_config)).model)
+        paths.append(folder / f'{seed}.pth')
+        torch.save(dict(state_dict=model.state_dict()), paths[-1])
+    return paths
+
+
+@pytest.fixture(autouse=True)
+def restore_threads():
+    before = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.fixture
+def run(tool, tiny_config, checkpoints):
+    """Runs the tool in this process; returns the metrics by model, pass and image."""
+
+    def call(out, *options, checkpoint=0, config=None):
+        arguments = [config or tiny_config, checkpoints[checkpoint], '--out', out, '--name', 'm']
+        tool.main([str(part) for part in (*arguments, *options)])
+        return results(out)
+
+    return call
+
+
+def results(out):
+    found = {}
+    for path in sorted((Path(out) / 'passes').glob('*/*.json')):
+        images = json.loads(path.read_text())['images']
+        found[f'{path.parent.name}/{path.stem}'] = {
+            key: (record['metrics'], record['psnr']) for key, record in images.items()
+        }
+    return found
+
+
+@pytest.fixture(scope='module')
+def reference(tool, tiny_config, checkpoints, tmp_path_factory):
+    """An uninterrupted run: folder and results."""
+    out = tmp_path_factory.mktemp('reference')
+    tool.main(
+        [str(part) for part in (tiny_config, checkpoints[0], '--out', out, '--name', 'm', *FEW)]
+    )
+    return out, results(out)
+
+
+def test_run_writes_tables_files_and_pictures(reference):
+    out, found = reference
+    names = ['clean_0', 'fog_1', 'fog_5', 'gaussian_noise_1', 'gaussian_noise_5']
+    assert sorted(found) == [f'm/{name}' for name in names]
+    assert all(len(images) == 5 for images in found.values())
+    summary = json.loads((out / 'summary.json').read_text())
+    rows = summary['models']['m']['corruptions']
+    assert list(rows) == ['clean', 'fog', 'gaussian_noise']
+    mean = sum(m['abs_rel'] for n in ('fog_1', 'fog_5') for m, _ in found[f'm/{n}'].values()) / 10
+    assert rows['fog']['abs_rel'] == pytest.approx(mean)
+    assert rows['fog']['dee'] == pytest.approx((mean - rows['fog']['delta1'] + 1) / 2)
+    assert 'mRR' in (out / 'tables.txt').read_text()
+    assert cv2.imread(str(out / 'examples.png')).shape[1] > 800
+    assert (out / 'dee.svg').read_text().startswith('<svg')
+    for name in ('corruptions.csv', 'severities.csv'):
+        assert (out / name).stat().st_size > 100
+
+
+def test_clean_numbers_are_those_of_the_test_tool(
+    reference, run_tool, tiny_config, checkpoints, tmp_path
+):
+    out = tmp_path / 'metrics.json'
+    run_tool(
+        'tools/test.py', tiny_config, checkpoints[0], '--out', out, '--work-dir', tmp_path / 'w'
+    )
+    metrics = json.loads(out.read_text())
+    clean = json.loads((reference[0] / 'summary.json').read_text())['models']['m']['corruptions']
+    for key in ('abs_rel', 'delta1'):
+        assert clean['clean'][key] == pytest.approx(metrics[key], rel=1e-5)
+
+
+def test_interrupted_run_goes_on_and_equals_an_uninterrupted_one(
+    reference, run, tool, tmp_path, monkeypatch
+):
+    from mmscd.apis import robustness
+
+    judge, calls = robustness._judge_batch, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return judge(*arguments)
+
+    monkeypatch.setattr(robustness, '_judge_batch', interrupted)
+    with pytest.raises(SystemExit, match='interrupted'):
+        run(tmp_path, *FEW)
+    done = results(tmp_path)
+    assert 0 < len(done) < 5
+    calls[:] = [1, 1, 1]
+    assert run(tmp_path, *FEW) == reference[1]
+    # batches of 8 hold all 5 images: one call a pass, finished passes are not run again
+    assert len(calls) - 3 == 5 - len(done)
+    before = len(calls)
+    assert run(tmp_path, *FEW) == reference[1]
+    assert len(calls) == before
+
+
+def test_workers_do_not_change_a_bit(reference, run, tmp_path):
+    assert run(tmp_path, *FEW[:-1], '2') == reference[1]
+
+
+def test_small_memory_runs_in_chunks(reference, run, tmp_path):
+    found = run(tmp_path, *FEW, '--memory-gb', '0.0002')
+    for name, images in reference[1].items():
+        assert list(found[name]) == list(images)
+        for key, (metrics, psnr) in images.items():
+            assert found[name][key][1] == psnr
+            assert found[name][key][0]['abs_rel'] == pytest.approx(metrics['abs_rel'], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_results_of_one(
+    reference, run_tool, tiny_config, checkpoints, tmp_path
+):
+    script = 'tools/analysis_tools/test_robustness.py'
+    run_tool(
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', 2,
+        script, tiny_config, checkpoints[0], '--out', tmp_path, '--name', 'm', *FEW,
+        '--launcher', 'pytorch', env=dict(OMP_NUM_THREADS='1'),
+    )  # fmt: skip
+    found = results(tmp_path)
+    assert sorted(found) == sorted(reference[1])
+    for name, images in reference[1].items():
+        for key, (metrics, psnr) in images.items():
+            assert found[name][key][1] == psnr
+            assert found[name][key][0]['abs_rel'] == pytest.approx(metrics['abs_rel'], rel=1e-4)
+    assert (tmp_path / 'summary.json').is_file()
+
+
+def test_compared_models_share_a_table_and_a_baseline(
+    reference, run, tiny_config, checkpoints, tmp_path, capsys
+):
+    other = f'other={tiny_config},{checkpoints[1]}'
+    found = run(tmp_path, *FEW, '--compare', other, '--baseline', 'other')
+    assert {key: value for key, value in found.items() if key.startswith('m/')} == reference[1]
+    models = json.loads((tmp_path / 'summary.json').read_text())['models']
+    assert models['other']['summary']['mce'] == pytest.approx(100)
+    assert models['m']['summary']['mce'] != pytest.approx(100)
+    assert 'CE is relative to other' in capsys.readouterr().out
+
+
+def test_native_protocol_is_another_test(reference, run, tmp_path):
+    found = run(tmp_path, *FEW, '--protocol', 'native')
+    assert found['m/clean_0'] == reference[1]['m/clean_0']
+    assert found['m/gaussian_noise_5'] != reference[1]['m/gaussian_noise_5']
+
+
+def test_results_of_other_weights_or_seeds_are_refused(reference, run, tmp_path):
+    shutil.copytree(reference[0], tmp_path / 'copy')
+    for changed in (dict(checkpoint=1), dict()):
+        options = () if changed else ('--seed', '7')
+        with pytest.raises(SystemExit, match='another checkpoint, data set, seed or protocol'):
+            run(tmp_path / 'copy', *FEW, *options, **changed)
+
+
+def test_a_set_on_disk_gives_the_numbers_of_the_run_on_the_fly(
+    reference, run, converter, tiny_kitti, tmp_path
+):
+    out = tmp_path / 'kitti_c'
+    arguments = [
+        '--data-root', tiny_kitti, '--split', tiny_kitti / 'test_files.txt', '--out', out,
+        '--size', '128x64', '--corruptions', 'fog', 'gaussian_noise', '--severities', '1', '5',
+        '--workers', '1', '--sheet', tmp_path / 'sheet.png',
+    ]  # fmt: skip
+    arguments = [str(part) for part in arguments]
+    converter.main(arguments)
+    drive = '2011_09_26/2011_09_26_drive_0001_sync/image_02/data'
+    files = sorted((out / 'fog/5/kitti_data' / drive).iterdir())
+    assert [path.name for path in files] == [f'{i:010d}.png' for i in range(5)]
+    assert len(list((out / 'clean').rglob('*.png'))) == 5
+    assert cv2.imread(str(tmp_path / 'sheet.png')).shape[0] > 18 * 100
+    stamp = files[1].stat().st_mtime_ns
+    files[0].unlink()
+    converter.main(arguments)
+    assert files[0].is_file() and files[1].stat().st_mtime_ns == stamp
+    found = run(tmp_path / 'run', *FEW, '--kitti-c', out)
+    assert found == reference[1]
+    with pytest.raises(SystemExit, match='begun with'):
+        converter.main([*arguments, '--seed', '1'])
+    files[2].unlink()
+    with pytest.raises(SystemExit, match='0000000002.png does not exist'):
+        run(tmp_path / 'again', *FEW, '--kitti-c', out)
+    assert not results(tmp_path / 'again')
+
+
+def test_a_broken_image_is_one_sentence_before_the_first_pass(
+    tool, tiny_kitti, tiny_config, checkpoints, tmp_path
+):
+    shutil.copytree(tiny_kitti, tmp_path / 'kitti')
+    drive = tmp_path / 'kitti/2011_09_26/2011_09_26_drive_0001_sync/image_02/data'
+    (drive / '0000000003.png').write_bytes(b'')
+    arguments = [
+        tiny_config, checkpoints[0], '--out', tmp_path / 'out', *FEW, '--cfg-options',
+        f'test_dataloader.dataset.data_root={tmp_path / "kitti"}',
+    ]  # fmt: skip
+    with pytest.raises(SystemExit, match='0000000003.png is empty'):
+        tool.main([str(part) for part in arguments])
+    assert not results(tmp_path / 'out')
+
+
+def test_missing_and_wrong_weights_are_named(run, tool, tiny_config, tmp_path):
+    with pytest.raises(SystemExit, match='nowhere.pth'):
+        tool.main([str(tiny_config), 'nowhere.pth', '--out', str(tmp_path), *FEW])
+    torch.save(dict(state_dict={}), tmp_path / 'empty.pth')
+    with pytest.raises(SystemExit, match='lacks .* weights'):
+        tool.main([str(tiny_config), str(tmp_path / 'empty.pth'), '--out', str(tmp_path), *FEW])
+
+
+def test_an_unwritable_folder_is_named(run, tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(SystemExit, match='cannot write'):
+        run(tmp_path / 'file' / 'out', *FEW)
+
+
+@pytest.mark.parametrize(
+    'options, text',
+    [
+        (('--corruptions', 'rain'), 'rain'),
+        (('--severities', '6'), '6'),
+        (('--baseline', 'nobody'), 'nobody'),
+        (('--compare', 'a=b'), 'NAME=CONFIG,CHECKPOINT'),
+        (('--batch-size', '0'), 'batch-size'),
+    ],
+)
+def test_wrong_options_are_named(run, tmp_path, capsys, options, text):
+    with pytest.raises(SystemExit):
+        run(tmp_path, *options)
+    assert text in capsys.readouterr().err
