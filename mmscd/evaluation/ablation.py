@@ -41,6 +41,7 @@ class VariantSummary:
         clean_dee, corrupted_dee: on clean images; mean over corruptions.
         excess: sum over corruptions of (DEE - clean DEE of the baseline), relative to the same sum
             of the baseline: 1 is the baseline itself, 0 is no error beyond that of clean images.
+            NaN where corruption does not hurt the baseline, so that there is nothing to compare.
         mce: mean over corruptions of DEE / DEE of the baseline, per cent.
         dee: mean over seeds, by corruption and `clean`.
     """
@@ -69,17 +70,13 @@ def summarise_ablation(
 
     Raises:
         KeyError: no run of the baseline, or a run lacks a corruption.
-        ValueError: corruption does not hurt the baseline, so that there is no excess to compare.
     """
     if not runs.get(baseline):
         raise KeyError(f'no run of the baseline {baseline!r}; there are {sorted(runs)}')
     names = [name for name in next(iter(runs[baseline].values())) if name != CLEAN]
     base = _mean_dee(runs[baseline], [CLEAN, *names])
     harm = sum(base[name] - base[CLEAN] for name in names)
-    if harm <= 0:
-        raise ValueError(
-            f'the corruptions {names} do not hurt the baseline {baseline!r} (excess DEE {harm:.4f})'
-        )
+    harm = harm if harm > 0 else math.nan
     base_abs_rel = mean(rows[CLEAN]['abs_rel'] for rows in runs[baseline].values())
     out = {}
     for variant, seeds in runs.items():
