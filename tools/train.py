@@ -29,6 +29,10 @@ def parse_args() -> argparse.Namespace:
         help='scale learning rate and length of the schedule to the total batch size',
     )
     parser.add_argument('--no-validate', action='store_true', help='no validation while training')
+    parser.add_argument(
+        '--teacher',
+        help='another semantic teacher: a file of configs/teachers, or mmseg::...',
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -42,7 +46,10 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
 
     from mmscd.apis import launch
+    from mmscd.utils.teacher_option import set_teacher
 
+    if args.teacher:
+        set_teacher(cfg, args.teacher)
     cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
     if args.amp:
         launch.set_amp(cfg)

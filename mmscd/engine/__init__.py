@@ -4,6 +4,7 @@ from .hooks import (
     AtomicCheckpointHook,
     CollapseMonitorHook,
     DepthVisualizationHook,
+    IsomorphicGraphDistillHook,
     IterationSeedHook,
     find_latest_checkpoint,
 )
@@ -12,6 +13,7 @@ __all__ = [
     'AtomicCheckpointHook',
     'CollapseMonitorHook',
     'DepthVisualizationHook',
+    'IsomorphicGraphDistillHook',
     'IterationSeedHook',
     'find_latest_checkpoint',
 ]

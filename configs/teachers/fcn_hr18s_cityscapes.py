@@ -1,0 +1,7 @@
+# HRNet-W18-small with an FCN head.
+teacher = dict(
+    type='MMSegTeacher',
+    config='mmseg::hrnet/fcn_hr18s_4xb2-160k_cityscapes-512x1024.py',
+    checkpoint='auto',
+    taps=[dict(module='backbone', index=2, channels=72, stride=16)],
+)

@@ -1,0 +1,116 @@
+"""Life of the teacher and schedule of the distillation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmscd.registry import HOOKS, TEACHERS
+
+
+@HOOKS.register_module()
+class IsomorphicGraphDistillHook(Hook):
+    """Builds and attaches the frozen teacher, drives the strength of the distillation, detaches.
+
+    The strength is a function of the iteration alone, so a resumed run continues exactly: 0 before
+    `begin`, then a linear ramp, 1, and 0 again from `end`. At 0 the teacher is not run, and what
+    the teacher occupies is freed at `end`.
+
+    Args:
+        begin: first iteration with distillation.
+        ramp: iterations over which the strength grows to 1; 0: at once.
+        end: first iteration without it; None: never.
+        interval: the graph's diagnostics are computed and logged every so many iterations; each
+            costs a wait for the device.
+        probe_size: (height, width) of the image that the teacher's taps are probed with; None:
+            they are taken on trust.
+
+    Raises:
+        ValueError: the schedule is empty or runs backwards.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(
+        self,
+        begin: int = 0,
+        ramp: int = 0,
+        end: int | None = None,
+        interval: int = 50,
+        probe_size: tuple[int, int] | None = (192, 640),
+    ) -> None:
+        if begin < 0 or ramp < 0 or interval < 1 or (end is not None and end <= begin):
+            raise ValueError(
+                'expected 0 <= begin < end, 0 <= ramp and 1 <= interval (in iterations), got '
+                f'begin={begin}, end={end}, ramp={ramp}, interval={interval}'
+            )
+        self.begin, self.ramp, self.end = begin, ramp, end
+        self.interval, self.probe_size = interval, probe_size
+
+    def strength(self, iteration: int) -> float:
+        """Factor of the distillation losses in a (zero-based) iteration, in [0, 1]."""
+        if iteration < self.begin or self._over(iteration):
+            return 0.0
+        return min(1.0, (iteration - self.begin + 1) / self.ramp) if self.ramp else 1.0
+
+    def before_train(self, runner: Runner) -> None:
+        """Build, probe and attach the teacher.
+
+        Raises:
+            ValueError: the model has no distiller, or the teacher's maps are not as declared.
+        """
+        distiller = find_distiller(runner.model)
+        if self._over(runner.iter):
+            return
+        teacher = TEACHERS.build(distiller.teacher_cfg)
+        teacher.to(next(_unwrap(runner.model).parameters()).device)
+        if self.probe_size is not None and hasattr(teacher, 'probe'):
+            teacher.probe(*self.probe_size)
+        distiller.attach_teacher(teacher)
+        size = sum(p.numel() for p in teacher.parameters()) / 1e6
+        until = '' if self.end is None else f' until {self.end}'
+        runner.logger.info(
+            f'Distillation: teacher {type(teacher).__name__} ({size:.1f} M parameters, frozen) '
+            f'from iteration {self.begin}{until}, ramp {self.ramp}.'
+        )
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Set the strength of this iteration."""
+        distiller = find_distiller(runner.model)
+        distiller.set_strength(self.strength(runner.iter))
+        distiller.diagnose = self.every_n_train_iters(runner, self.interval)
+        if self._over(runner.iter) and distiller.teacher is not None:
+            distiller.detach_teacher()
+            runner.logger.info(f'Distillation: ended at iteration {runner.iter}.')
+
+    def after_train(self, runner: Runner) -> None:
+        """Let go of the teacher."""
+        find_distiller(runner.model).detach_teacher()
+
+    def _over(self, iteration: int) -> bool:
+        return self.end is not None and iteration >= self.end
+
+
+def find_distiller(model: nn.Module) -> Any:
+    """The distiller of a model, wrapped or not.
+
+    Raises:
+        ValueError: it has none.
+    """
+    model = _unwrap(model)
+    distiller = getattr(model, 'distiller', None)
+    if distiller is None:
+        raise ValueError(
+            f'{type(model).__name__} has no distiller to drive: give the config a '
+            "`model.distiller = dict(type='IsomorphicGraphDistiller', ...)` as configs/scd have "
+            'it, or switch the hook off with `default_hooks.distill = None`'
+        )
+    return distiller
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model

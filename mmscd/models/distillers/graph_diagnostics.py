@@ -1,0 +1,77 @@
+"""Numbers that tell whether a graph says something."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .isomorphic_graph import ModelGraph
+
+
+def self_mass(scores: Tensor) -> Tensor:
+    """What a vertex would give itself if the diagonal were not masked, (B, N) in (0, 1)."""
+    own = scores.diagonal(dim1=1, dim2=2)
+    return (own - scores.logsumexp(-1)).exp()
+
+
+def entropy(log_adjacency: Tensor) -> Tensor:
+    """Entropy of every row over that of the uniform row, (B, N) in [0, 1]."""
+    count = log_adjacency.shape[-1] - 1
+    uniform = torch.tensor(float(count)).log().clamp(min=1e-12).item()
+    return -(log_adjacency.exp() * log_adjacency).sum(-1) / uniform
+
+
+def same_class_mass(adjacency: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of its edges a vertex puts on vertices of its own class, and what chance gives.
+
+    Args:
+        adjacency: (B, N, N), rows sum to 1, diagonal 0.
+        labels: integers (B, N); negative ones and 255 are no class and do not count, neither as
+            vertices nor as neighbours.
+
+    Returns:
+        Two scalars, means over the labelled vertices: the share of a row's mass on labelled
+        neighbours that lies on the same class; the share of these neighbours that has that class.
+    """
+    known = (labels >= 0) & (labels != 255)
+    neighbours = known[:, None, :].expand_as(adjacency).to(adjacency.dtype)
+    neighbours = neighbours * (1 - torch.eye(labels.shape[1]).to(adjacency))
+    same = (labels[:, :, None] == labels[:, None, :]) * neighbours
+    tiny = torch.finfo(adjacency.dtype).tiny
+    mass = (adjacency * same).sum(-1) / (adjacency * neighbours).sum(-1).clamp(min=tiny)
+    chance = same.sum(-1) / neighbours.sum(-1).clamp(min=1)
+    return mass[known].mean(), chance[known].mean()
+
+
+@torch.no_grad()
+def describe_graphs(
+    graphs: Sequence[ModelGraph], logits: Tensor | None, grid: tuple[int, int]
+) -> dict[str, Tensor]:
+    """Numbers that tell whether the teacher's graph says something, means over graphs.
+
+    Args:
+        graphs: of the teacher.
+        logits: (B, classes, h, w), or None.
+        grid: (rows, columns) of the vertices.
+
+    Returns:
+        `graph_self_mass`: what a vertex would give itself were the diagonal not masked;
+        `graph_entropy`: of A_t, 1 is uniform; with logits also `graph_same_class` and
+        `graph_chance`, see `same_class_mass`.
+    """
+    numbers: dict[str, list[Tensor]] = dict(graph_self_mass=[], graph_entropy=[])
+    labels = None
+    if logits is not None:
+        numbers.update(graph_same_class=[], graph_chance=[])
+        labels = F.interpolate(logits, grid, mode='bilinear', align_corners=False).argmax(1)
+    for graph in graphs:
+        numbers['graph_self_mass'].append(self_mass(graph.scores).mean())
+        numbers['graph_entropy'].append(entropy(graph.log_adjacency).mean())
+        if labels is not None:
+            mass, chance = same_class_mass(graph.adjacency, labels.flatten(1))
+            numbers['graph_same_class'].append(mass)
+            numbers['graph_chance'].append(chance)
+    return {name: torch.stack(values).mean() for name, values in numbers.items()}

@@ -1,0 +1,147 @@
+"""Weights of mmseg networks: where they are, and loading them without running their code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+from urllib.error import URLError
+
+import yaml
+from mmengine.logging import print_log
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from mmscd.utils.compat import load_checkpoint_file
+from mmscd.utils.config import resolve_config_path
+
+# what networks without their training parts and with older torch versions may lack or bring
+TOLERATED_PREFIXES = ('auxiliary_head.', 'data_preprocessor.')
+TOLERATED_SUFFIXES = ('num_batches_tracked',)
+NAMES_IN_MESSAGES = 6
+
+
+def find_weights(config: str) -> str:
+    """URL of the weights that a config was published with.
+
+    mmseg keeps a `metafile.yaml` beside its configs, in a checkout as well as in the wheel, that
+    lists the weights by config name.
+
+    Args:
+        config: `mmseg::segformer/....py`, or the path of a config with a metafile beside it.
+
+    Raises:
+        ValueError: no metafile lists weights for that name, or it lists several.
+    """
+    path = resolve_config_path(config)
+    files = [path.with_name(n) for n in ('metafile.yaml', 'metafile.yml')]
+    files = [f for f in files if f.is_file()]
+    if not files:
+        raise ValueError(
+            f'no weights are known for {config}: there is no metafile in {path.parent}'
+        )
+    content = yaml.safe_load(files[0].read_text(encoding='utf-8'))
+    models = content.get('Models', []) if isinstance(content, Mapping) else content
+    listed: dict[str, set[str]] = {}
+    for model in models:
+        if model.get('Weights'):
+            listed.setdefault(model['Name'], set()).add(model['Weights'])
+    weights = sorted(listed.get(path.stem, ()))
+    if len(weights) > 1:
+        raise ValueError(f'{files[0]} lists several weights for {path.stem}: give one of {weights}')
+    if not weights:
+        close = difflib.get_close_matches(path.stem, listed, n=3, cutoff=0.3)
+        raise ValueError(
+            f'{files[0]} lists no weights for {path.stem}; it does for, e.g., {", ".join(close)}'
+        )
+    return weights[0]
+
+
+def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
+    """Load a checkpoint into a network; every key has to fit.
+
+    Auxiliary heads, preprocessing buffers and `num_batches_tracked` may be missing or left over.
+    fp16 weights become what the network has.
+
+    Args:
+        network: as built from the checkpoint's config.
+        source: path of a file, or an http(s) URL, which is downloaded once into torch's cache.
+
+    Returns:
+        The checkpoint's `meta`, empty where it has none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: keys are missing, left over, or of another shape; they are named.
+        RuntimeError: the download failed, or the file holds more than tensors and plain data.
+    """
+    checkpoint = _read(source)
+    state = checkpoint
+    for key in ('state_dict', 'model'):
+        if isinstance(state.get(key), Mapping):
+            state = state[key]
+            break
+    state = {k.removeprefix('module.'): v for k, v in state.items() if isinstance(v, Tensor)}
+    try:
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ValueError(
+            f'{source} does not fit {_words(network)}: {_shorten(str(error))}'
+        ) from None
+    problems = {'missing': _strict(missing), 'unexpected': _strict(unexpected)}
+    if any(problems.values()):
+        text = '; '.join(f'{word}: {_list(keys)}' for word, keys in problems.items() if keys)
+        raise ValueError(
+            f'{source} does not fit {_words(network)}: {text}. Give the checkpoint that belongs '
+            'to the config'
+        )
+    meta = checkpoint.get('meta') or {}
+    print_log(f'teacher {_words(network)} with weights from {source}', 'current')
+    return dict(meta) if isinstance(meta, Mapping) else {}
+
+
+def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Class names that a checkpoint of mmseg brings along, in the order of its logits."""
+    for owner, key in ((meta.get('dataset_meta') or {}, 'classes'), (meta, 'CLASSES')):
+        if owner.get(key):
+            return tuple(owner[key])
+    return None
+
+
+def _read(source: str) -> dict[str, Any]:
+    if not source.startswith(('http://', 'https://')):
+        checkpoint = load_checkpoint_file(source)
+    else:
+        try:
+            checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu')
+        except (URLError, TimeoutError, ConnectionError) as error:
+            raise RuntimeError(
+                f'the teacher weights {source} could not be downloaded ({error}); download them '
+                'by other means and give the path as `checkpoint`'
+            ) from error
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{source} holds a {type(checkpoint).__name__}, not a state dict')
+    return checkpoint
+
+
+def _strict(keys: list[str]) -> list[str]:
+    return [
+        k
+        for k in keys
+        if not k.startswith(TOLERATED_PREFIXES) and not k.endswith(TOLERATED_SUFFIXES)
+    ]
+
+
+def _list(keys: list[str]) -> str:
+    more = len(keys) - NAMES_IN_MESSAGES
+    return ', '.join(keys[:NAMES_IN_MESSAGES]) + (f' and {more} more' if more > 0 else '')
+
+
+def _shorten(message: str) -> str:
+    lines = [line.strip() for line in message.splitlines()[1:]] or [message]
+    return ' '.join(lines[:NAMES_IN_MESSAGES])
+
+
+def _words(network: nn.Module) -> str:
+    parts = [getattr(network, name, None) for name in ('backbone', 'decode_head')]
+    return ' + '.join(type(part).__name__ for part in parts if part is not None) or 'the network'
