@@ -7,6 +7,8 @@ _base_ = [
     '../teachers/segformer_b0_cityscapes.py',
 ]
 model = dict(distiller=dict(teacher={{_base_.teacher}}))
+# the graph starts from nothing, the networks from ImageNet
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 default_hooks = dict(
     distill=dict(
         type='IsomorphicGraphDistillHook',

@@ -8,6 +8,8 @@ _base_ = [
     '../teachers/fpn_r18_road_semantics.py',
 ]
 model = dict(distiller=dict(teacher={{_base_.teacher}}))
+# the graph starts from nothing, the networks from ImageNet
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 default_hooks = dict(
     checkpoint=dict(interval=300),
     logger=dict(interval=20),

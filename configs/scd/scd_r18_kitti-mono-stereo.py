@@ -10,9 +10,9 @@ model = dict(
     frame_ids=(0, -1, 1, 's'),
     distiller=dict(teacher={{_base_.teacher}}),
 )
-default_hooks = dict(
-    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634)
-)
+# the graph starts from nothing, the networks from ImageNet
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
+default_hooks = dict(distill=dict(type='IsomorphicGraphDistillHook', ramp=6634))
 val_evaluator = dict(protocol='kitti_eigen_stereo')
 test_evaluator = val_evaluator
 visualizer = dict(protocol='kitti_eigen_stereo')
