@@ -65,6 +65,39 @@ default_hooks = dict(checkpoint=dict(interval=2), logger=dict(interval=1))
 """
 
 
+# the full method: all parts, a real teacher with random weights, a schedule that is on its ramp
+SCD_CONFIG = """
+_base_ = ['{base}']
+model = dict(
+    losses=dict(
+        structure=dict(type='StructureConsistencyLoss'),
+        texture=dict(type='TextureDisambiguationLoss'),
+    ),
+    pixel_weights=dict(moving=dict(type='MovingObjectWeight')),
+    distiller=dict(
+        type='IsomorphicGraphDistiller',
+        student_taps=[dict(module='backbone', index=3, channels=256, stride=16)],
+        teacher=dict(
+            type='MMSegTeacher',
+            config='mmseg::fastscnn/fast_scnn_8xb4-160k_cityscapes-512x1024.py',
+            taps=[dict(module='backbone', index=2, channels=128, stride=8)],
+            needs_logits=True,
+            allow_random=True,
+        ),
+        losses=dict(
+            edge=dict(type='EdgeKLLoss'),
+            node=dict(type='NodeCosineLoss'),
+            anchor=dict(type='AnchorLoss'),
+        ),
+    ),
+)
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', begin=2, ramp=20, probe_size=(64, 128))
+)
+"""
+
+
 @pytest.fixture(scope='session')
 def tiny_kitti(tmp_path_factory):
     """A drive of 14 frames at 160x80 in the KITTI-raw layout: a textured wall that slides by."""
@@ -95,6 +128,14 @@ def tiny_config(tiny_kitti, tmp_path_factory):
     """A config file that trains a ResNet-18 on `tiny_kitti` in seconds."""
     path = tmp_path_factory.mktemp('config') / 'tiny.py'
     path.write_text(CONFIG.format(root=ROOT, data=tiny_kitti))
+    return path
+
+
+@pytest.fixture(scope='session')
+def tiny_scd_config(tiny_config):
+    """The same with all parts of SCD."""
+    path = tiny_config.with_name('tiny_scd.py')
+    path.write_text(SCD_CONFIG.format(base=tiny_config))
     return path
 
 

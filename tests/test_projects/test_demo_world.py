@@ -14,13 +14,21 @@ cv2 = pytest.importorskip('cv2')
 
 PROJECT = Path(__file__).resolve().parents[2] / 'projects' / 'demo_world'
 ROAD, SIDEWALK, SKY, CAR = 0, 1, 10, 13
-SMALL = {'width': 160, 'height': 48, 'seed': 3, 'train_scenes': 1, 'frames': 4, 'eval_frames': 3}
+SMALL = {
+    'width': 160,
+    'height': 48,
+    'seed': 3,
+    'train_scenes': 1,
+    'frames': 4,
+    'eval_scenes': 1,
+    'eval_frames': 3,
+}
 
 
 @pytest.fixture(scope='module')
 def demo():
     sys.path.insert(0, str(PROJECT))
-    names = ('camera', 'dataset', 'frames', 'mean_depth', 'preview', 'scene', 'writer')
+    names = ('camera', 'dataset', 'frames', 'mean_depth', 'preview', 'scene', 'street', 'writer')
     yield SimpleNamespace(**{n: importlib.import_module(f'demo_world.{n}') for n in names})
     sys.path.remove(str(PROJECT))
 
@@ -120,13 +128,16 @@ def test_images_are_textured_and_bright(renderer):
 def test_camera_always_moves_forward(renderer):
     poses = renderer.scene.poses
     step = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
-    assert step.min() > 0.3 and step.max() < 1.0
+    assert step.min() > 0.6 and step.max() < 1.1
     assert np.allclose(poses[:, :3, :3] @ poses[:, :3, :3].transpose(0, 2, 1), np.eye(3))
     assert np.unique(np.round(step, 6)).size == step.size
 
 
-def test_moving_cars_move(renderer):
-    first, last = renderer.scene.moving(0), renderer.scene.moving(8)
+def test_moving_cars_move(demo):
+    # some streets have no traffic
+    scenes = (demo.scene.build_scene(seed=0, drive=k, frames=12) for k in range(2, 12))
+    scene = next(scene for scene in scenes if scene.movers)
+    first, last = scene.moving(0), scene.moving(8)
     assert first and len(first) == len(last)
     for a, b in zip(first, last, strict=True):
         assert np.linalg.norm((a.verts - b.verts).mean((0, 1))) > 1.0
@@ -181,8 +192,48 @@ def test_complete_set_is_left_alone_and_mismatch_is_refused(demo, rendered):
     assert demo.dataset.render_set(root, params, workers=1) == 0
     assert before == {p: p.stat().st_mtime_ns for p in root.rglob('*')}
     other = demo.writer.Params(**{**SMALL, 'seed': 4})
-    with pytest.raises(FileExistsError, match='seed'):
+    with pytest.raises(FileExistsError, match='seed 3 instead of 4'):
         demo.dataset.render_set(root, other, workers=1)
+
+
+def test_set_of_another_renderer_is_refused(demo, tmp_path):
+    old = {**demo.writer.asdict(demo.writer.Params(**SMALL)), 'version': '1.0'}
+    del old['eval_scenes']
+    (tmp_path / 'render_params.json').write_text(json.dumps(old))
+    with pytest.raises(FileExistsError, match=r'eval_scenes none .*version 1\.0 instead of 2'):
+        demo.dataset.render_set(tmp_path, demo.writer.Params(**SMALL), workers=1)
+
+
+def test_drives_are_split_in_order(demo):
+    params = demo.writer.Params(train_scenes=3, frames=5, eval_scenes=2, eval_frames=4)
+    assert list(params.drives().values()) == 3 * [('train', 5)] + 2 * [('val', 4)] + 2 * [
+        ('test', 4)
+    ]
+    assert list(params.drives()) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_layouts_differ_and_leave_room_for_traffic(demo):
+    drawn = [demo.street.Layout.draw(np.random.default_rng(k)) for k in range(200)]
+    for layout in drawn:
+        left, right = layout.lanes()
+        assert right - left > 5.7
+        assert -layout.half <= left < right <= layout.half
+        assert layout.outer(1) > layout.half + 1.7
+        assert layout.front(-1) > layout.outer(-1) + 0.3
+    fronts = [layout.front(1) for layout in drawn]
+    assert min(fronts) < 6 and max(fronts) > 20
+    ahead = [layout.ahead for layout in drawn]
+    assert min(ahead) < 15 and max(ahead) > 45
+
+
+def test_street_ends_where_it_should_and_frames_follow_it(demo):
+    street = demo.street.Street(np.random.default_rng(5), 43.3)
+    assert street.end == 43.3 and street(0.0) == pytest.approx(0, abs=0.3)
+    assert (np.diff(street.knots) > 0.9).all()
+    frame = street.frame(20.0, 3.0)
+    assert frame[:3, 3] == pytest.approx([street(20.0) + 3.0, 0, 20.0])
+    slope = (street(23.0) - street(17.0)) / 6.0
+    assert frame[0, 2] / frame[2, 2] == pytest.approx(slope)
 
 
 def test_interrupted_render_goes_on_to_the_same_bytes(demo, rendered, tmp_path):
@@ -214,6 +265,8 @@ def test_stereo_pair_matches_the_depth(demo, renderer):
 def test_preview_sheet(demo, rendered):
     sheet = demo.preview.contact_sheet(*rendered, per_drive=1)
     assert sheet.shape == (3 * 48, 3 * 160, 3)
+    short = demo.preview.contact_sheet(*rendered, per_drive=2, most=2)
+    assert short.shape == (2 * 2 * 48, 3 * 160, 3)
 
 
 def test_mean_depth_of_the_training_frames(demo, rendered):
