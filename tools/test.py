@@ -5,6 +5,7 @@ Example: python tools/test.py configs/monodepth2/monodepth2_r18_kitti.py work_di
 
 import argparse
 import json
+import math
 import os
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def main() -> None:
     launch.prepare_for_inference(cfg)
     metrics = launch.build_runner(cfg, args.launcher).test()
     if args.out and is_main_process():
-        values = {key: float(value) for key, value in metrics.items()}
+        # NaN is no JSON
+        values = {k: float(v) if math.isfinite(v) else None for k, v in metrics.items()}
         atomic_write(Path(args.out), json.dumps(values, indent=2).encode())
 
 

@@ -23,6 +23,7 @@ def set_amp(cfg: Config) -> None:
         cfg.optim_wrapper.loss_scale = 'dynamic'
     else:
         cfg.model.network_dtype = 'bfloat16'
+        cfg.model.channels_last = True
 
 
 def scale_schedule(cfg: Config, total_batch: int) -> None:

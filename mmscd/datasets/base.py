@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmscd.registry import TRANSFORMS
+
+from .image_io import image_size, read_bytes
 
 _SHOWN_PROBLEMS = 5
 
@@ -50,7 +52,9 @@ class BaseDepthDataset(BaseDataset):
       `SampleIndex` that the sampler gave, else a random one;
     - `gt_depth` (H, W) float32 metres, 0 where there is none, when `with_gt`.
 
-    Whatever can be known at start-up is checked there, from one listing per folder.
+    Whatever can be known at start-up is checked there, from one listing per folder; `incomplete`
+    then lists what is missing of samples that are not complete on disk, and `named` says whether
+    these were asked for by name (else ends of sequences are among them).
 
     Args:
         data_root: folder of the data.
@@ -84,6 +88,8 @@ class BaseDepthDataset(BaseDataset):
         self.frame_ids = check_frame_ids(frame_ids)
         self.with_gt = test_mode if with_gt is None else with_gt
         self.missing = missing
+        self.incomplete: list[str] = []
+        self.named = True
         self.dataset_name = dataset_name or type(self).__name__
         data_root = os.path.expanduser(str(data_root))
         if not os.path.exists(data_root):
@@ -164,6 +170,35 @@ class BaseDepthDataset(BaseDataset):
             raise ValueError(f'{self.dataset_name}: the pipeline returned None for sample {idx}')
         return data
 
+    def read_split(self) -> Iterator[tuple[str, str]]:
+        """(`file:line`, text) of every line of `ann_file` that is not empty, stripped."""
+        with open(self.ann_file, encoding='utf-8') as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield f'{self.ann_file}:{number}', line.strip()
+
+    def check_cameras(self, data_list: Iterable[dict], camera_of: Callable[[dict], Any]) -> None:
+        """Raise at start-up what the calibration of the first sample of a camera would raise.
+
+        Args:
+            data_list: the samples.
+            camera_of: what samples of one camera have in common; one sample of each is checked,
+                and the size of its image against `camera_size` where the data set knows it.
+
+        Raises:
+            ValueError: the size differs; names both.
+        """
+        for info in {camera_of(info): info for info in data_list}.values():
+            expected = self.load_camera(info).get('camera_size')
+            path = info['frame_paths'][0]
+            found = image_size(read_bytes(path), path)
+            if expected is not None and tuple(expected) != found:
+                raise ValueError(
+                    f'{path} is {found[0]}x{found[1]}, but its calibration is for '
+                    f'{expected[0]}x{expected[1]}: use the original images or correct the '
+                    'calibration'
+                )
+
     def keep_complete(
         self, samples: Iterable[tuple[str, dict, str | None]], named: bool
     ) -> list[dict]:
@@ -183,6 +218,7 @@ class BaseDepthDataset(BaseDataset):
                 complete.append(info)
             else:
                 problems.append(f'{where}: {problem}')
+        self.incomplete, self.named = problems, named
         total = len(complete) + len(problems)
         listed = '\n  '.join(problems[:_SHOWN_PROBLEMS])
         if len(problems) > _SHOWN_PROBLEMS:

@@ -1,7 +1,10 @@
 """Evaluation of depth: pure functions, named protocols and the metric for mmengine's loops."""
 
 from .depth_metric import DepthMetric, predicted_depth
+from .edge_metric import EdgeMetric
 from .functional import METRIC_NAMES, depth_errors
+from .kitti_submission import KITTISubmission
+from .pose_metric import PoseMetric
 from .predictors import ConstantDepth, DepthMap, FlatRoad, build_references
 from .protocols import (
     PROTOCOLS,
@@ -20,7 +23,10 @@ __all__ = [
     'DepthMap',
     'DepthMetric',
     'DepthProtocol',
+    'EdgeMetric',
     'FlatRoad',
+    'KITTISubmission',
+    'PoseMetric',
     'build_references',
     'depth_errors',
     'evaluate_depth',

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from mmengine.structures import BaseDataElement
 
 from mmscd.registry import METRICS
 
-from .functional import invert, resize_inverse_depth, to_numpy
+from .bootstrap import build_bootstrap, metric_intervals
+from .conditions import group_by_condition, read_conditions
 from .predictors import build_references
 from .protocols import DepthProtocol, evaluate_pixels, get_protocol, select_pixels
 from .report import (
@@ -28,6 +27,7 @@ from .report import (
     write_per_image,
     write_table,
 )
+from .samples import drop_doubles, get_map, identify, predicted_depth
 
 
 @METRICS.register_module()
@@ -48,6 +48,12 @@ class DepthMetric(BaseMetric):
         references: predictors that know nothing of the picture, evaluated on the same pixels and
             printed in the same table, e.g. `[dict(type='constant'), dict(type='flat_road',
             camera_height=1.65, far_caps=(20, 30, 40, 80))]`.
+        bootstrap: True, a number of resamples, or a dict of `bootstrap.Bootstrap` fields
+            (num_resamples, confidence, seed): confidence intervals of the means, by drawing the
+            images again. Two rows of the table, and `<metric>_low`, `<metric>_high`.
+        condition_key: metainfo that says under which condition an image was taken, a text or a
+            list of texts (let PackDepthInputs keep it: `meta_keys=('condition',)`). Where samples
+            have it, every condition gets a row and metrics `<condition>/<metric>`.
         model_name: the model's row in the table.
         per_image_path: .json or .csv file for the metrics of every image.
         table_path: .json file for the rows of the printed table, see `report.write_table`.
@@ -73,6 +79,8 @@ class DepthMetric(BaseMetric):
         gt_min: float | None = None,
         gt_max: float | None = None,
         references: Sequence[Mapping[str, Any]] = (),
+        bootstrap: bool | int | Mapping[str, Any] | None = None,
+        condition_key: str = 'condition',
         model_name: str = 'model',
         per_image_path: str | os.PathLike | None = None,
         table_path: str | os.PathLike | None = None,
@@ -92,6 +100,8 @@ class DepthMetric(BaseMetric):
             gt_max=gt_max,
         )
         self.references = build_references(references)
+        self.bootstrap = build_bootstrap(bootstrap)
+        self.condition_key = condition_key
         self.model_name = model_name
         if per_image_path is not None:
             check_per_image_path(per_image_path)
@@ -114,14 +124,10 @@ class DepthMetric(BaseMetric):
             self.results.append(self._judge(sample))
 
     def _judge(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        record = dict(sample_idx=sample.get('sample_idx'), img_path=sample.get('img_path'))
-        if record['sample_idx'] is None and record['img_path'] is None:
-            raise KeyError(
-                'a data sample has neither `sample_idx` nor `img_path` in its metainfo: without '
-                'one of them an image could count twice over several ranks'
-            )
+        record = identify(sample)
+        record['conditions'] = read_conditions(sample, self.condition_key)
         record.update(metrics=None, references=None)
-        truth = _get_map(sample, 'gt_depth')
+        truth = get_map(sample, 'gt_depth')
         if truth is None:
             return record
         index, depth = select_pixels(truth, self.protocol)
@@ -157,7 +163,7 @@ class DepthMetric(BaseMetric):
         Raises:
             ValueError: no image has valid ground truth.
         """
-        records = _drop_doubles(results)
+        records = drop_doubles(results)
         size, self._dataset_size = self._dataset_size, None
         if size is not None and len(records) != size:
             print_log(
@@ -167,16 +173,39 @@ class DepthMetric(BaseMetric):
                 'current',
                 logging.WARNING,
             )
-        summary = summarize([record['metrics'] for record in records])
+        summary = self._summarize(records)
         rows = {self.model_name: summary}
-        summary = dict(summary, **self._add_references(records, rows))
+        summary = dict(
+            summary, **self._add_references(records, rows), **self._add_conditions(records, rows)
+        )
         warning = describe_unusable(records)
         if warning:
             print_log(warning, 'current', logging.WARNING)
         title = f'{self.protocol.describe()}, {summary["n_images"]} images'
-        print_log(f'\n{make_table(rows, title)}\n{describe_counts(summary)}', 'current')
+        label = self.bootstrap.label if self.bootstrap else ''
+        print_log(f'\n{make_table(rows, title, label)}\n{describe_counts(summary)}', 'current')
         self._write_files(records, summary, rows)
         return summary
+
+    def _summarize(self, records: list[dict]) -> dict[str, float]:
+        """Means over records, with intervals where they are asked for."""
+        judged = [record['metrics'] for record in records]
+        summary = summarize(judged)
+        if self.bootstrap is not None:
+            summary.update(metric_intervals(judged, self.bootstrap))
+        return summary
+
+    def _add_conditions(self, records: list[dict], rows: dict) -> dict[str, float]:
+        """Add the rows of the conditions; returns their metrics as `<condition>/<metric>`."""
+        metrics = {}
+        for condition, group in group_by_condition(records).items():
+            if all(record['metrics'] is None for record in group):
+                metrics[f'{condition}/n_images'] = 0
+                continue
+            row = self._summarize(group)
+            rows[f'{self.model_name}, {condition} ({row["n_images"]})'] = row
+            metrics.update({f'{condition}/{key}': value for key, value in row.items()})
+        return metrics
 
     def _write_files(self, records: list[dict], summary: dict, rows: dict) -> None:
         """Write what was asked for besides the printed table."""
@@ -186,6 +215,7 @@ class DepthMetric(BaseMetric):
         if self.table_path is not None:
             keys = {reference.name: reference.key for reference in self.references}
             keys[self.model_name] = 'model'
+            keys.update({name: 'condition' for name in rows if name not in keys})
             write_table(self.table_path, rows, keys, protocol)
 
     def _add_references(self, records: list[dict], rows: dict) -> dict[str, float]:
@@ -200,58 +230,3 @@ class DepthMetric(BaseMetric):
             f'best_{key}_abs_rel' if len(errors) > 1 else f'{key}_abs_rel': min(errors)
             for key, errors in kinds.items()
         }
-
-
-def predicted_depth(sample: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
-    """The predicted depth of a sample at a given size.
-
-    Args:
-        sample: `DepthDataSample.to_dict()`.
-        shape: (H, W) of the ground truth.
-
-    Returns:
-        (H, W) depth as predicted: `pred_depth` itself where it has this size, else inverse depth
-        resized bilinearly (`pred_inv_depth`, else 1 / `pred_depth`) and inverted.
-
-    Raises:
-        KeyError: there is neither `pred_depth` nor `pred_inv_depth`.
-    """
-    depth = _get_map(sample, 'pred_depth')
-    if depth is not None and depth.shape == tuple(shape):
-        return depth
-    inverse = _get_map(sample, 'pred_inv_depth')
-    if inverse is None:
-        if depth is None:
-            raise KeyError(
-                'a data sample has neither `pred_depth` nor `pred_inv_depth` '
-                f'({sample.get("img_path")}): does the model run in mode "predict"?'
-            )
-        inverse = invert(depth)
-    return invert(resize_inverse_depth(inverse, shape))
-
-
-def _get_map(sample: Mapping[str, Any], name: str) -> np.ndarray | None:
-    """The map (H, W) of a field, which may be a PixelData, its dict form, or a bare array."""
-    field = sample.get(name)
-    if field is None:
-        # BaseDataElement hides the private twin of a property; other dumps may not
-        field = sample.get(f'_{name}')
-    if field is None:
-        return None
-    if isinstance(field, Mapping):
-        field = field['data']
-    elif isinstance(field, BaseDataElement):
-        field = field.data
-    return to_numpy(field)
-
-
-def _drop_doubles(records: Sequence[dict]) -> list[dict]:
-    """Records in the order of the data set, the first of each image."""
-    unique: dict[tuple, dict] = {}
-    for record in records:
-        # the path too: the parts of a concatenated data set may count from 0 each
-        unique.setdefault((record['sample_idx'], record['img_path']), record)
-    kept = list(unique.values())
-    if all(record['sample_idx'] is not None for record in kept):
-        kept.sort(key=lambda record: record['sample_idx'])
-    return kept

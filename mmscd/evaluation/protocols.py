@@ -79,6 +79,8 @@ class DepthProtocol:
 
 _KITTI = DepthProtocol('kitti_eigen', crop='garg')
 _IMPROVED = DepthProtocol('kitti_eigen_improved', gt_min=0.0, gt_max=math.inf)
+_ROBOTCAR = DepthProtocol('robotcar_night', crop='centre:1152x640', min_depth=1e-5)
+_CITYSCAPES_WINDOW = (256, 768, 192, 1856)
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -91,10 +93,24 @@ PROTOCOLS = {
         replace(_IMPROVED, name='kitti_eigen_improved_stereo', alignment='none'),
         replace(_KITTI, name='kitti_c'),
         replace(_IMPROVED, name='driving_stereo'),
+        # RNW (ICCV 2021); md4all (ICCV 2023) has its own bounds for `nuscenes` and `robotcar`
         DepthProtocol('nuscenes_night', min_depth=1e-5, max_depth=60.0),
-        DepthProtocol('robotcar_night_40m', crop='centre:1152x640', max_depth=40.0),
-        DepthProtocol('robotcar_night_60m', crop='centre:1152x640', max_depth=60.0),
-        DepthProtocol('foggy_cityscapes', crop='foggy_cityscapes'),
+        DepthProtocol('nuscenes', min_depth=0.1),
+        replace(_ROBOTCAR, name='robotcar_night_40m', max_depth=40.0),
+        replace(_ROBOTCAR, name='robotcar_night_60m', max_depth=60.0),
+        DepthProtocol('robotcar', min_depth=0.1, max_depth=50.0),
+        # ManyDepth (CVPR 2021); the same window whether or not the lower quarter is cut off already
+        DepthProtocol('cityscapes', crop=_CITYSCAPES_WINDOW),
+        DepthProtocol('foggy_cityscapes', crop=_CITYSCAPES_WINDOW),
+        # C1 of Karsch et al. (PAMI 2014): only near ground truth; the central window is cut out of
+        # the truth by the data set. Published code does not clip from below
+        DepthProtocol('make3d_c1', max_depth=70.0, gt_min=0.0),
+        DepthProtocol('ddad', max_depth=200.0, gt_min=0.0),
+        # monodepth (CVPR 2017): all pixels with a disparity
+        replace(_IMPROVED, name='kitti_2015'),
+        replace(_IMPROVED, name='kitti_2015_stereo', alignment='none'),
+        # the seven errors on the 1000 selected images; the server ranks by SILog, unscaled
+        replace(_IMPROVED, name='kitti_depth_benchmark', alignment='none', max_depth=255.0),
     )
 }
 

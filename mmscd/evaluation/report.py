@@ -53,16 +53,25 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
     return summary
 
 
-def make_table(rows: Mapping[str, Mapping[str, float]], title: str | None = None) -> str:
+def make_table(
+    rows: Mapping[str, Mapping[str, float]], title: str | None = None, interval: str = ''
+) -> str:
     """A text table, one row per predictor, whose head says which direction is better.
 
     Args:
-        rows: name of the predictor -> its summary.
+        rows: name of the predictor -> its summary. One with `<metric>_low` and `<metric>_high`
+            gets two more rows, the ends of its confidence interval.
         title: written above the table (a long one would not fit into the frame).
+        interval: what the intervals are, e.g. `95 %`.
     """
     head = [name + (' ↑' if name in HIGHER_IS_BETTER else ' ↓') for name in METRIC_NAMES]
     data = [['', *head]]
-    data += [[name, *(f'{row[key]:.4f}' for key in METRIC_NAMES)] for name, row in rows.items()]
+    for name, row in rows.items():
+        data.append([name, *(f'{row[key]:.4f}' for key in METRIC_NAMES)])
+        for end, word in (('low', 'from'), ('high', 'to')):
+            if f'{METRIC_NAMES[0]}_{end}' in row:
+                ends = (f'{row[f"{key}_{end}"]:.4f}' for key in METRIC_NAMES)
+                data.append([f'  {interval} {word}', *ends])
     table = AsciiTable(data)
     for column in range(1, len(head) + 1):
         table.justify_columns[column] = 'right'
@@ -113,7 +122,8 @@ def write_per_image(
 
     Args:
         path: ends in .json (with summary and protocol) or .csv (images only).
-        records: dicts with `img_path`, `sample_idx`, and `metrics` (None: no valid ground truth).
+        records: dicts with `img_path`, `sample_idx`, `metrics` (None: no valid ground truth) and
+            optionally `conditions` (written where any record has one).
         summary: of `summarize`.
         protocol: its description.
 
@@ -121,20 +131,23 @@ def write_per_image(
         ValueError: another suffix.
     """
     check_per_image_path(path)
+    named = any(record.get('conditions') for record in records)
     rows = []
     for record in records:
         metrics = record['metrics'] or {}
         row = {'img_path': record['img_path'], 'sample_idx': record['sample_idx']}
+        if named:
+            row['conditions'] = ' '.join(record['conditions'])
         for key in PER_IMAGE_FIELDS:
             row[key] = _to_json(metrics.get(key, 0 if key.startswith('n_') else None))
         rows.append(row)
     if str(path).endswith('.json'):
-        content = dict(protocol=protocol, summary=dict(summary), images=rows)
+        numbers = {key: _to_json(value) for key, value in summary.items()}
+        content = dict(protocol=protocol, summary=numbers, images=rows)
         text = json.dumps(content, indent=1, allow_nan=False) + '\n'
     else:
         stream = io.StringIO()
-        fields = ['img_path', 'sample_idx', *PER_IMAGE_FIELDS]
-        writer = csv.DictWriter(stream, fields, lineterminator='\n')
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator='\n')
         writer.writeheader()
         writer.writerows(rows)
         text = stream.getvalue()
@@ -150,7 +163,8 @@ def write_table(
     """Write the rows of the table as data, under a temporary name first.
 
     The file holds `protocol` and `rows`, a list of dicts in the table's order: `name`, `key`
-    ('model', or the kind of reference, e.g. 'flat_road') and the entries of `summarize`.
+    ('model', 'condition', or the kind of reference, e.g. 'flat_road') and the entries of
+    `summarize`.
 
     Args:
         path: ends in .json.

@@ -43,10 +43,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--frames', type=int, default=default.frames, help='frames per training scene'
     )
     parser.add_argument(
+        '--eval-scenes',
+        type=int,
+        default=default.eval_scenes,
+        help='number of validation scenes, and of test scenes',
+    )
+    parser.add_argument(
         '--eval-frames',
         type=int,
         default=default.eval_frames,
-        help='frames of the validation and of the test scene',
+        help='frames per validation and test scene',
     )
     parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument('--workers', type=int, default=2, help='worker processes')
@@ -55,17 +61,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--preview', type=Path, metavar='SHEET.png', help='also write a contact sheet'
     )
     args = parser.parse_args(argv)
-    if min(args.frames, args.eval_frames) < 3 or args.train_scenes < 1:
-        parser.error('need at least 3 frames per scene and 1 training scene')
+    if min(args.frames, args.eval_frames) < 3 or min(args.train_scenes, args.eval_scenes) < 1:
+        parser.error('need at least 3 frames per scene and 1 scene of each kind')
     return args
 
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
     args = parse_args(argv)
-    params = Params(
-        *args.size, args.seed, args.train_scenes, args.frames, args.eval_frames, args.stereo
-    )
+    width, height = args.size
+    counts = ('seed', 'train_scenes', 'frames', 'eval_scenes', 'eval_frames', 'stereo')
+    params = Params(width, height, **{name: getattr(args, name) for name in counts})
     begin = time.monotonic()
     try:
         count = render_set(args.out, params, args.workers)

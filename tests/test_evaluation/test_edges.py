@@ -98,7 +98,16 @@ def test_distances_equal_plain_loops(share):
     gt, pred = rng.random(SHAPE) < 0.004, rng.random(SHAPE) < share
     for limit in (10.0, 3.5):
         expected = naive_compare(pred, gt, limit)
-        assert compare_edges(pred, gt, limit) == pytest.approx(expected, rel=1e-5)
+        assert compare_edges(pred, gt, max_distance=limit) == pytest.approx(expected, rel=1e-5)
+    # faint true edges may be found, and need not
+    faint = rng.random(SHAPE) < 0.01
+    both = compare_edges(pred, gt, faint)
+    wide = naive_compare(pred, gt | faint, 10.0)
+    for key in ('edge_accuracy', 'edge_precision'):
+        assert both[key] == pytest.approx(wide[key], rel=1e-5)
+    expected = naive_compare(pred, gt, 10.0)
+    for key in ('edge_completeness', 'n_edges'):
+        assert both[key] == pytest.approx(expected[key], rel=1e-5)
     assert compare_edges(gt, gt) == dict(
         edge_accuracy=0, edge_completeness=0, edge_precision=1, n_edges=gt.sum()
     )
@@ -142,6 +151,28 @@ def test_holes_and_what_is_near_them_do_not_count():
     assert (comparable_pixels(valid, 3) == naive).all()
 
 
+def test_soft_edges_are_found_and_faint_true_ones_are_no_mistake():
+    columns = np.arange(90) - 39.5
+    soft = 1 / (0.075 - 0.025 * np.tanh(columns / 5))[None].repeat(60, 0)
+    judged, _ = EdgeMetric().judge(soft, step(20, 10)[:, ::-1])
+    # the true edge is mirrored to 49.5
+    assert judged['edge_completeness'] == pytest.approx(10, abs=0.5)
+    judged, _ = EdgeMetric().judge(soft, step(10, 20))
+    assert judged['edge_completeness'] < 1.5 and judged['edge_precision'] == 1
+    # with the thresholds of the truth it would be missed
+    judged, _ = EdgeMetric(pred_ratio=1.25, pred_sigma=2**0.5).judge(soft, step(10, 20))
+    assert judged['edge_completeness'] == 10
+    # a perfect prediction of a scene with a step below the threshold
+    scene = np.minimum(step(10, 20), step(8, 50, 12))
+    scene[:, 70:] *= 1.15
+    judged, _ = EdgeMetric().judge(scene, scene)
+    assert judged['edge_precision'] == 1 and judged['edge_completeness'] == 0
+    with pytest.raises(ValueError, match='more than 1'):
+        EdgeDetector(0.5)
+    with pytest.raises(ValueError, match='weak_ratio'):
+        EdgeDetector(weak_ratio=1.5)
+
+
 def sample(i, gt, pred):
     data = DepthDataSample(metainfo=dict(sample_idx=i, img_path=f'{i}.png'))
     data.gt_depth = PixelData(data=torch.from_numpy(gt.astype(np.float32))[None])
@@ -171,17 +202,17 @@ def test_metric_leaves_out_sparse_and_edgeless_images(monkeypatch):
     ]
     metrics = evaluate([*samples, samples[1]])
     assert metrics['edge_accuracy'] == pytest.approx(3)
-    counts = [metrics[key] for key in ('n_images', 'n_sparse', 'n_edgeless')]
+    counts = [metrics[f'edge_n_{key}'] for key in ('images', 'sparse', 'edgeless')]
     assert counts == [2, 1, 1]
-    assert 'of 1 of 4 images is missing or sparse' in lines[0] and 'LiDAR' in lines[0]
+    assert '1 of 4 images have no ground truth, or sparse one' in lines[0] and 'LiDAR' in lines[0]
     metrics = evaluate(samples[2:3])
-    assert np.isnan(metrics['edge_accuracy']) and metrics['n_sparse'] == 1
+    assert np.isnan(metrics['edge_accuracy']) and metrics['edge_n_sparse'] == 1
 
 
 def test_options_are_checked():
     for options, text in (
         (dict(ratio=1.0), 'more than 1'),
-        (dict(weak_ratio=1.5), 'weak_ratio'),
+        (dict(pred_ratio=0.9), 'more than 1'),
         (dict(sigma=0), 'sigma'),
         (dict(max_distance=0), 'max_distance'),
         (dict(min_density=0), 'min_density'),

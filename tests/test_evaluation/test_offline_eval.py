@@ -80,13 +80,21 @@ def test_published_numbers_and_references(data, tmp_path):
     pred = data / 'peer_predictions' / 'rtmonodepth_s_drive0013.npz'
     out = tmp_path / 'out.json'
     done = run_tool(
-        data, pred, '--kind', 'inv_depth', '--drive', DRIVE, '--references', '--out', out
+        data,
+        pred,
+        *('--kind', 'inv_depth', '--drive', DRIVE, '--references', '--out', out),
+        *('--protocol', 'kitti_eigen', '--bootstrap', '500', '--edges'),
     )
     assert done.returncode == 0, done.stderr
     content = json.loads(out.read_text())
     summary = content['summary']
     for key, value in PUBLISHED.items():
-        assert summary[key] == pytest.approx(value, abs=5e-4), key
+        # to all five decimals; three are asked for
+        assert summary[key] == pytest.approx(value, abs=1e-5), key
+        assert summary[f'{key}_low'] < summary[key] < summary[f'{key}_high']
+        assert f'{summary[f"{key}_low"]:.4f}' in done.stdout
+    assert content['protocol'].startswith('kitti_eigen: crop garg, 0.001 < gt < 80 m')
+    assert '25 of 25 images have no ground truth, or sparse one' in done.stdout + done.stderr
     assert summary['n_images'] == 25 and len(content['images']) == 25
     assert summary['constant_abs_rel'] == pytest.approx(0.476, abs=5e-4)
     assert summary['best_flat_road_abs_rel'] == pytest.approx(0.33, abs=5e-3)

@@ -65,6 +65,7 @@ def test_data_samples_with_tensors():
     for frame in frames('a', gt, pred):
         if frame['pred_motion'] is not None:
             frame['pred_motion'] = torch.from_numpy(frame['pred_motion'])
+        frame['poses'] = [frame.pop('gt_pose')]
         samples.append(DepthDataSample(metainfo=frame))
     metrics, _ = evaluate(samples, references=(), snippet_lengths=(3,))
     assert metrics['ate3_mean'] == pytest.approx(judge_trajectory(pred, gt, (3,))['ate3_mean'])

@@ -4,40 +4,51 @@ Examples::
 
     python tools/analysis_tools/offline_eval.py preds.npz --kind inv_depth --data-root data/kitti \
         --drive 2011_09_26/2011_09_26_drive_0013_sync
+    python tools/analysis_tools/offline_eval.py preds/ --kind depth --gt-file gt.npz --bootstrap
     python tools/analysis_tools/offline_eval.py disps.npy --kind inv_depth --data-root data/kitti \
         --split data/splits/eigen/test_files.txt --depth-axis velodyne_x --references
 
-PRED is a .npy (N, h, w), a .npz with such an array, or a folder with one .npy, .npz or 16-bit .png
-per image. With --drive alone predictions are matched by name: the npz array `--frames-key`, or the
-names of the files in the folder. With --split they follow the lines of the split file.
+PRED is a .npy (N, h, w), a .npz with such an array, or a folder (searched below) with a .npy, .npz
+or 16-bit .png per image. Ground truth is that of KITTI raw (--data-root with --drive or --split), a
+file of `prepare_kitti_raw.py export-gt`, or a folder of 16-bit PNGs or .npy maps (--gt-file).
+Predictions with names (files of a folder, the npz array `--frames-key`) are matched by name; those
+for a --split or several drives follow their order. --bootstrap adds confidence intervals,
+--conditions a row per condition, --edges the errors at depth edges (dense ground truth only).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
+from offline_inputs import (
+    KINDS,
+    match,
+    open_truth,
+    read_conditions,
+    read_predictions,
+    to_inverse_depth,
+)
 
-from mmscd.datasets.kitti_raw import KITTIRawDataset
-from mmscd.evaluation import PROTOCOLS, DepthMetric
+from mmscd.evaluation import PROTOCOLS, DepthMetric, EdgeMetric
 from mmscd.evaluation.functional import ALIGNMENTS, invert, resize_inverse_depth
 from mmscd.structures.depth_data_sample import DepthDataSample
 
-KINDS = ('inv_depth', 'depth', 'disp')
 REFERENCES = [
     dict(type='constant'),
     dict(type='flat_road', camera_height=1.65, far_caps=(20, 30, 40, 80)),
 ]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -60,17 +71,25 @@ def parse_args() -> argparse.Namespace:
         metavar=('MIN', 'MAX'),
         help='depths that disp 1 and 0 stand for',
     )
-    parser.add_argument('--data-root', required=True, help='KITTI raw: holds the date folders')
+    parser.add_argument('--data-root', help='KITTI raw: holds the date folders')
     parser.add_argument('--split', help='split file with lines `date/drive frame side`')
     parser.add_argument('--drive', action='append', help='date/drive; repeat for several')
     parser.add_argument('--side', choices=('l', 'r'), default='l', help='camera without --split')
     parser.add_argument('--gt', choices=('velodyne', 'improved'), default='velodyne')
     parser.add_argument('--gt-root', help='folder of the improved ground truth')
     parser.add_argument('--depth-axis', choices=('camera_z', 'velodyne_x'), default='camera_z')
+    parser.add_argument(
+        '--gt-file', type=Path, help='exported .npz, or folder of depth maps, instead of KITTI raw'
+    )
+    parser.add_argument('--gt-scale', type=float, default=256.0, help='of PNGs in that folder')
+    parser.add_argument('--conditions', type=Path, help='text file of lines `name condition`')
     add_metric_arguments(parser)
-    args = parser.parse_args()
-    if not args.split and not args.drive:
-        parser.error('name the images with --split FILE or --drive DATE/DRIVE')
+    args = parser.parse_args(argv)
+    if args.gt_file is None and not (args.data_root and (args.split or args.drive)):
+        parser.error(
+            'name the ground truth: --data-root with --split FILE or --drive DATE/DRIVE, or '
+            '--gt-file'
+        )
     return args
 
 
@@ -81,104 +100,39 @@ def add_metric_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--scale', type=float, help='factor of --alignment fixed')
     parser.add_argument('--min-depth', type=float, help="instead of the protocol's, metres")
     parser.add_argument('--max-depth', type=float, help="instead of the protocol's, metres")
+    parser.add_argument(
+        '--bootstrap',
+        type=int,
+        nargs='?',
+        const=2000,
+        metavar='N',
+        help='95 %% confidence intervals from N resamples of the images (default 2000)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the resamples')
+    parser.add_argument('--edges', action='store_true', help='errors at depth edges as well')
     parser.add_argument('--references', action='store_true', help='add the naive predictors')
     parser.add_argument('--name', help='row in the table; default: the name of PRED')
     parser.add_argument('--out', help='.json or .csv with the metrics of every image')
+    parser.add_argument('--table', help='.json with the rows of the table')
     parser.add_argument('--show-dir', help='folder for a picture of every image')
 
 
-def read_map(path: Path, args: argparse.Namespace) -> np.ndarray:
-    """One prediction (h, w) of a folder."""
-    if path.suffix == '.png':
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if image is None or image.ndim != 2 or image.dtype != np.uint16:
-            raise ValueError(f'{path}: expected a readable 16-bit PNG with one channel')
-        return image / args.png_scale
-    return read_arrays(path, args)[0].squeeze()
-
-
-def read_arrays(path: Path, args: argparse.Namespace) -> tuple[np.ndarray, list[str] | None]:
-    """The predictions of a .npy or .npz file, and the frame names that come with them."""
-    content = np.load(path, allow_pickle=False)
-    if isinstance(content, np.ndarray):
-        return content, None
-    maps = [key for key in content if content[key].ndim >= 2]
-    key = args.key or (maps[0] if len(maps) == 1 else None)
-    if key is None or key not in content:
-        raise KeyError(f'{path} has the arrays {list(content)}: name that of the maps with --key')
-    names = content[args.frames_key] if args.frames_key in content else None
-    return content[key], None if names is None else [str(name) for name in names]
-
-
-def read_predictions(args: argparse.Namespace) -> tuple[int, Callable, list[str] | None]:
-    """Number of predictions, a function from their index to the map, and their names."""
-    path = Path(args.pred)
-    if not path.exists():
-        raise FileNotFoundError(f'{path} does not exist')
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix in ('.npy', '.npz', '.png'))
-        return len(files), lambda i: read_map(files[i], args), [p.name for p in files]
-    stack, names = read_arrays(path, args)
-    if stack.ndim == 4 and stack.shape[1] == 1:
-        stack = stack[:, 0]
-    if stack.ndim != 3:
-        raise ValueError(f'{path}: expected maps of shape (N, h, w), got {stack.shape}')
-    if names is not None and len(names) != len(stack):
-        raise ValueError(f'{path}: {len(stack)} maps, but {len(names)} frame names')
-    return len(stack), lambda i: stack[i], names
-
-
-def match(dataset: KITTIRawDataset, count: int, names: list[str] | None, by_name: bool) -> dict:
-    """Index in the data set -> index of the prediction.
-
-    Raises:
-        ValueError: predictions without an image, or counts that do not fit.
-    """
-    frames = [dataset.get_data_info(i)['frame'] for i in range(len(dataset))]
-    if by_name and names is not None:
-        places = {frame: i for i, frame in enumerate(frames)}
-        stems = [Path(name).stem for name in names]
-        missing = [s for s in stems if not s.isdigit() or int(s) not in places]
-        if missing or len(set(stems)) < len(stems):
-            raise ValueError(
-                f'{len(missing)} of {count} predictions have no image with ground truth, or names '
-                f'come twice: {missing[:3]}; expected frame numbers such as {frames[0]:010d}'
-            )
-        return {places[int(stem)]: i for i, stem in enumerate(stems)}
-    if count != len(dataset):
-        raise ValueError(
-            f'{count} predictions, but {len(dataset)} images are asked for; without names they '
-            'must follow the split (or the frames of the drive) one by one'
-        )
-    return {i: i for i in range(count)}
-
-
-def to_inverse_depth(values: np.ndarray, args: argparse.Namespace) -> np.ndarray:
-    """Inverse depth float32 (h, w) of what PRED holds."""
-    values = np.asarray(values, np.float32)
-    if args.kind == 'depth':
-        return invert(values)
-    if args.kind == 'disp':
-        if values.min() < 0 or values.max() > 1:
-            raise ValueError(
-                f'disp must lie in [0, 1], got {values.min():g}..{values.max():g}; scaled '
-                'disparities are --kind inv_depth'
-            )
-        near, far = args.disp_range
-        return 1 / far + (1 / near - 1 / far) * values
-    return values
-
-
-def make_samples(
-    dataset: KITTIRawDataset, places: dict, load: Callable, args: argparse.Namespace
-) -> Iterator[DepthDataSample]:
+def make_samples(args: argparse.Namespace) -> Iterator[DepthDataSample]:
     """One data sample per prediction, as a model would return it."""
+    truth = open_truth(args)
+    count, load, names = read_predictions(args)
+    # a split says which image is which, whatever the files are called
+    ordered = args.gt_file is None and (args.split or len(args.drive) > 1)
+    places = match(truth.names, count, None if ordered else names)
+    conditions = read_conditions(args.conditions, truth.names) if args.conditions else {}
+    logger = MMLogger.get_current_instance()
+    logger.info(f'ground truth: {truth.description}, {count} predictions of {args.pred}')
     for place, i in sorted(places.items()):
-        info = dataset.get_data_info(place)
-        gt = info['gt_depth']
-        keys = ('sample_idx', 'img_path', 'K_ori')
-        sample = DepthDataSample(metainfo={key: info[key] for key in keys})
-        sample.set_metainfo(dict(ori_shape=tuple(gt.shape)))
+        info = truth.load(place)
+        gt = info.pop('gt_depth')
+        sample = DepthDataSample(metainfo=dict(info, sample_idx=place, ori_shape=tuple(gt.shape)))
+        if place in conditions:
+            sample.set_metainfo(dict(condition=conditions[place]))
         inverse = to_inverse_depth(load(i), args)
         full = invert(resize_inverse_depth(inverse, gt.shape))
         sample.gt_depth = PixelData(data=torch.from_numpy(np.array(gt, np.float32))[None])
@@ -187,42 +141,40 @@ def make_samples(
         yield sample
 
 
-def main() -> None:
-    """Evaluate, print the table, write what is asked for."""
-    args = parse_args()
-    logger = MMLogger.get_instance('mmscd', logger_name='mmscd')
-    dataset = KITTIRawDataset(
-        args.data_root,
-        args.split,
-        frame_ids=(0,),
-        drives=args.drive,
-        sides=('l', 'r') if args.split else (args.side,),
-        gt=args.gt,
-        depth_axis=args.depth_axis,
-        improved_gt_root=args.gt_root,
-        test_mode=True,
-    )
-    count, load, names = read_predictions(args)
-    by_name = not args.split and len(args.drive) == 1
-    places = match(dataset, count, names, by_name)
-    metric = DepthMetric(
-        args.protocol,
+def make_metrics(args: argparse.Namespace) -> list[DepthMetric | EdgeMetric]:
+    """What judges the samples."""
+    shared = dict(
+        protocol=args.protocol,
         alignment=args.alignment,
-        scale=args.scale,
         min_depth=args.min_depth,
         max_depth=args.max_depth,
-        references=REFERENCES if args.references else (),
-        model_name=args.name or Path(args.pred).stem,
-        per_image_path=args.out,
     )
-    axis = f', depth axis {args.depth_axis}' if args.gt == 'velodyne' else ''
-    logger.info(f'ground truth: {args.gt}{axis}, {count} predictions of {args.pred}')
-    evaluator = Evaluator(metric)
-    draw = make_drawer(args, metric)
-    for sample in make_samples(dataset, places, load, args):
+    metrics = [
+        DepthMetric(
+            **shared,
+            scale=args.scale,
+            references=REFERENCES if args.references else (),
+            bootstrap=args.bootstrap and dict(num_resamples=args.bootstrap, seed=args.seed),
+            model_name=args.name or Path(args.pred).stem,
+            per_image_path=args.out,
+            table_path=args.table,
+        )
+    ]
+    return [*metrics, EdgeMetric(**shared)] if args.edges else metrics
+
+
+def run(args: argparse.Namespace) -> dict[str, float]:
+    """Evaluate, print the table, write what is asked for."""
+    MMLogger.get_instance('mmscd', logger_name='mmscd')
+    metrics = make_metrics(args)
+    evaluator = Evaluator(metrics)
+    draw = make_drawer(args, metrics[0])
+    count = 0
+    for sample in make_samples(args):
         evaluator.process([sample])
         draw(sample)
-    evaluator.evaluate(len(places))
+        count += 1
+    return evaluator.evaluate(count)
 
 
 def make_drawer(args: argparse.Namespace, metric: DepthMetric) -> Callable:
@@ -240,6 +192,17 @@ def make_drawer(args: argparse.Namespace, metric: DepthMetric) -> Callable:
         visualizer.add_datasample(name, read_image(sample.img_path), sample, out_file=file)
 
     return draw
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run; what the user can mend is one sentence, not a traceback."""
+    args = parse_args(argv)
+    try:
+        run(args)
+    except (OSError, ValueError, KeyError) as error:
+        if os.environ.get('MMSCD_TRACEBACK'):
+            raise
+        sys.exit(f'error: {error.args[0] if isinstance(error, KeyError) else error}')
 
 
 if __name__ == '__main__':

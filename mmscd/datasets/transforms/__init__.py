@@ -1,9 +1,17 @@
-"""Transforms of the data pipeline: load, zoom, resize, corrupt, pack."""
+"""Transforms of the data pipeline: load, crop, zoom, resize, corrupt, pack."""
 
 from .corrupt import CorruptFrames
+from .crop import CropFrames
 from .formatting import PackDepthInputs
 from .loading import LoadFrames
 from .random_zoom import RandomZoom
 from .resize import ResizeFrames
 
-__all__ = ['CorruptFrames', 'LoadFrames', 'PackDepthInputs', 'RandomZoom', 'ResizeFrames']
+__all__ = [
+    'CorruptFrames',
+    'CropFrames',
+    'LoadFrames',
+    'PackDepthInputs',
+    'RandomZoom',
+    'ResizeFrames',
+]

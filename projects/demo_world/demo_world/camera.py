@@ -9,6 +9,7 @@ import numpy as np
 
 CAMERA_HEIGHT = 1.5
 STEREO_BASELINE = 0.54
+SPEED = 0.85  # metres per frame
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def smooth_noise(rng: np.random.Generator, count: int, sigma: float) -> np.ndarr
 def drive_poses(
     rng: np.random.Generator, count: int, centre_line: Callable[[float], float], lane: float
 ) -> np.ndarray:
-    """Drives along a lane with varying speed and small, smooth jitter.
+    """Drives along a lane with varying speed, a turned mount and small, smooth jitter.
 
     Args:
         rng: Random generator of the drive.
@@ -108,18 +109,20 @@ def drive_poses(
     Returns:
         Camera-to-world poses of shape (count, 4, 4).
     """
-    speed = np.clip(0.6 + 0.1 * smooth_noise(rng, count, 6.0), 0.4, 0.8)
-    along = np.concatenate([[0.0], np.cumsum(speed)[:-1]])
-    side = lane + 0.12 * smooth_noise(rng, count, 7.0)
+    speed = np.clip(SPEED + 0.06 * smooth_noise(rng, count, 6.0), SPEED - 0.2, SPEED + 0.15)
+    side = lane + 0.1 * smooth_noise(rng, count, 7.0)
     height = CAMERA_HEIGHT + 0.012 * smooth_noise(rng, count, 2.5)
-    yaw_jitter = np.deg2rad(0.5) * smooth_noise(rng, count, 4.0)
-    pitch = np.deg2rad(0.22) * smooth_noise(rng, count, 2.5)
-    roll = np.deg2rad(0.2) * smooth_noise(rng, count, 4.0)
-    poses = []
+    # Every street is filmed with another mount: what lies straight ahead hardly moves, and were
+    # it always the middle of the image, view synthesis could learn nothing about the middle.
+    mount = np.deg2rad(rng.uniform(-10.0, 10.0))
+    yaw = mount + np.deg2rad(0.35) * smooth_noise(rng, count, 4.0)
+    pitch = np.deg2rad(0.18) * smooth_noise(rng, count, 2.5)
+    roll = np.deg2rad(0.15) * smooth_noise(rng, count, 4.0)
+    poses, z = [], 0.0
     for i in range(count):
-        z = along[i]
         # The car looks along the chord ahead, which turns smoothly through the bends.
-        yaw = np.arctan2(centre_line(z + 4.0) - centre_line(z - 4.0), 8.0) + yaw_jitter[i]
+        heading = np.arctan2(centre_line(z + 6.0) - centre_line(z - 4.0), 10.0)
         position = np.array([centre_line(z) + side[i], -height[i], z])
-        poses.append(make_pose(position, rotation(yaw, pitch[i], roll[i])))
+        poses.append(make_pose(position, rotation(heading + yaw[i], pitch[i], roll[i])))
+        z += speed[i] * np.cos(heading)
     return np.stack(poses)

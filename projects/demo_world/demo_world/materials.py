@@ -6,45 +6,55 @@ import numpy as np
 
 from .textures import Canvas, Texture, noise
 
-ROAD_HALF = 5.4
 FLOOR = 3.2
 SHOP_HEIGHT = 4.0
 
 
-def road(rng: np.random.Generator) -> Texture:
-    """Asphalt with repairs, cracks, wheel tracks, lane marks and a crossing, 10.8 x 48 m."""
-    cv = Canvas((2 * ROAD_HALF, 48.0), (512, 2048), (0.37, 0.37, 0.385))
+def road(rng: np.random.Generator, half: float, lanes: tuple[float, float]) -> Texture:
+    """Asphalt with repairs, cracks, wheel tracks, lane marks and a crossing, 48 m long.
+
+    Args:
+        rng: Random generator.
+        half: Half of the road's width in metres.
+        lanes: Left and right end of the part that traffic uses, metres from the road's centre;
+            where they leave room to the kerb, a line marks the parking places.
+    """
+    wide = 2 * half
+    cv = Canvas((wide, 48.0), (512, 2048), (0.37, 0.37, 0.385))
     cv.grain(rng, 0.10, (1.2, 8.0), 1.0)
-    x = (np.arange(512) + 0.5) / 512 * 2 * ROAD_HALF
-    for track in (2.9, 4.6, 6.2, 7.9):
+    x = (np.arange(512) + 0.5) / 512 * wide
+    left, right = half + lanes[0], half + lanes[1]
+    for share in (0.15, 0.38, 0.62, 0.85):
+        track = left + share * (right - left)
         cv.image *= (1 - 0.10 * np.exp(-0.5 * ((x - track) / 0.25) ** 2))[None, :, None]
     for _ in range(26):
-        a, b = rng.uniform(0, 10.0), rng.uniform(0, 46.0)
+        a, b = rng.uniform(0, wide - 0.8), rng.uniform(0, 46.0)
         w, h = rng.uniform(0.5, 3.0), rng.uniform(0.6, 5.0)
         cv.scale(a, b, a + w, b + h, rng.choice([0.72, 0.8, 0.88, 1.12, 1.2]))
     for _ in range(60):
-        start = rng.uniform((0, 0), (10.8, 48))
+        start = rng.uniform((0, 0), (wide, 48))
         walk = np.cumsum(rng.normal(0, 0.22, (rng.integers(6, 26), 2)) + rng.normal(0, 0.12, 2), 0)
         cv.line(start + walk, (0.17, 0.17, 0.18), int(rng.integers(1, 3)))
     for _ in range(9):
-        spot = rng.uniform((1, 1), (9.8, 47))
+        spot = rng.uniform((1, 1), (wide - 1, 47))
         cv.disc(*spot, 0.42, (0.42, 0.40, 0.38))
         cv.disc(*spot, 0.36, (0.2, 0.19, 0.18))
         cv.disc(*spot, 0.14, (0.33, 0.31, 0.3))
-    _road_marks(cv)
+    _road_marks(cv, left, right, wide)
     cv.grain(rng, 0.13, (0.09, 0.5), 0.3)
     cv.grain(rng, 0.08, (0.25, 2.0), 0.7)
     return cv.texture()
 
 
-def _road_marks(cv: Canvas) -> None:
-    white, mid = (0.86, 0.86, 0.83), ROAD_HALF
+def _road_marks(cv: Canvas, left: float, right: float, wide: float) -> None:
+    white, mid = (0.86, 0.86, 0.83), (left + right) / 2
     for z in np.arange(0, 48, 6.0):
         cv.rect(mid - 0.08, z, mid + 0.08, z + 3.0, white, 0.9)
-    for side in (-3.3, 3.3):
-        for z in np.arange(0, 48, 3.0):
-            cv.rect(mid + side - 0.07, z, mid + side + 0.07, z + 1.6, white, 0.75)
-    for x in np.arange(0.5, 2 * ROAD_HALF - 0.6, 1.0):
+    for edge in (left, right):
+        if 0.5 < edge < wide - 0.5:
+            for z in np.arange(0, 48, 3.0):
+                cv.rect(edge - 0.07, z, edge + 0.07, z + 1.6, white, 0.75)
+    for x in np.arange(0.5, wide - 0.6, 1.0):
         cv.rect(x, 30.0, x + 0.5, 33.4, white, 0.85)
 
 

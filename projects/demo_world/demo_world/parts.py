@@ -113,17 +113,22 @@ def clouds(rng: np.random.Generator) -> Texture:
     return cv.texture()
 
 
-def scene_materials(rng: np.random.Generator) -> dict[str, Texture]:
+def scene_materials(
+    rng: np.random.Generator, half: float, lanes: tuple[float, float]
+) -> dict[str, Texture]:
     """Paints every texture of one scene.
 
     Args:
         rng: Random generator of the scene.
+        half: Half of the road's width in metres.
+        lanes: See `materials.road`.
 
     Returns:
         Textures by name.
     """
     out = {
-        'road': mat.road(rng),
+        'road': mat.road(rng, half, lanes),
+        'asphalt': mat.mottled(rng, (12, 12), (512, 512), (0.38, 0.38, 0.39), 0.14, 0.09, 4.0),
         'paving': mat.paving(rng),
         'grass': mat.grass(rng),
         'kerb': mat.mottled(rng, (6, 1.5), (256, 64), (0.62, 0.61, 0.58), 0.16, 0.08, 0.8),

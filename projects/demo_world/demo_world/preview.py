@@ -47,19 +47,23 @@ def colour_depth(depth: np.ndarray) -> np.ndarray:
     return out
 
 
-def contact_sheet(root: Path | str, params: Params, per_drive: int = 2) -> np.ndarray:
+def contact_sheet(
+    root: Path | str, params: Params, per_drive: int = 1, most: int = 24
+) -> np.ndarray:
     """Builds the sheet from the files of a rendered set.
 
     Args:
         root: Folder of the set.
         params: Parameters of the set.
         per_drive: Frames shown of each drive.
+        most: Number of drives shown; of more, some between the first and the last are left out.
 
     Returns:
         BGR image, uint8.
     """
-    rows = []
-    for drive, (_, frames) in params.drives().items():
+    rows, drives = [], list(params.drives().items())
+    shown = np.linspace(0, len(drives) - 1, min(len(drives), most)).round().astype(int)
+    for drive, (_, frames) in (drives[k] for k in shown):
         for index in np.linspace(0, frames - 1, per_drive + 2)[1:-1].round().astype(int):
             files = writer.frame_files(Path(root), drive, int(index), False)
             image = cv2.imread(str(files['image']))

@@ -9,6 +9,7 @@ from . import geometry as g
 from .geometry import Geometry
 from .raycast import GBuffer, View, dominant_plane, plane_coefficients
 from .scene import Scene
+from .street import CROSS_ROAD, CROSS_WALK
 from .textures import Texture, remap_flat
 
 SUN = np.array([0.80, 0.75, 0.66], np.float32)
@@ -29,7 +30,8 @@ class ShadowMap:
     def __init__(self, scene: Scene) -> None:
         self.start = scene.street.knots[0]
         self.sun = scene.sun
-        rows = round((scene.street.end - self.start) / _CELL)
+        # The road across the end is lit too.
+        rows = round((scene.street.end + CROSS_ROAD + CROSS_WALK - self.start) / _CELL)
         shape = (rows, round(2 * _HALF_WIDTH / _CELL))
         self.base = [
             self._cover(scene.static, shape, (0, 0), self.sun, False),

@@ -136,7 +136,7 @@ class Canvas:
 def remap_flat(source: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Bilinear lookups of ``source`` at flat coordinates (n,); returns (n,) or (n, C)."""
     count = x.size
-    rows = -(-count // _ROW)
+    rows = max(-(-count // _ROW), 1)
     # OpenCV limits the side length of a remap, so the flat list is folded into rows.
     mx, my = np.zeros((2, rows * _ROW), np.float32)
     mx[:count], my[:count] = x, y

@@ -30,7 +30,8 @@ class Params:
         seed: Seed of all scenes.
         train_scenes: Number of training drives.
         frames: Frames per training drive.
-        eval_frames: Frames of the validation and of the test drive.
+        eval_scenes: Number of validation drives and of test drives.
+        eval_frames: Frames per validation and test drive.
         stereo: Whether the right camera is rendered too.
         version: Renderer version.
     """
@@ -38,18 +39,21 @@ class Params:
     width: int = 416
     height: int = 128
     seed: int = 0
-    train_scenes: int = 36
-    frames: int = 10
-    eval_frames: int = 20
+    train_scenes: int = 56
+    frames: int = 7
+    eval_scenes: int = 8
+    eval_frames: int = 5
     stereo: bool = False
     version: str = RENDERER_VERSION
 
     def drives(self) -> dict[int, tuple[str, int]]:
         """Returns split name and frame count by drive number."""
-        out = {k + 1: ('train', self.frames) for k in range(self.train_scenes)}
-        out[self.train_scenes + 1] = ('val', self.eval_frames)
-        out[self.train_scenes + 2] = ('test', self.eval_frames)
-        return out
+        counts = {'train': self.train_scenes, 'val': self.eval_scenes, 'test': self.eval_scenes}
+        splits = [split for split, count in counts.items() for _ in range(count)]
+        return {
+            drive: (split, self.frames if split == 'train' else self.eval_frames)
+            for drive, split in enumerate(splits, 1)
+        }
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -160,10 +164,14 @@ def check_params(root: Path, params: Params) -> None:
     if path.exists():
         found = json.loads(path.read_text())
         if found != wanted:
-            other = sorted(k for k in wanted if found.get(k) != wanted[k])
+            other = ', '.join(
+                f'{k} {found.get(k, "none")} instead of {wanted[k]}'
+                for k in sorted(wanted)
+                if found.get(k) != wanted[k]
+            )
             raise FileExistsError(
-                f'{root} holds a set rendered with other parameters '
-                f'({", ".join(other)}); choose another folder or delete it'
+                f'{root} holds a set rendered otherwise ({other}); delete that folder to have it '
+                'rendered anew, or choose another one'
             )
     elif (root / DATE).exists():
         raise FileExistsError(

@@ -1,0 +1,188 @@
+"""DDAD: six cameras and long-range LiDAR of Toyota Research Institute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .depth_cache import DepthCache
+from .image_io import read_bytes
+from .projection import project_points, rigid_pose
+from .readers import FileIndex, camera_matrix, choose, read_json
+
+# keys of `scene_splits` (dgp.proto.dataset.proto, enum DatasetSplit)
+SPLITS = {'train': '0', 'val': '1', 'test': '2'}
+_MEND = 'restore it from DDAD.tar'
+
+
+def _pose(stored: Mapping[str, Any], what: str) -> np.ndarray:
+    """T (4, 4) of a `pose` or an `extrinsics` entry."""
+    rotation, translation = stored.get('rotation') or {}, stored.get('translation') or {}
+    return rigid_pose(
+        [rotation.get(key) for key in ('qw', 'qx', 'qy', 'qz')],
+        [translation.get(key) for key in 'xyz'],
+        what,
+    )
+
+
+def read_point_cloud(path: str | os.PathLike) -> np.ndarray:
+    """Points of an npz, array `data` (N, 4): x, y, z in metres and intensity.
+
+    Raises:
+        OSError: the file is missing or broken.
+        ValueError: it holds something else.
+    """
+    read_bytes(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            points = stored['data']
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise OSError(f'LiDAR scan {path} cannot be read ({error}); {_MEND}') from None
+    except Exception as error:  # zipfile.BadZipFile is no OSError
+        raise OSError(f'LiDAR scan {path} is damaged ({error}); {_MEND}') from None
+    if points.ndim != 2 or points.shape[1] < 3 or len(points) == 0:
+        raise ValueError(f'LiDAR scan {path} must be (N, 4) points, got {points.shape}; {_MEND}')
+    return points
+
+
+@DATASETS.register_module()
+class DDADDataset(BaseDepthDataset):
+    """Frames of one camera of DDAD, depth from the aggregated LiDAR.
+
+    Layout (README of https://github.com/TRI-ML/DDAD, format of https://github.com/TRI-ML/dgp):
+    `ddad.json` with `scene_splits` (0 train, 1 val), `<scene>/scene_<hash>.json` with samples (10
+    Hz) and data (image or point cloud, file, pose T_world_sensor at its time stamp),
+    `<scene>/calibration/<key>.json` (K), `<scene>/rgb/CAMERA_01/<stamp>.jpg` (1936x1216) and
+    `<scene>/point_cloud/LIDAR/<stamp>.npz`. LiDAR and camera fire at different moments: points go
+    through the world with the two poses, as in dgp. Pixel round(u, v), the nearest point wins.
+
+    Protocol (preset `ddad`): that of PackNet-SfM (CVPR 2020, configs `*_ddad.yaml`): 3950 images of
+    CAMERA_01 in val, 0 to 200 m, no crop, per-image median scaling.
+
+    Args:
+        data_root: see above.
+        frame_ids: ints are offsets in samples of the scene. There is no `'s'`.
+        split: `train`, `val` or `test`.
+        camera: `CAMERA_01` (front), `CAMERA_05` to `CAMERA_09`. Scenes without it are left out.
+        index_file: the json under `data_root`.
+        gt_cache_dir: folder where projected depth is kept; None: projected every time.
+        **kwargs: of `BaseDepthDataset`.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        frame_ids: Sequence[int | str] = (0, -1, 1),
+        split: str = 'train',
+        camera: str = 'CAMERA_01',
+        index_file: str = 'ddad.json',
+        gt_cache_dir: str | None = None,
+        **kwargs,
+    ) -> None:
+        if 's' in frame_ids:
+            raise ValueError(f"DDAD has no stereo partner 's', got frame_ids {frame_ids!r}")
+        if kwargs.get('ann_file') is not None:
+            raise ValueError('DDADDataset takes the scenes of `split`: remove ann_file')
+        self.split = choose('split', split, tuple(SPLITS))
+        self.camera, self.index_file = camera.upper(), index_file
+        self.cache = DepthCache(gt_cache_dir)
+        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Read the scenes and check all that the samples need."""
+        index = FileIndex()
+        samples = [item for path in self._scene_files() for item in self._samples(index, path)]
+        if not samples:
+            raise ValueError(
+                f'{self.dataset_name}: no scene of split {self.split!r} has {self.camera}; correct '
+                '`camera`'
+            )
+        data_list = self.keep_complete(samples, named=False)
+        self.check_cameras(data_list, lambda info: str(info['K']))
+        return data_list
+
+    def _scene_files(self) -> list[str]:
+        path = os.path.join(self.data_root, self.index_file)
+        splits = read_json(path, f'{_MEND}, or correct data_root and index_file')
+        listed = splits.get('scene_splits', {}).get(SPLITS[self.split], {}).get('filenames', [])
+        if not listed:
+            raise ValueError(
+                f'{path} lists no scenes of split {self.split!r} (key {SPLITS[self.split]} of '
+                'scene_splits); correct `split`'
+            )
+        return [os.path.join(self.data_root, name) for name in listed]
+
+    def _samples(self, index: FileIndex, path: str) -> Iterator[tuple[str, dict, str | None]]:
+        """Samples of a scene that have all neighbours."""
+        scene = read_json(path, _MEND)
+        data = {datum['key']: datum for datum in scene['data']}
+        rows = []
+        for sample in scene['samples']:
+            named = {data[k]['id']['name'].upper(): data[k] for k in sample['datum_keys']}
+            rows.append((named.get(self.camera), named.get('LIDAR'), sample['calibration_key']))
+        if not rows or rows[0][0] is None:
+            return
+        cameras: dict[str, np.ndarray] = {}
+        before, after = min(0, *self.frame_ids, 0), max(0, *self.frame_ids, 0)
+        for i in range(-before, len(rows) - after):
+            image, lidar, key = rows[i]
+            if key not in cameras:
+                cameras[key] = self._intrinsics(os.path.dirname(path), key)
+            frames = [rows[i + offset][0] for offset in self.frame_ids]
+            info, problem = self._sample(index, path, frames, lidar)
+            info['K'] = cameras[key].tolist()
+            yield f'{path} sample {i}', info, problem
+
+    def _sample(
+        self, index: FileIndex, path: str, frames: list[dict | None], lidar: dict | None
+    ) -> tuple[dict, str | None]:
+        if None in frames:
+            return {}, f'a frame of {self.camera} is not listed'
+        folder = os.path.dirname(path)
+        images = [frame['datum']['image'] for frame in frames]
+        info = dict(
+            frame_paths=[os.path.join(folder, image['filename']) for image in images],
+            camera_size=(images[0]['width'], images[0]['height']),
+        )
+        needed = list(info['frame_paths'])
+        if self.with_gt:
+            if lidar is None:
+                return info, 'no LIDAR is listed'
+            cloud = lidar['datum']['point_cloud']
+            info['lidar_path'] = os.path.join(folder, cloud['filename'])
+            T_world_lidar = _pose(cloud['pose'], f'{path}: pose of {cloud["filename"]}')
+            T_world_camera = _pose(images[0]['pose'], f'{path}: pose of {images[0]["filename"]}')
+            info['T_camera_lidar'] = np.linalg.solve(T_world_camera, T_world_lidar).tolist()
+            needed.append(info['lidar_path'])
+        return info, index.first_problem(needed)
+
+    def _intrinsics(self, folder: str, key: str) -> np.ndarray:
+        path = os.path.join(folder, 'calibration', f'{key}.json')
+        stored = read_json(path, _MEND)
+        names = [name.upper() for name in stored['names']]
+        if self.camera not in names:
+            raise ValueError(f'{path} has no {self.camera}, only {names}; {_MEND}')
+        values = stored['intrinsics'][names.index(self.camera)]
+        what = f'{path}: {self.camera}'
+        return camera_matrix(*(values.get(k) for k in ('fx', 'fy', 'cx', 'cy')), what)
+
+    def load_camera(self, info: dict) -> dict:
+        """Intrinsics of the camera."""
+        return dict(K_ori=np.array(info['K']), camera_size=tuple(info['camera_size']))
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Depth of the frame at its original size."""
+        K, T = np.array(info['K']), np.array(info['T_camera_lidar'])
+        size = tuple(info['camera_size'])
+
+        def build() -> np.ndarray:
+            return project_points(read_point_cloud(info['lidar_path']), T, K, size)
+
+        name = os.path.splitext(os.path.relpath(info['frame_paths'][0], self.data_root))[0]
+        return self.cache.get(name, K.tobytes() + T.tobytes() + repr(size).encode(), build)

@@ -1,0 +1,156 @@
+"""DrivingStereo, weather subset: 500 stereo pairs each in sun, cloud, rain and fog."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from mmengine.logging import MMLogger
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .image_io import image_size, read_bytes, read_depth_png
+from .kitti_calibration import read_calibration_file
+from .readers import FileIndex, choose, choose_all, projection_matrix, stereo_from_projections
+
+CONDITIONS = ('sunny', 'cloudy', 'rainy', 'foggy')
+_EXTENSIONS = {'half': '.jpg', 'full': '.png'}
+# focal lengths of the half-size images; the weather archives come without calibration
+_NOMINAL_FOCAL = (1003.556, 1006.938)
+
+
+@DATASETS.register_module()
+class DrivingStereoDataset(BaseDepthDataset):
+    """The weather subset of DrivingStereo (Yang et al., CVPR 2019).
+
+    Layout (https://drivingstereo-dataset.github.io, "Different weathers" archives, unpacked beside
+    each other), here for `size='half'`: `<weather>/left-image-half-size/<name>.jpg`,
+    `<weather>/right-image-half-size/<name>.jpg`, `<weather>/depth-map-half-size/<name>.png`
+    (uint16, metres x 256, 0 = none; the same folders with `full` hold PNG images). `<name>` is
+    `<sequence>_<moment>`, e.g. `2018-10-25-07-37-26_2018-10-25-07-45-25-505`. Calibration, from
+    another archive of that page: `half-image-calib/<sequence>.txt` or
+    `calib/half-image-calib/<sequence>.txt`, format of KITTI raw with cameras 101 (left) and 103.
+
+    Without calibration K is nominal (focal lengths of the data set, principal point in the centre),
+    which single-image evaluation does not read; stereo pairs then are refused.
+
+    Protocol (preset `driving_stereo`): ground truth above 0, no crop, predictions clipped to 80 m,
+    per-image median scaling, as in the evaluations of Robust-Depth (ICCV 2023) and WeatherDepth
+    (ICRA 2024). These use full-size images; results on half size differ slightly: say which.
+
+    Args:
+        data_root: holds the folders of the weathers.
+        ann_file: lines `<weather>/<name>` or `<weather> <name>`; None: all images there.
+        frame_ids: `(0,)` or `(0, 's')`: the frames are no video.
+        weathers: out of sunny, cloudy, rainy, foggy; None: all four. A sample's `condition`.
+        size: `half` (about 880x400) or `full` (about 1760x800).
+        **kwargs: of `BaseDepthDataset`.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str | None = None,
+        frame_ids: Sequence[int | str] = (0,),
+        weathers: Sequence[str] | None = None,
+        size: str = 'full',
+        **kwargs,
+    ) -> None:
+        if tuple(frame_ids) not in ((0,), (0, 's')):
+            raise ValueError(
+                f"the weather images are no video: frame_ids is (0,) or (0, 's'), got {frame_ids!r}"
+            )
+        self.weathers = choose_all('weathers', weathers, CONDITIONS)
+        self.size = choose('size', size, tuple(_EXTENSIONS))
+        self._warned = False
+        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the weathers, or read the split, and check all that the samples need."""
+        index = FileIndex()
+        samples = [(w, *self._sample(index, *item)) for w, *item in self._names(index)]
+        data_list = self.keep_complete(samples, named=True)
+        self.check_cameras(data_list, lambda info: info['sequence'])
+        return data_list
+
+    def _folder(self, weather: str, kind: str) -> str:
+        return os.path.join(self.data_root, weather, f'{kind}-{self.size}-size')
+
+    def _names(self, index: FileIndex) -> list[tuple[str, str, str]]:
+        """(where, weather, name without extension)."""
+        if self.ann_file is not None:
+            return [(where, *self._parse(where, line)) for where, line in self.read_split()]
+        found = []
+        for weather in self.weathers:
+            folder = self._folder(weather, 'left-image')
+            names = index.names(folder)
+            if not names:
+                raise FileNotFoundError(
+                    f'{self.dataset_name}: {folder} does not exist or is empty; unpack the left '
+                    f'images of {weather} there, or leave it out of weathers, or change size '
+                    f'(now {self.size!r})'
+                )
+            stems = sorted(os.path.splitext(n) for n in names if not n.startswith('.'))
+            ours = [s for s, extension in stems if extension == _EXTENSIONS[self.size]]
+            found += [(f'{weather}/{stem}', weather, stem) for stem in ours]
+        return found
+
+    def _parse(self, where: str, line: str) -> tuple[str, str]:
+        weather, _, name = line.replace(' ', '/').partition('/')
+        if weather not in CONDITIONS or not name or '/' in name:
+            raise ValueError(
+                f'{where}: expected `<weather>/<name>` with a weather out of {CONDITIONS}, got '
+                f'{line!r}; correct the line'
+            )
+        return weather, os.path.splitext(name)[0]
+
+    def _sample(self, index: FileIndex, weather: str, name: str) -> tuple[dict, str | None]:
+        extension = _EXTENSIONS[self.size]
+        kinds = ['right-image' if f == 's' else 'left-image' for f in self.frame_ids]
+        paths = [os.path.join(self._folder(weather, kind), name + extension) for kind in kinds]
+        info = dict(frame_paths=paths, condition=weather, sequence=name.partition('_')[0])
+        needed = list(paths)
+        if self.with_gt:
+            info['gt_path'] = os.path.join(self._folder(weather, 'depth-map'), f'{name}.png')
+            needed.append(info['gt_path'])
+        return info, index.first_problem(needed)
+
+    def _calibration(self, sequence: str) -> str | None:
+        name = os.path.join(f'{self.size}-image-calib', f'{sequence}.txt')
+        candidates = [os.path.join(self.data_root, *part, name) for part in ((), ('calib',))]
+        return next(filter(os.path.isfile, candidates), None)
+
+    def load_camera(self, info: dict) -> dict:
+        """Intrinsics and stereo pose of the sequence, nominal where there is no calibration."""
+        path = self._calibration(info['sequence'])
+        if path is None:
+            return dict(K_ori=self._nominal(info))
+        values = read_calibration_file(path)
+        left, right = (projection_matrix(values, f'P_rect_{c}', path) for c in (101, 103))
+        camera = dict(K_ori=left[:, :3].copy())
+        if 's' in self.frame_ids:
+            camera['T_stereo'] = stereo_from_projections(left, right, path)
+        return camera
+
+    def _nominal(self, info: dict) -> np.ndarray:
+        if 's' in self.frame_ids:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: no {self.size}-image-calib/{info["sequence"]}.txt under '
+                f'{self.data_root} or its folder calib; unpack the calibration archive, or set '
+                'frame_ids=(0,)'
+            )
+        if not self._warned:
+            self._warned = True
+            MMLogger.get_current_instance().info(
+                f'{self.dataset_name}: no calibration under {self.data_root}, K is nominal'
+            )
+        path = info['frame_paths'][0]
+        width, height = image_size(read_bytes(path), path)
+        fx, fy = (focal * (2 if self.size == 'full' else 1) for focal in _NOMINAL_FOCAL)
+        return np.array([[fx, 0, (width - 1) / 2], [0, fy, (height - 1) / 2], [0, 0, 1]])
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Depth of the left frame at its original size."""
+        return read_depth_png(info['gt_path'])

@@ -1,0 +1,177 @@
+"""KITTI odometry: colour video of 22 sequences, with poses of the first 11."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .image_io import IMAGE_EXTENSIONS
+from .kitti_calibration import read_calibration_file
+from .readers import (
+    FileIndex,
+    choose,
+    finite_array,
+    projection_matrix,
+    refuse_gt,
+    stereo_from_projections,
+)
+
+_OTHER = {'2': '3', '3': '2'}
+
+
+def read_poses(path: str | os.PathLike) -> np.ndarray:
+    """A pose file: per line the upper 3 x 4 of T_world_camera, row by row.
+
+    The world is the left grey camera (camera 0) of the first frame, and the camera is camera 0 too:
+    the colour cameras stand some centimetres beside it, which this field's evaluations ignore.
+
+    Returns:
+        (N, 4, 4) float64, metres.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a line is malformed; names file and line.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f'pose file {path} does not exist; unpack data_odometry_poses.zip beside `sequences` '
+            '(only 00 to 10 have poses), or set with_pose=False'
+        ) from None
+    poses = np.tile(np.eye(4), (len(lines), 1, 1))
+    for i, line in enumerate(lines):
+        words = line.split()
+        try:
+            values = [float(word) for word in words]
+        except ValueError:
+            values = words
+        poses[i, :3] = finite_array(values, (12,), f'{path}:{i + 1}').reshape(3, 4)
+    return poses
+
+
+@DATASETS.register_module()
+class KITTIOdometryDataset(BaseDepthDataset):
+    """Frames of KITTI odometry sequences, with poses when asked for; no ground-truth depth.
+
+    Layout (https://www.cvlibs.net/datasets/kitti/eval_odometry.php, readme of its devkit):
+    `sequences/04/{image_2,image_3}/000000.png` (or .jpg), `sequences/04/calib.txt` with
+    P0 .. P3, and `poses/04.txt` (see `read_poses`).
+
+    A sample also has `sequence` and `frame`, and with `with_pose` `gt_pose` (T_world_camera of the
+    target, 4 x 4 nested list): what `PoseMetric` reads; `meta_keys` of `PackDepthInputs` takes
+    them along.
+
+    Args:
+        data_root: holds `sequences` and `poses`.
+        sequences: such as `['09', '10']`; None: all that are there.
+        frame_ids: ints are offsets in time, `'s'` is the other colour camera.
+        camera: `2` (left colour) or `3` (right colour).
+        with_pose: read poses.
+        **kwargs: of `BaseDepthDataset`.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        sequences: Sequence[str] | None = None,
+        frame_ids: Sequence[int | str] = (0, -1, 1),
+        camera: int = 2,
+        with_pose: bool = False,
+        **kwargs,
+    ) -> None:
+        refuse_gt(kwargs, 'KITTI odometry has no ground-truth depth')
+        if kwargs.get('ann_file') is not None:
+            raise ValueError(
+                'KITTIOdometryDataset takes all frames of `sequences`: remove ann_file'
+            )
+        if isinstance(sequences, str) or (sequences is not None and not sequences):
+            raise ValueError(f"sequences must be a list such as ['09', '10'], got {sequences!r}")
+        self.sequences = [f'{int(s):02d}' for s in sequences] if sequences is not None else None
+        self.camera = str(choose('camera', camera, (2, 3)))
+        self.with_pose = with_pose
+        self._projections: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the sequences; the frames at their ends, which lack a neighbour, are no targets."""
+        index = FileIndex()
+        samples = [item for name in self._names(index) for item in self._samples(index, name)]
+        data_list = self.keep_complete(samples, named=False)
+        self.check_cameras(data_list, lambda info: info['sequence'])
+        return data_list
+
+    def _names(self, index: FileIndex) -> list[str]:
+        root = os.path.join(self.data_root, 'sequences')
+        found = index.names(root) or ()
+        names = (
+            sorted(n for n in found if n.isdigit()) if self.sequences is None else self.sequences
+        )
+        missing = [name for name in names if name not in found]
+        if missing or not names:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: {root} has no sequence {", ".join(missing) or "at all"}; '
+                'unpack data_odometry_color.zip there, or correct data_root and sequences'
+            )
+        return names
+
+    def _folder(self, sequence: str, camera: str) -> str:
+        return os.path.join(self.data_root, 'sequences', sequence, f'image_{camera}')
+
+    def _frames(self, index: FileIndex, sequence: str, camera: str) -> dict[int, str]:
+        folder = self._folder(sequence, camera)
+        names = index.names(folder)
+        if names is None:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: folder {folder} does not exist; unpack '
+                'data_odometry_color.zip'
+            )
+        stems = (os.path.splitext(name) for name in names)
+        return {
+            int(stem): os.path.join(folder, stem + extension)
+            for stem, extension in stems
+            if stem.isdigit() and extension in IMAGE_EXTENSIONS
+        }
+
+    def _samples(self, index: FileIndex, sequence: str) -> Iterator[tuple[str, dict, str | None]]:
+        frames = self._frames(index, sequence, self.camera)
+        stereo = self._frames(index, sequence, _OTHER[self.camera]) if 's' in self.frame_ids else {}
+        path = os.path.join(self.data_root, 'poses', f'{sequence}.txt')
+        poses = read_poses(path) if self.with_pose else None
+        for frame in sorted(frames):
+            wanted = [frame if f == 's' else frame + f for f in self.frame_ids]
+            sets = [stereo if f == 's' else frames for f in self.frame_ids]
+            paths = [found.get(n) for found, n in zip(sets, wanted, strict=True)]
+            info = dict(frame_paths=paths, sequence=sequence, frame=frame)
+            problem = None
+            if None in paths:
+                lacking = self.frame_ids[paths.index(None)]
+                problem = f'frame id {lacking!r} of frame {frame:06d} does not exist'
+            elif poses is not None and max(wanted) >= len(poses):
+                raise ValueError(
+                    f'{path} has {len(poses)} lines, but there is a frame {max(wanted)}: restore '
+                    'the official file'
+                )
+            elif poses is not None:
+                info['gt_pose'] = poses[frame].tolist()
+            yield paths[0], info, problem
+
+    def load_camera(self, info: dict) -> dict:
+        """Intrinsics and stereo pose of the sequence's `calib.txt`."""
+        sequence = info['sequence']
+        path = os.path.join(self.data_root, 'sequences', sequence, 'calib.txt')
+        if sequence not in self._projections:
+            values = read_calibration_file(path)
+            names = (f'P{self.camera}', f'P{_OTHER[self.camera]}')
+            self._projections[sequence] = tuple(projection_matrix(values, n, path) for n in names)
+        target, source = self._projections[sequence]
+        camera = dict(K_ori=target[:, :3].copy())
+        if 's' in self.frame_ids:
+            camera['T_stereo'] = stereo_from_projections(target, source, path)
+        return camera

@@ -1,0 +1,111 @@
+"""Make3D: 134 test images with coarse laser depth, for generalisation without fine-tuning."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .mat_file import read_mat
+from .readers import FileIndex
+
+SIZE = (1704, 2272)
+GT_SHAPE = (55, 305)
+_IMAGE = re.compile(r'img-(.+)\.jpg')
+
+
+@DATASETS.register_module()
+class Make3DDataset(BaseDepthDataset):
+    """Make3D test set.
+
+    Layout (http://make3d.cs.cornell.edu/data.html, Saxena et al., PAMI 2009):
+    `Test134/img-<name>.jpg` (2272 high, 1704 wide) and `Gridlaserdata/depth_sph_corr-<name>.mat`
+    with `Position3DGrid` (55, 305, 4), channel 3 the depth in metres; 55 rows span the height.
+
+    Protocol (preset `make3d_c1`), the code that the authors of Monodepth2 gave in
+    https://github.com/nianticlabs/monodepth2/issues/89: input rows 710..1562 (a centred 2:1
+    window), truth rows 17..38, truth in (0, 70) m, per-image median scaling, prediction clipped
+    to 70 m from above. Where it is ambiguous: they resize predictions with nearest neighbours (we:
+    inverse depth, bilinearly), and their `rmse_log` is in log10 (ours natural: divide by ln 10).
+
+    No calibration is published. K is nominal (60 degrees over the width), which evaluation of
+    single images does not read.
+
+    Args:
+        data_root: holds the two folders.
+        ann_file: lines `img-<name>.jpg` or `<name>`; None: all images that are there. One of the
+            134 mat files of the archive is said to be corrupt; it is then named in an error.
+        crop: cut the truth as C1 does; the input is cut by `CropFrames(window=(710, 1562, None,
+            None), crop_gt=False)`.
+        **kwargs: of `BaseDepthDataset`. `frame_ids` is (0,).
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str | None = None,
+        frame_ids: Sequence[int | str] = (0,),
+        crop: bool = True,
+        **kwargs,
+    ) -> None:
+        if tuple(frame_ids) != (0,):
+            raise ValueError(f'Make3D has single images: frame_ids is (0,), got {frame_ids!r}')
+        self.crop = crop
+        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """List the images, or read the split, and check that each has its laser file."""
+        index = FileIndex()
+        samples = [(where, *self._sample(index, name)) for where, name in self._names(index)]
+        data_list = self.keep_complete(samples, named=True)
+        self.check_cameras(data_list, lambda info: 'all')
+        return data_list
+
+    def _names(self, index: FileIndex) -> list[tuple[str, str]]:
+        if self.ann_file is not None:
+            return [
+                (where, match[1] if (match := _IMAGE.fullmatch(line)) else line)
+                for where, line in self.read_split()
+            ]
+        folder = os.path.join(self.data_root, 'Test134')
+        matches = map(_IMAGE.fullmatch, sorted(index.names(folder) or ()))
+        found = [(match[0], match[1]) for match in matches if match]
+        if not found:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: {folder} has no img-*.jpg; unpack Test134.tar.gz there'
+            )
+        return found
+
+    def _sample(self, index: FileIndex, name: str) -> tuple[dict, str | None]:
+        info = dict(frame_paths=[os.path.join(self.data_root, 'Test134', f'img-{name}.jpg')])
+        needed = list(info['frame_paths'])
+        if self.with_gt:
+            file = f'depth_sph_corr-{name}.mat'
+            info['gt_path'] = os.path.join(self.data_root, 'Gridlaserdata', file)
+            needed.append(info['gt_path'])
+        return info, index.first_problem(needed)
+
+    def load_camera(self, info: dict) -> dict:
+        """Nominal intrinsics."""
+        width, height = SIZE
+        focal = width / 2 / math.tan(math.radians(30))
+        K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+        return dict(K_ori=K, camera_size=SIZE)
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Depth on the laser's grid, (21, 305) with `crop`, else (55, 305); float32 metres."""
+        grid = read_mat(info['gt_path'], 'Position3DGrid')
+        if grid.shape != (*GT_SHAPE, 4) or not np.isfinite(grid).all():
+            raise ValueError(
+                f'{info["gt_path"]}: Position3DGrid must be 55 x 305 x 4 finite numbers, got shape '
+                f'{grid.shape}; download it again or leave the image out of the split'
+            )
+        depth = grid[..., 3].astype(np.float32)
+        rows = GT_SHAPE[0]
+        return depth[(rows - 21) // 2 : (rows + 21) // 2] if self.crop else depth

@@ -1,0 +1,177 @@
+"""nuScenes: day, night and rain, LiDAR projected without the devkit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmscd.registry import DATASETS
+
+from .base import BaseDepthDataset
+from .depth_cache import DepthCache
+from .nuscenes_splits import SPLITS
+from .nuscenes_tables import NuScenesTables
+from .projection import project_points, read_points
+from .readers import FileIndex, choose, choose_all
+
+CONDITIONS = ('day', 'rain', 'night')
+MIN_DISTANCE = 1.0
+
+
+def scene_condition(description: str) -> str:
+    """`night`, `rain` (by day) or `day` (without rain), from the description of a scene, as md4all
+    (ICCV 2023) derives them; rain at night counts as night."""
+    text = description.lower()
+    return 'night' if 'night' in text else 'rain' if 'rain' in text else 'day'
+
+
+@DATASETS.register_module()
+class NuScenesDataset(BaseDepthDataset):
+    """Keyframes of one camera of nuScenes, depth from LIDAR_TOP.
+
+    Layout (https://www.nuscenes.org/nuscenes#download): `v1.0-trainval/*.json`, `samples/CAM_FRONT`
+    and `samples/LIDAR_TOP` (keyframes), `sweeps/CAM_FRONT` (between them, for training). LiDAR
+    files are float32 x, y, z, intensity, ring. A point goes sensor -> ego -> global -> ego ->
+    camera, with the poses at the two time stamps; points nearer than 1 m are dropped as in the
+    devkit (`map_pointcloud_to_image`), the pixel is round(u, v), the nearest point wins. The LiDAR
+    stands above the camera, so some points lie behind what the camera sees: the published ground
+    truths have them, too.
+
+    Protocols: `nuscenes_night` is that of RNW (Wang et al., ICCV 2021): the 500 images that its
+    `split_files/nuscenes/night_test_split.txt` names (give it as `ann_file`), 1e-5 to 60 m. Its
+    ground truth was never published; we project as above. `nuscenes` is that of md4all: official
+    val scenes by condition, 0.1 to 80 m.
+
+    Args:
+        data_root: see above.
+        ann_file: lines with the name of an image, with or without folder and extension
+            (`n015-2018-11-21-19-21-35+0800__CAM_FRONT__1542799617112460`), or a sample token; None:
+            all keyframes of `split` and `conditions`.
+        frame_ids: ints are offsets in the camera's frames, see `neighbours`.
+        version: folder of the tables.
+        split: `train`, `val` or `test` (official scenes), `mini_train`, `mini_val`; None: all
+            scenes.
+        conditions: out of `day`, `rain`, `night` (see `scene_condition`); None: all.
+        camera: channel of the camera.
+        neighbours: `sweeps` (12 Hz) or `keyframes` (2 Hz).
+        gt_cache_dir: folder where projected depth is kept; None: projected every time.
+        **kwargs: of `BaseDepthDataset`. There is no `'s'`.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str | None = None,
+        frame_ids: Sequence[int | str] = (0, -1, 1),
+        version: str = 'v1.0-trainval',
+        split: str | None = None,
+        conditions: Sequence[str] | None = None,
+        camera: str = 'CAM_FRONT',
+        neighbours: str = 'sweeps',
+        gt_cache_dir: str | None = None,
+        **kwargs,
+    ) -> None:
+        if 's' in frame_ids:
+            raise ValueError(f"nuScenes has no stereo partner 's', got frame_ids {frame_ids!r}")
+        self.version = version
+        self.split = choose('split', split, (None, *SPLITS))
+        self.conditions = choose_all('conditions', conditions, CONDITIONS)
+        self.camera = camera
+        self.neighbours = choose('neighbours', neighbours, ('sweeps', 'keyframes'))
+        self.cache = DepthCache(gt_cache_dir)
+        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Index the tables and check all that the samples need."""
+        index = FileIndex()
+        tables = NuScenesTables(self.data_root, self.version, self.camera)
+        rows = list(self._keyframes(tables))
+        if self.ann_file is not None:
+            rows = self._select(rows)
+        samples = ((where, *self._sample(index, tables, *row)) for where, *row in rows)
+        data_list = self.keep_complete(samples, named=self.ann_file is not None)
+        self.check_cameras(data_list, lambda info: str(info['K']))
+        return data_list
+
+    def _keyframes(self, tables: NuScenesTables) -> Iterator[tuple[str, dict, dict | None, str]]:
+        """(where, camera file, LiDAR file, condition)."""
+        names = None if self.split is None else SPLITS[self.split]
+        scenes = [s for s in tables.scenes if names is None or s['name'] in names]
+        if not scenes:
+            raise ValueError(
+                f'{self.dataset_name}: {tables.folder}/scene.json has none of the scenes of split '
+                f'{self.split!r}; correct `split` or `version`'
+            )
+        for scene in sorted(scenes, key=lambda scene: scene['name']):
+            condition = scene_condition(scene['description'])
+            if condition in self.conditions:
+                for camera, lidar in tables.keyframes(scene):
+                    yield f'{scene["name"]} {camera["filename"]}', camera, lidar, condition
+
+    def _select(self, rows: list[tuple]) -> list[tuple]:
+        """The keyframes that the lines of the split name, in their order."""
+        known: dict[str, tuple] = {}
+        for row in rows:
+            stem = os.path.splitext(os.path.basename(row[1]['filename']))[0]
+            known[stem] = known[row[1]['sample_token']] = row
+        chosen = []
+        for where, line in self.read_split():
+            name = os.path.basename(line)
+            row = known.get(name) or known.get(os.path.splitext(name)[0])
+            if row is None:
+                raise ValueError(
+                    f'{where}: {line!r} names no keyframe of {self.camera} in {self.version} with '
+                    f'split {self.split!r} and conditions {self.conditions}; correct the line or '
+                    'these options'
+                )
+            chosen.append((where, *row[1:]))
+        return chosen
+
+    def _sample(
+        self,
+        index: FileIndex,
+        tables: NuScenesTables,
+        camera: dict,
+        lidar: dict | None,
+        condition: str,
+    ) -> tuple[dict, str | None]:
+        info: dict[str, Any] = dict(
+            frame_paths=[],
+            condition=condition,
+            K=tables.intrinsics(camera).tolist(),
+            camera_size=(camera['width'], camera['height']),
+            token=camera['sample_token'],
+        )
+        for frame_id in self.frame_ids:
+            row = tables.neighbour(camera, frame_id, self.neighbours == 'keyframes')
+            if row is None:
+                return info, f'frame id {frame_id!r} lies beyond the scene'
+            info['frame_paths'].append(os.path.join(self.data_root, row['filename']))
+        needed = list(info['frame_paths'])
+        if self.with_gt:
+            if lidar is None:
+                return info, f'sample {info["token"]} has no keyframe of {tables.lidar}'
+            info['lidar_path'] = os.path.join(self.data_root, lidar['filename'])
+            info['T_camera_lidar'] = tables.camera_from_lidar(camera, lidar).tolist()
+            needed.append(info['lidar_path'])
+        return info, index.first_problem(needed)
+
+    def load_camera(self, info: dict) -> dict:
+        """Intrinsics of the camera."""
+        return dict(K_ori=np.array(info['K']), camera_size=tuple(info['camera_size']))
+
+    def load_gt_depth(self, info: dict) -> np.ndarray:
+        """Depth of the keyframe at its original size."""
+        K, T = np.array(info['K']), np.array(info['T_camera_lidar'])
+        size = tuple(info['camera_size'])
+
+        def build() -> np.ndarray:
+            points = read_points(info['lidar_path'], 5)
+            return project_points(points, T, K, size, MIN_DISTANCE)
+
+        name = os.path.splitext(os.path.basename(info['frame_paths'][0]))[0]
+        fingerprint = K.tobytes() + T.tobytes() + repr((size, MIN_DISTANCE)).encode()
+        return self.cache.get(f'{self.camera}/{name}', fingerprint, build)

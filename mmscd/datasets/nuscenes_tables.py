@@ -1,0 +1,120 @@
+"""The relational tables of nuScenes, as far as one camera and its LiDAR need them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .projection import rigid_pose
+from .readers import camera_matrix, finite_array, read_json
+
+_MEND = (
+    'unpack the metadata archive of nuScenes (e.g. v1.0-trainval_meta.tgz) under data_root, or '
+    'correct `version`'
+)
+
+
+class NuScenesTables:
+    """Samples of one camera out of the json tables of nuScenes.
+
+    Schema: https://www.nuscenes.org/nuscenes#data-format. `scene` -> `sample` (keyframes, 2 Hz) ->
+    `sample_data` (files of the sensors; the camera at 12 Hz, linked by `prev` and `next`) ->
+    `ego_pose` (T_global_ego at the time stamp of each file) and `calibrated_sensor` (T_ego_sensor,
+    and K of cameras). Quaternions are (w, x, y, z).
+
+    The full tables are large: indexing v1.0-trainval reads some gigabytes of json once.
+
+    Args:
+        root: data root.
+        version: folder of the tables under it, e.g. `v1.0-trainval`.
+        camera: channel, e.g. `CAM_FRONT`.
+        lidar: channel.
+    """
+
+    def __init__(self, root: str, version: str, camera: str, lidar: str = 'LIDAR_TOP') -> None:
+        self.folder = os.path.join(root, version)
+        self.scenes = self._load('scene')
+        self.samples = {row['token']: row for row in self._load('sample')}
+        channels = {row['token']: row['channel'] for row in self._load('sensor')}
+        self._sensors = {}
+        for row in self._load('calibrated_sensor'):
+            channel = channels.get(row['sensor_token'])
+            if channel in (camera, lidar):
+                self._sensors[row['token']] = (channel, row)
+        kept = [
+            r for r in self._load('sample_data') if r['calibrated_sensor_token'] in self._sensors
+        ]
+        self.data = {row['token']: row for row in kept}
+        self._keyframes = {}
+        for row in kept:
+            if row['is_key_frame']:
+                channel = self._sensors[row['calibrated_sensor_token']][0]
+                self._keyframes[row['sample_token'], channel] = row
+        wanted = {row['ego_pose_token'] for row in kept}
+        self._poses = {r['token']: r for r in self._load('ego_pose') if r['token'] in wanted}
+        self.camera, self.lidar = camera, lidar
+
+    def _load(self, table: str) -> list[dict[str, Any]]:
+        rows = read_json(os.path.join(self.folder, f'{table}.json'), _MEND)
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            raise ValueError(f'{self.folder}/{table}.json is no table (list of records); {_MEND}')
+        return rows
+
+    def _row(self, table: str, rows: Mapping[str, Any], token: str) -> Any:
+        if token not in rows:
+            raise ValueError(
+                f'{self.folder}/{table}.json has no record {token!r} that another table names; '
+                f'{_MEND}'
+            )
+        return rows[token]
+
+    def keyframes(self, scene: Mapping[str, Any]) -> Iterator[tuple[dict, dict | None]]:
+        """(camera file, LiDAR file or None) of the keyframes of a scene, in time."""
+        token = scene['first_sample_token']
+        while token:
+            sample = self._row('sample', self.samples, token)
+            row = self._keyframes.get((token, self.camera))
+            if row is None:
+                raise ValueError(
+                    f'{self.folder}/sample_data.json has no keyframe of {self.camera} for sample '
+                    f'{token!r}; correct `camera` or restore the table'
+                )
+            yield row, self._keyframes.get((token, self.lidar))
+            token = sample['next']
+
+    def neighbour(self, row: Mapping[str, Any], offset: int, keyframes: bool) -> dict | None:
+        """The camera's file that many steps later; None at the ends of the scene."""
+        step, current = ('next' if offset > 0 else 'prev'), row
+        for _ in range(abs(offset)):
+            while True:
+                if not current[step]:
+                    return None
+                current = self._row('sample_data', self.data, current[step])
+                if current['is_key_frame'] or not keyframes:
+                    break
+        return current
+
+    def intrinsics(self, row: Mapping[str, Any]) -> np.ndarray:
+        """K (3, 3) of a camera file."""
+        sensor = self._sensors[row['calibrated_sensor_token']][1]
+        what = f'{self.folder}/calibrated_sensor.json: camera_intrinsic of {sensor["token"]}'
+        K = finite_array(sensor['camera_intrinsic'], (3, 3), what)
+        return camera_matrix(K[0, 0], K[1, 1], K[0, 2], K[1, 2], what)
+
+    def global_pose(self, row: Mapping[str, Any]) -> np.ndarray:
+        """T_global_sensor (4, 4) of a file at its own time stamp."""
+        sensor = self._sensors[row['calibrated_sensor_token']][1]
+        ego = self._row('ego_pose', self._poses, row['ego_pose_token'])
+        return self._pose('ego_pose', ego) @ self._pose('calibrated_sensor', sensor)
+
+    def _pose(self, table: str, row: Mapping[str, Any]) -> np.ndarray:
+        what = f'{self.folder}/{table}.json: {row["token"]}'
+        return rigid_pose(row['rotation'], row['translation'], what)
+
+    def camera_from_lidar(self, camera: Mapping[str, Any], lidar: Mapping[str, Any]) -> np.ndarray:
+        """T_camera_lidar (4, 4): sensor -> ego -> global -> ego -> camera, as the vehicle moves
+        between the two time stamps."""
+        return np.linalg.solve(self.global_pose(camera), self.global_pose(lidar))

@@ -1,0 +1,178 @@
+"""Confidence intervals by the bootstrap over images.
+
+A mean over a few hundred images hangs on which images were taken. The percentile bootstrap (B.
+Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics, 1979) draws as many
+images again, with replacement, many times, and reports where the middle 95 % of the means lie.
+Frames of one drive resemble each other, so the interval says how much the choice of *frames*
+matters, and is too narrow for the choice of drives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .functional import METRIC_NAMES
+
+_CHUNK = 300_000  # entries of the matrix of draws held at once
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made.
+
+    Args:
+        num_resamples: how often the images are drawn again.
+        confidence: share of the resampled means inside the interval, in (0, 1).
+        seed: of the draws; the same seed and images give the same interval.
+
+    Raises:
+        ValueError: a field has no sense.
+    """
+
+    num_resamples: int = 2000
+    confidence: float = 0.95
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.num_resamples, bool) or int(self.num_resamples) != self.num_resamples:
+            raise ValueError(f'num_resamples must be a whole number, got {self.num_resamples!r}')
+        if self.num_resamples < 100:
+            raise ValueError(
+                f'num_resamples must be at least 100 for an interval, got {self.num_resamples}'
+            )
+        if not 0 < self.confidence < 1:
+            raise ValueError(f'confidence must lie between 0 and 1, got {self.confidence}')
+
+    @property
+    def label(self) -> str:
+        """For tables, e.g. `95 %`."""
+        return f'{100 * self.confidence:g} %'
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means of the resampled images.
+
+        Args:
+            values: float (N,) or (N, M), one row per image.
+
+        Returns:
+            float64 (num_resamples,) or (num_resamples, M). All columns share the draws.
+
+        Raises:
+            ValueError: there is no image, or a value is not finite.
+        """
+        values = np.asarray(values, np.float64)
+        if values.ndim not in (1, 2) or len(values) == 0:
+            raise ValueError(f'expected values of shape (N,) or (N, M), N > 0, got {values.shape}')
+        if not np.isfinite(values).all():
+            raise ValueError('a value per image is not finite: leave such images out')
+        rng = np.random.default_rng(self.seed)
+        count = len(values)
+        rows = max(1, _CHUNK // count)
+        parts = []
+        for begin in range(0, self.num_resamples, rows):
+            size = (min(rows, self.num_resamples - begin), count)
+            parts.append(values[rng.integers(0, count, size)].mean(1))
+        return np.concatenate(parts)
+
+    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end of the interval of the mean.
+
+        Args:
+            values: float (N,) or (N, M), one row per image.
+
+        Returns:
+            two float64 arrays, () or (M,).
+        """
+        tail = (1 - self.confidence) / 2
+        low, high = np.quantile(self.means(values), [tail, 1 - tail], axis=0)
+        return low, high
+
+
+def build_bootstrap(option: bool | int | Mapping[str, Any] | Bootstrap | None) -> Bootstrap | None:
+    """From the option of a metric: False or None (none), True, a number of resamples, a dict of
+    `Bootstrap` fields, or one.
+
+    Raises:
+        ValueError: unknown fields, or none that has sense.
+    """
+    if option is None or option is False:
+        return None
+    if option is True:
+        return Bootstrap()
+    if isinstance(option, Bootstrap):
+        return option
+    if isinstance(option, int):
+        return Bootstrap(num_resamples=option)
+    try:
+        return Bootstrap(**option)
+    except TypeError:
+        raise ValueError(
+            'bootstrap takes True, a number of resamples, or a dict with num_resamples, '
+            f'confidence and seed, got {option!r}'
+        ) from None
+
+
+def metric_intervals(
+    results: Sequence[Mapping[str, float] | None], bootstrap: Bootstrap
+) -> dict[str, float]:
+    """Intervals of the mean of every depth metric.
+
+    Args:
+        results: one dict per image as `protocols.evaluate_pixels` gives it, None where the image
+            has no valid ground truth.
+        bootstrap: how.
+
+    Returns:
+        `<metric>_low` and `<metric>_high` for each of `METRIC_NAMES`.
+    """
+    low, high = bootstrap.interval(_matrix(results))
+    return {
+        f'{name}_{end}': float(value[column])
+        for column, name in enumerate(METRIC_NAMES)
+        for end, value in (('low', low), ('high', high))
+    }
+
+
+def paired_differences(
+    results: Sequence[Mapping[str, float]],
+    baseline: Sequence[Mapping[str, float]],
+    bootstrap: Bootstrap,
+) -> dict[str, float]:
+    """Mean difference to another predictor on the same images, and its interval.
+
+    Both predictors find the same images hard, so the interval of the difference is much narrower
+    than those of the two means: overlapping intervals of the means do not show a tie.
+
+    Args:
+        results, baseline: metrics of the same images in the same order.
+        bootstrap: how.
+
+    Returns:
+        `<metric>`, `<metric>_low` and `<metric>_high` of results - baseline.
+
+    Raises:
+        ValueError: another number of images.
+    """
+    if len(results) != len(baseline):
+        raise ValueError(
+            f'{len(results)} images, the baseline has {len(baseline)}: a paired comparison needs '
+            'the same images'
+        )
+    differences = _matrix(results) - _matrix(baseline)
+    low, high = bootstrap.interval(differences)
+    means = differences.mean(0)
+    compared = {}
+    for column, name in enumerate(METRIC_NAMES):
+        ends = {f'{name}_low': float(low[column]), f'{name}_high': float(high[column])}
+        compared.update({name: float(means[column]), **ends})
+    return compared
+
+
+def _matrix(results: Sequence[Mapping[str, float] | None]) -> np.ndarray:
+    """Metrics float64 (N, 7) of the images that count."""
+    counted = [result for result in results if result is not None]
+    return np.array([[result[name] for name in METRIC_NAMES] for result in counted])

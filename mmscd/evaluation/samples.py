@@ -1,0 +1,81 @@
+"""Reading of data samples by the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.structures import BaseDataElement
+
+from .functional import invert, resize_inverse_depth, to_numpy
+
+
+def identify(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """`sample_idx` and `img_path`, by which an image is known.
+
+    Raises:
+        KeyError: the sample has neither.
+    """
+    record = dict(sample_idx=sample.get('sample_idx'), img_path=sample.get('img_path'))
+    if record['sample_idx'] is None and record['img_path'] is None:
+        raise KeyError(
+            'a data sample has neither `sample_idx` nor `img_path` in its metainfo: without '
+            'one of them an image could count twice over several ranks'
+        )
+    return record
+
+
+def predicted_depth(sample: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
+    """The predicted depth of a sample at a given size.
+
+    Args:
+        sample: `DepthDataSample.to_dict()`.
+        shape: (H, W) of the ground truth.
+
+    Returns:
+        (H, W) depth as predicted: `pred_depth` itself where it has this size, else inverse depth
+        resized bilinearly (`pred_inv_depth`, else 1 / `pred_depth`) and inverted.
+
+    Raises:
+        KeyError: there is neither `pred_depth` nor `pred_inv_depth`.
+    """
+    depth = get_map(sample, 'pred_depth')
+    if depth is not None and depth.shape == tuple(shape):
+        return depth
+    inverse = get_map(sample, 'pred_inv_depth')
+    if inverse is None:
+        if depth is None:
+            raise KeyError(
+                'a data sample has neither `pred_depth` nor `pred_inv_depth` '
+                f'({sample.get("img_path")}): does the model run in mode "predict"?'
+            )
+        inverse = invert(depth)
+    return invert(resize_inverse_depth(inverse, shape))
+
+
+def get_map(sample: Mapping[str, Any], name: str) -> np.ndarray | None:
+    """The map (H, W) of a field, which may be a PixelData, its dict form, or a bare array."""
+    field = sample.get(name)
+    if field is None:
+        # BaseDataElement hides the private twin of a property; other dumps may not
+        field = sample.get(f'_{name}')
+    if field is None:
+        return None
+    if isinstance(field, Mapping):
+        field = field['data']
+    elif isinstance(field, BaseDataElement):
+        field = field.data
+    return to_numpy(field)
+
+
+def drop_doubles(records: Sequence[dict]) -> list[dict]:
+    """Records in the order of the data set, the first of each image."""
+    unique: dict[tuple, dict] = {}
+    for record in records:
+        # the path too: the parts of a concatenated data set may count from 0 each
+        unique.setdefault((record['sample_idx'], record['img_path']), record)
+    kept = list(unique.values())
+    if all(record['sample_idx'] is not None for record in kept):
+        kept.sort(key=lambda record: record['sample_idx'])
+    return kept

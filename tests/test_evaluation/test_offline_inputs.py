@@ -1,0 +1,205 @@
+"""offline_eval with other ground truth than KITTI raw: files, folders, names, errors."""
+
+import importlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmscd.evaluation import evaluate_depth, get_protocol
+from mmscd.evaluation.ground_truth_file import GroundTruthFile, write_ground_truth
+
+TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
+NAMES = [f'day/drive_a/image_02/data/{i:010d}' for i in range(3)]
+NAMES += [f'day/drive_b/image_02/data/{i:010d}' for i in (2, 3)]
+K = np.array([[50.0, 0, 19.5], [0, 50.0, 11.5], [0, 0, 1]])
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return lambda name: importlib.import_module(name)
+
+
+def truth_map(i, shape=(24, 40)):
+    rng = np.random.default_rng(i)
+    return (rng.uniform(2, 60, shape) * (rng.random(shape) < 0.4)).astype(np.float32)
+
+
+def pred_map(i):
+    return np.random.default_rng(50 + i).uniform(1, 40, (24, 40)).astype(np.float32)
+
+
+@pytest.fixture
+def gt_file(tmp_path):
+    path = tmp_path / 'gt.npz'
+    maps = [(name, truth_map(i, (24 + i, 40)), K) for i, name in enumerate(NAMES)]
+    assert write_ground_truth(path, maps) == 5
+    return path
+
+
+def evaluate(tool, tmp_path, pred, *options):
+    out = tmp_path / 'out.json'
+    tool('offline_eval').main([str(pred), '--out', str(out), *map(str, options)])
+    return json.loads(out.read_text())
+
+
+def expected(preds, truths):
+    protocol = get_protocol('default')
+    judged = [evaluate_depth(p, t, protocol) for p, t in zip(preds, truths, strict=True)]
+    return np.mean([row['abs_rel'] for row in judged])
+
+
+def test_ground_truth_file_keeps_every_bit(gt_file, tmp_path):
+    stored = GroundTruthFile(gt_file)
+    assert stored.names == NAMES and len(stored) == 5
+    for i in range(5):
+        assert (stored.depth(i) == truth_map(i, (24 + i, 40))).all()
+        assert (stored.intrinsics(i) == K).all()
+    (tmp_path / 'half.npz').write_bytes(gt_file.read_bytes()[:300])
+    np.savez(tmp_path / 'other.npz', a=np.zeros(3))
+    for name in ('half.npz', 'other.npz'):
+        with pytest.raises(ValueError, match=f'{name} cannot be read'):
+            GroundTruthFile(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match='none.npz'):
+        GroundTruthFile(tmp_path / 'none.npz')
+    one = ('a', truth_map(0), K)
+    for maps, text in (([], 'no ground truth'), ([one, one], "'a'")):
+        with pytest.raises(ValueError, match=text):
+            write_ground_truth(tmp_path / 'b.npz', maps)
+    assert not (tmp_path / 'b.npz').exists()
+    with pytest.raises(ValueError, match='npz'):
+        write_ground_truth(tmp_path / 'b.npy', [one])
+
+
+def test_a_png_folder_against_a_folder_of_pngs(tool, tmp_path):
+    preds, truths = tmp_path / 'preds', tmp_path / 'gt'
+    for i in range(3):
+        for folder, values in ((preds, pred_map(i)), (truths, truth_map(i))):
+            file = folder / ('x' if folder == truths else '') / f'{i:04d}.png'
+            file.parent.mkdir(parents=True, exist_ok=True)
+            assert cv2.imwrite(str(file), np.round(values * 256).astype(np.uint16))
+    options = ['--kind', 'depth', '--gt-file', truths, '--protocol', 'default', '--edges']
+    content = evaluate(tool, tmp_path, preds, *options, '--alignment', 'median')
+    rounded = [np.round(pred_map(i) * 256) / 256 for i in range(3)]
+    known = [np.round(truth_map(i) * 256) / 256 for i in range(3)]
+    assert content['summary']['abs_rel'] == pytest.approx(expected(rounded, known), rel=1e-5)
+    assert [image['img_path'] for image in content['images']] == [f'x/{i:04d}' for i in range(3)]
+
+
+@pytest.mark.parametrize('kind', ['folder', 'npz', 'npy'])
+def test_names_are_matched_in_any_order_and_stacks_follow_the_file(tool, gt_file, tmp_path, kind):
+    stack = np.stack([pred_map(i) for i in range(5)])
+    if kind == 'folder':
+        pred = tmp_path / 'preds'
+        for i, name in enumerate(NAMES):
+            file = pred / '/'.join(name.split('/')[1:])
+            file.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(file.with_suffix('.npz'), pred=stack[i][None])
+    elif kind == 'npz':
+        pred = tmp_path / 'preds.npz'
+        frames = [f'{name}.png' for name in NAMES]
+        np.savez(pred, pred=stack[::-1], frames=frames[::-1])
+    else:
+        pred = tmp_path / 'preds.npy'
+        np.save(pred, stack[:, None])
+    conditions = tmp_path / 'conditions.txt'
+    conditions.write_text('0 night\n\ndrive_b/image_02/data/2 night rain\n')
+    options = ['--kind', 'depth', '--gt-file', gt_file, '--protocol', 'default']
+    options += ['--conditions', conditions, '--references', '--bootstrap', 200]
+    table = tmp_path / 'table.json'
+    content = evaluate(tool, tmp_path, pred, *options, '--table', table)
+    from mmscd.evaluation.functional import invert, resize_inverse_depth
+
+    resized = [invert(resize_inverse_depth(1 / stack[i], (24 + i, 40))) for i in range(5)]
+    truths = [truth_map(i, (24 + i, 40)) for i in range(5)]
+    summary = content['summary']
+    assert summary['abs_rel'] == pytest.approx(expected(resized, truths), rel=1e-6)
+    chosen = expected([resized[0], resized[3]], [truths[0], truths[3]])
+    assert summary['night/abs_rel'] == pytest.approx(chosen, rel=1e-6)
+    assert (summary['rain/n_images'], summary['other/n_images']) == (1, 3)
+    assert len(json.loads(table.read_text())['rows']) == 1 + 5 + 3
+
+
+def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
+    def fails(pred, *options, gt=gt_file):
+        with pytest.raises(SystemExit) as caught:
+            options = ('--kind', 'depth', '--gt-file', str(gt), *map(str, options))
+            tool('offline_eval').main([str(pred), *options])
+        text = str(caught.value)
+        assert text.startswith('error: ') and '\n' not in text
+        return text
+
+    stack = np.stack([pred_map(i) for i in range(5)])
+    folder = tmp_path / 'preds'
+    folder.mkdir()
+    assert 'holds no file' in fails(folder)
+    for i in range(3):
+        assert cv2.imwrite(str(folder / f'{i}.png'), np.full((4, 5), 7, np.uint8))
+    # frame 2 is in two drives
+    assert (
+        "1 of 3 predictions have no image with ground truth, or their names fit several: ['2"
+        in (fails(folder))
+    )
+    (folder / '2.png').unlink()
+    assert '0.png must be a single-channel 16-bit PNG' in fails(folder)
+    (folder / '0.png').write_bytes(b'')
+    assert '0.png is empty' in fails(folder)
+    (folder / '00.npy').write_bytes(b'')
+    assert 'comes twice' in fails(folder)
+    (folder / '0.png').unlink()
+    assert '00.npy cannot be read' in fails(folder)
+    np.save(tmp_path / 'four.npy', stack[:4])
+    assert '4 predictions, but 5 images' in fails(tmp_path / 'four.npy')
+    np.save(tmp_path / 'flat.npy', stack[0])
+    assert 'expected maps of shape (N, h, w), got (24, 40)' in fails(tmp_path / 'flat.npy')
+    np.save(tmp_path / 'objects.npy', np.array([1, None]))
+    assert 'objects.npy cannot be read' in fails(tmp_path / 'objects.npy')
+    np.savez(tmp_path / 'two.npz', a=stack, b=stack)
+    assert '--key' in fails(tmp_path / 'two.npz')
+    assert 'does not exist' in fails(tmp_path / 'none.npy')
+    np.save(tmp_path / 'five.npy', stack)
+    assert 'disp must lie in [0, 1]' in fails(tmp_path / 'five.npy', '--kind', 'disp')
+    conditions = tmp_path / 'conditions.txt'
+    conditions.write_text('0\n')
+    assert 'conditions.txt:1' in fails(tmp_path / 'five.npy', '--conditions', conditions)
+    conditions.write_text('9 night\n')
+    assert 'no image with ground truth' in fails(tmp_path / 'five.npy', '--conditions', conditions)
+    assert 'does not exist' in fails(tmp_path / 'five.npy', gt=tmp_path / 'none.npz')
+    assert 'json' in fails(tmp_path / 'five.npy', '--out', 'a.txt')
+
+
+def test_compare_results(tool, gt_file, tmp_path, capsys):
+    files = {}
+    for name, factor in dict(good=0.2, bad=1.0).items():
+        maps = [
+            truth_map(i, (24, 40)) * (1 + factor * np.random.default_rng(9 + i).random((24, 40)))
+            for i in range(5)
+        ]
+        np.save(tmp_path / f'{name}.npy', [np.where(m > 0, m, 5) for m in maps])
+        same = tmp_path / 'same.npz'
+        write_ground_truth(same, [(n, truth_map(i), K) for i, n in enumerate(NAMES)])
+        files[name] = tmp_path / f'{name}.json'
+        options = ['--kind', 'depth', '--gt-file', str(same), '--out', str(files[name])]
+        tool('offline_eval').main([str(tmp_path / f'{name}.npy'), *options])
+    out = tmp_path / 'difference.json'
+    main = tool('compare_results').main
+    main([str(files['bad']), str(files['good']), '--out', str(out), '--names', 'old', 'new'])
+    row = json.loads(out.read_text())['differences']['new - old']
+    means = [json.loads(files[name].read_text())['summary']['abs_rel'] for name in ('good', 'bad')]
+    assert row['abs_rel'] == pytest.approx(means[0] - means[1])
+    assert row['abs_rel_low'] <= row['abs_rel'] <= row['abs_rel_high'] < 0
+    assert '*' in capsys.readouterr().out
+    content = json.loads(files['good'].read_text())
+    for change, text in (
+        (dict(protocol='another'), 'another protocol'),
+        (dict(images=content['images'][1:]), 'different images'),
+        (dict(images=3), 'no results per image'),
+    ):
+        out.write_text(json.dumps(content | change))
+        with pytest.raises(SystemExit, match=text):
+            main([str(files['bad']), str(out)])
+    with pytest.raises(SystemExit, match='does not exist'):
+        main([str(files['bad']), str(tmp_path / 'none.json')])
