@@ -1,5 +1,5 @@
-# The full method on a CPU: monodepth2_r18_kitti-mini.py with all parts. The teacher is found through
-# MMSCD_DATA, see ../teachers/fpn_r18_road_semantics.py.
+# The full method on a CPU: monodepth2_r18_kitti-mini.py with all parts. The teacher is found
+# through MMSCD_DATA, see ../teachers/fpn_r18_road_semantics.py.
 _base_ = [
     '../_base_/models/scd_r18.py',
     '../_base_/datasets/kitti_raw_mini.py',

@@ -1,4 +1,4 @@
-# SCD over Monodepth2: depth structure consistency, local texture disambiguation and isomorphic-graph
+# SCD over Monodepth2: structure consistency, texture disambiguation and isomorphic-graph
 # distillation. Without a teacher: a leaf adds exactly one, `model.distiller.teacher`. A part is
 # switched off by None; see scd/scd_r18_kitti-*.py.
 _base_ = ['./monodepth2_r18.py']
