@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 default_hooks = dict(
-    checkpoint=dict(interval=300),
+    checkpoint=dict(interval=150),
     logger=dict(interval=20),
     collapse_monitor=dict(begin=200),
 )

@@ -11,7 +11,7 @@ model = dict(distiller=dict(teacher={{_base_.teacher}}))
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 default_hooks = dict(
-    checkpoint=dict(interval=300),
+    checkpoint=dict(interval=150),
     logger=dict(interval=20),
     collapse_monitor=dict(begin=200),
     distill=dict(type='IsomorphicGraphDistillHook', ramp=200, probe_size=(96, 320)),

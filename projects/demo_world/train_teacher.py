@@ -57,13 +57,11 @@ def check_recipe(work_dir: Path, cfg: Any) -> None:
 def build_runner(cfg: Any) -> Any:
     """mmengine's Runner, which goes on from the newest whole checkpoint of the work dir."""
     import torch
-    from mmengine.registry import DefaultScope
 
     from mmscd.apis import launch
 
     launch.resolve_resume(cfg, 'auto')
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        runner = launch.build_runner(cfg)
+    runner = launch.build_runner(cfg)
     # in this order convolutions in bfloat16 are faster
     runner.model.to(memory_format=torch.channels_last)
     return runner
@@ -98,9 +96,13 @@ def main(argv: list[str] | None = None) -> None:
     if weights.is_file():
         print(f'{weights} is already complete')
         return
-    runner = build_runner(cfg)
-    runner.train()
-    scores = runner.test()
+    from mmengine.registry import DefaultScope
+
+    # mmseg's parts are found in its own scope only
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        runner = build_runner(cfg)
+        runner.train()
+        scores = runner.test()
     save_weights(runner, weights)
     print(f'test streets: pixel accuracy {scores["aAcc"]:.1f} %, mean IoU {scores["mIoU"]:.1f} %')
     print(f'teacher: {weights}; what it sees: {args.work_dir}/test_predictions.png')

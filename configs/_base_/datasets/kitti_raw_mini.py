@@ -9,6 +9,8 @@ img_size = (320, 96)  # width, height
 train_pipeline = [
     # JPEGs are decoded at half size: at 320x96 more than twice as fast
     dict(type='LoadFrames', reduce=img_size),
+    # two drives: without it the network learns by heart at which height which depth is usual
+    dict(type='RandomZoom', scale=(0.5, 1.0), prob=0.6),
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
