@@ -9,6 +9,7 @@ from html import escape
 
 from mmscd.evaluation.functional import HIGHER_IS_BETTER, METRIC_NAMES
 
+from .report_robustness import Comparison, robustness_section
 from .report_style import CSS
 from .svg_chart import Series, line_chart, smooth
 from .training_log import TrainingLog
@@ -46,6 +47,7 @@ class Report:
         facts: name and value of what the numbers depend on.
         commands: what it does, and the command line.
         notes: what a reader should know before believing the numbers.
+        robustness: models compared on corrupted images.
     """
 
     title: str
@@ -56,6 +58,7 @@ class Report:
     facts: Sequence[tuple[str, str]] = ()
     commands: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = field(default_factory=list)
+    robustness: Comparison | None = None
 
 
 def model_row(rows: Sequence[Mapping]) -> Mapping:
@@ -145,6 +148,7 @@ def build_page(report: Report) -> str:
         *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
         '<h2>Training</h2>' + _charts(report.log),
         '<h2>Metrics on the test images</h2>' + _table(report.rows, report.protocol),
+        robustness_section(report.robustness) if report.robustness else '',
         _shots(report.shots),
         '<h2>To repeat it</h2>' + _commands(report.commands),
         _facts(report.facts),

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from mmscd.visualization.report_page import Report, Shot, build_page, summary_sentence, verdict
+from mmscd.visualization.report_robustness import read_comparison
+from mmscd.visualization.report_robustness import verdict as describe_gain
 from mmscd.visualization.svg_chart import Series, line_chart, nice_ticks, smooth, spread_labels
 from mmscd.visualization.training_log import read_training_log
 
@@ -236,3 +238,46 @@ def test_tool_finds_the_metric(tool):
         )
         == []
     )
+
+
+def write_benchmark(folder, baseline='base'):
+    """What test_robustness.py leaves, for a baseline whose DEE goes from 0.2 to 0.4 and a model
+    that goes from 0.21 to 0.25."""
+    folder.mkdir(parents=True)
+    models = {}
+    for name, clean, corrupt in (('base', 0.2, 0.4), ('<scd>', 0.21, 0.25)):
+        rows = {
+            'clean': dict(abs_rel=clean / 2, delta1=0.7, dee=clean),
+            'fog': dict(abs_rel=corrupt / 2, delta1=0.6, dee=corrupt),
+            'dark': dict(abs_rel=corrupt / 2 + 0.1, delta1=0.6, dee=corrupt),
+        }
+        summary = dict(clean_dee=clean, mean_dee=corrupt, mce=None, mrr=80.0)
+        models[name] = dict(summary=summary, corruptions=rows, passes=[])
+    settings = dict(
+        n_images=24, protocol='robodepth', severities=[3], metric='crop x', baseline=baseline
+    )
+    (folder / 'summary.json').write_text(json.dumps(dict(settings=settings, models=models)))
+    (folder / 'dee.svg').write_text('<svg/>')
+    (folder / 'examples.png').write_bytes(b'\x89PNG')
+
+
+def test_comparison_on_corrupted_images(tmp_path):
+    write_benchmark(tmp_path / 'r')
+    comparison = read_comparison(tmp_path / 'r')
+    assert comparison.models['base']['abs_rel'] == pytest.approx(0.25)
+    # (0.25 - 0.2) / (0.4 - 0.2)
+    assert 'with <scd> 25 % of it is left' in describe_gain(comparison)
+    assert '1.05 times' in describe_gain(comparison)
+    page = build_page(Report('x', ROWS, 'kitti', robustness=comparison))
+    assert '&lt;scd&gt;' in page and '<scd>' not in page
+    assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page
+    assert '<td class="best">0.250</td>' in page
+    assert '2 corruptions (fog, dark)' in page
+
+
+def test_comparison_with_a_published_baseline_or_unfinished(tmp_path):
+    write_benchmark(tmp_path / 'r', baseline='published')
+    assert describe_gain(read_comparison(tmp_path / 'r')) == ''
+    (tmp_path / 'r' / 'dee.svg').unlink()
+    with pytest.raises(FileNotFoundError, match=r'dee.svg is missing: run test_robustness'):
+        read_comparison(tmp_path / 'r')

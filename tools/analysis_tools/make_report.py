@@ -30,6 +30,7 @@ from mmscd.evaluation import get_protocol
 from mmscd.utils.compat import atomic_write
 from mmscd.utils.config import load_config
 from mmscd.visualization.report_page import Report, Shot, build_page, describe_duration
+from mmscd.visualization.report_robustness import read_comparison
 from mmscd.visualization.training_log import TrainingLog, read_training_log
 
 TRAIN, TEST = 'tools/train.py', 'tools/test.py'
@@ -46,6 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', required=True, help='.html file')
     parser.add_argument('--title', help='default: the name of the config')
     parser.add_argument('--images', type=int, default=6, help='so many test images, at least 2')
+    parser.add_argument('--robustness', help='folder that test_robustness.py --out has written')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
     args = parser.parse_args(argv)
     if args.images < 2:
@@ -135,13 +137,14 @@ def list_commands(args: argparse.Namespace, cfg: Config) -> list[tuple[str, str]
     words = [f'{key}={value}' for key, value in (args.cfg_options or {}).items()]
     options = ['--cfg-options', *words] if words else []
     title = ['--title', args.title] if args.title else []
+    compared = ['--robustness', args.robustness] if args.robustness else []
     folder = ['--work-dir', args.work_dir]
     lines = {
         'Train': [TRAIN, args.config, *folder, *options],
         'Evaluate': [TEST, args.config, args.checkpoint, *options],
         'Make this page': [
             *(REPORT, *folder, '--config', args.config, '--checkpoint', args.checkpoint),
-            *('--out', args.out, *title, '--images', str(args.images), *options),
+            *('--out', args.out, *title, '--images', str(args.images), *compared, *options),
         ],
     }
     out = []
@@ -201,6 +204,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Make the page."""
     args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
+    compared = read_comparison(args.robustness) if args.robustness else None
     log = read_training_log(args.work_dir)
     commands = list_commands(args, cfg)
     notes, facts = list_notes(args, cfg, log), list_facts(args, cfg, log)
@@ -208,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         table, images = evaluate(cfg, args.checkpoint, Path(name))
         shots = collect_shots(images, args.images, Path(name) / 'pictures')
     title = args.title or Path(args.config.rsplit(':', 1)[-1]).stem
-    report = Report(title, table['rows'], table['protocol'], log, shots, facts, commands, notes)
+    rows, protocol = table['rows'], table['protocol']
+    report = Report(title, rows, protocol, log, shots, facts, commands, notes, compared)
     page = build_page(report).encode()
     atomic_write(args.out, page)
     print(f'{args.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images')

@@ -7,24 +7,34 @@ file of the work dir.
 import re
 import sys
 
+# by iterations: Iter(train) [ 20/750]; by epochs: Epoch(train)  [3][12/24]
 PROGRESS = re.compile(
-    r'Iter\(train\)\s*\[\s*(\d+)/(\d+)\].*?eta: (\S+).*?  loss: (\S+).*?auto_mask_share: (\S+)'
+    r'(?:Iter|Epoch)\(train\)\s*(?:\[\s*(?P<epoch>\d+)\]\s*)?\[\s*(?P<done>\d+)/(?P<total>\d+)\]'
+    r'.*?eta: (?P<eta>\S+).*?  loss: (?P<loss>\S+)'
 )
 KEEP = re.compile(
-    r'^[+|]|WARNING.*Iteration|Error|^Traceback|^  File|best checkpoint|resumed epoch'
+    r'^[+|]|WARNING.*Iteration|Error|^error|^Traceback|^  File|best checkpoint|resumed epoch'
+    r'|^teacher:|^test streets:|already complete'
 )
+
+
+def shorten(line: str) -> str | None:
+    """The line as it is shown, None where it is left out."""
+    match = PROGRESS.search(line)
+    if match:
+        done, total = int(match['done']), int(match['total'])
+        bar = ('#' * round(24 * done / total)).ljust(24, '.')
+        epoch = f'epoch {match["epoch"]} ' if match['epoch'] else ''
+        return f'{epoch}[{bar}] {done}/{total}  eta {match["eta"]}  loss {match["loss"]}'
+    return line.rstrip()[:160] if KEEP.search(line) else None
 
 
 def main() -> None:
     """Read standard input until it ends."""
     for line in sys.stdin:
-        match = PROGRESS.search(line)
-        if match:
-            done, total, eta, loss, share = match.groups()
-            bar = ('#' * round(24 * int(done) / int(total))).ljust(24, '.')
-            print(f'[{bar}] {done}/{total}  eta {eta}  loss {loss}  explained {share}', flush=True)
-        elif KEEP.search(line):
-            print(line.rstrip()[:160], flush=True)
+        shown = shorten(line)
+        if shown is not None:
+            print(shown, flush=True)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,61 @@
+# All four examples in one config. DRIVES names the data; run it from the root of the repository:
+#
+#     PYTHONPATH=docs/en/examples DRIVES=data/drives python tools/train.py \
+#         docs/en/examples/all_together.py
+_base_ = [
+    'mmscd::_base_/models/scd_r18.py',
+    'mmscd::_base_/schedules/schedule_20e.py',
+    'mmscd::_base_/default_runtime.py',
+]
+custom_imports = dict(imports=['new_loss', 'new_backbone', 'new_dataset', 'new_teacher'])
+
+model = dict(
+    backbone=dict(_delete_=True, type='TinyEncoder', channels=(16, 24, 32, 48, 64)),
+    disp_head=dict(in_channels=(16, 24, 32, 48, 64)),
+    pose_net=dict(encoder=dict(init_cfg=None)),
+    # a new name adds a term, None takes one out
+    losses=dict(bend=dict(type='SecondOrderSmoothnessLoss', loss_weight=1e-3), smoothness=None),
+    distiller=dict(
+        student_taps=[dict(module='backbone', index=3, channels=48, stride=16)],
+        teacher=dict(
+            type='BackboneTeacher',
+            network=dict(type='ResNetEncoder', depth=18),  # random: give it an init_cfg
+            taps=[dict(module='', index=3, channels=256, stride=16)],
+        ),
+    ),
+)
+img_size = (128, 64)  # width, height
+pipeline = [
+    dict(type='LoadFrames'),
+    dict(type='ResizeFrames', size=img_size),
+    dict(type='PackDepthInputs'),
+]
+drives = '{{$DRIVES:data/drives}}'
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=1,
+    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(type='DriveFolderDataset', data_root=drives, pipeline=pipeline),
+)
+val_dataloader = dict(
+    batch_size=2,
+    num_workers=1,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='DriveFolderDataset',
+        data_root=drives,
+        frame_ids=(0,),
+        test_mode=True,
+        pipeline=pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = test_evaluator = dict(type='DepthMetric', protocol='default')
+auto_scale_lr = dict(base_batch_size=2)
+train_cfg = dict(max_iters=1000, val_interval=500)
+default_hooks = dict(
+    checkpoint=dict(interval=500),
+    distill=dict(type='IsomorphicGraphDistillHook', ramp=200, probe_size=(64, 128)),
+)

@@ -1,0 +1,155 @@
+"""Pictures of predicted depth: colours with a scale bar, and image and depth in one."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from mmscd.evaluation.functional import invert
+from mmscd.visualization.colormap import color_table, colorize_depth, robust_limits
+from mmscd.visualization.rendering import (
+    MIN_PANEL_WIDTH,
+    add_head,
+    panel_size,
+    resize_image,
+    stack_panels,
+)
+
+# a head of 24 px is readable up to about this width
+_HEAD_FITS = 1280
+_PAD_COLOR = (28, 28, 32)
+
+
+class DepthPainter:
+    """Colours depth, with limits that move slowly within a video.
+
+    Args:
+        colormap: a key of `mmscd.visualization.colormap.COLORMAPS`.
+        limits: (near, far) that the colours span, in the unit of the depth; None: robust ones of
+            each image.
+        metric: the depth is metres, and the scale bar says so.
+        scale_bar: draw the strip with the bar above the colours.
+        momentum: share of the previous frame's limits in a video's; 0 flickers.
+
+    Raises:
+        ValueError: unknown colour map, or limits that are none.
+    """
+
+    def __init__(
+        self,
+        colormap: str = 'magma',
+        limits: tuple[float, float] | None = None,
+        metric: bool = False,
+        scale_bar: bool = True,
+        momentum: float = 0.9,
+    ) -> None:
+        color_table(colormap)
+        if limits is not None and not 0 < limits[0] < limits[1]:
+            raise ValueError(f'depth_limits must be 0 < near < far, got {limits!r}')
+        self.colormap, self.limits, self.metric = colormap, limits, metric
+        self.scale_bar, self.momentum = scale_bar, momentum
+        self._last: tuple[float, float] | None = None
+
+    def reset(self) -> None:
+        """A new video begins."""
+        self._last = None
+
+    def inverse_limits(self, depth: np.ndarray, smooth: bool = False) -> tuple[float, float]:
+        """(low, high) of the inverse depth that the colours span.
+
+        Args:
+            depth: (H, W).
+            smooth: it is a frame of a video that goes on.
+        """
+        if self.limits is not None:
+            return 1 / self.limits[1], 1 / self.limits[0]
+        low, high = robust_limits(invert(depth), depth > 0)
+        if smooth and self._last is not None:
+            keep = self.momentum
+            low = keep * self._last[0] + (1 - keep) * low
+            high = keep * self._last[1] + (1 - keep) * high
+        if smooth:
+            self._last = (low, high)
+        return low, high
+
+    def paint(self, depth: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+        """The colour map, under its scale bar.
+
+        Args:
+            depth: (H, W).
+            limits: of `inverse_limits`; None: this map's own.
+
+        Returns:
+            uint8 RGB (H + strip, W, 3); (H, W, 3) without bar. Images narrower than
+            `MIN_PANEL_WIDTH` get a margin, so that the bar has room.
+        """
+        limits = limits or self.inverse_limits(depth)
+        colors = colorize_depth(depth, limits=limits, colormap=self.colormap)
+        if not self.scale_bar:
+            return colors
+        colors = widen(colors)
+        return np.concatenate([self._strip(colors.shape[1], limits), colors])
+
+    def _strip(self, width: int, limits: tuple[float, float]) -> np.ndarray:
+        """The scale bar for pictures of a width; larger on large pictures."""
+        unit = ' m' if self.metric else ''
+        near, far = (1 / max(limit, 1e-9) for limit in (limits[1], limits[0]))
+        bar = (f'{near:.3g}{unit}', color_table(self.colormap)[::-1], f'{far:.3g}{unit}')
+        title = 'depth' if self.metric else 'depth (up to scale)'
+        return large_head(width, title, bar)
+
+    def paint_beside(
+        self,
+        image: np.ndarray,
+        depth: np.ndarray,
+        title: str = '',
+        panel_width: int | None = None,
+        layout: str = 'auto',
+        limits: tuple[float, float] | None = None,
+    ) -> np.ndarray:
+        """Image and depth in one picture.
+
+        Args:
+            image: uint8 RGB (H, W, 3).
+            depth: (H, W).
+            title: above the image.
+            panel_width: of each of the two, pixels; None: as they are.
+            layout: 'horizontal', 'vertical' or 'auto': wide images above one another.
+            limits: of `inverse_limits`; None: this map's own.
+
+        Returns:
+            uint8 RGB.
+        """
+        limits = limits or self.inverse_limits(depth)
+        colors = colorize_depth(depth, limits=limits, colormap=self.colormap)
+        if panel_width is not None:
+            size = panel_size(image.shape[:2], panel_width)
+            image, colors = resize_image(image, size), resize_image(colors, size)
+        panels = [widen(image), widen(colors)]
+        if self.scale_bar:
+            width = panels[0].shape[1]
+            heads = [large_head(width, title), self._strip(width, limits)]
+            panels = [np.concatenate(pair) for pair in zip(heads, panels, strict=True)]
+        return stack_panels(panels, layout)
+
+
+def large_head(
+    width: int, title: str, bar: tuple[str, np.ndarray, str] | None = None
+) -> np.ndarray:
+    """`add_head`'s strip alone, enlarged where the picture is large."""
+    factor = max(1, round(width / _HEAD_FITS))
+    empty = np.zeros((0, -(-width // factor), 3), np.uint8)
+    strip = add_head(empty, title, bar)
+    if factor == 1:
+        return strip
+    size = (strip.shape[1] * factor, strip.shape[0] * factor)
+    return cv2.resize(strip, size, interpolation=cv2.INTER_CUBIC)[:, :width]
+
+
+def widen(picture: np.ndarray, width: int = MIN_PANEL_WIDTH) -> np.ndarray:
+    """A margin at the right of pictures that are narrower than `width`."""
+    missing = max(0, width - picture.shape[1])
+    if missing == 0:
+        return picture
+    margin = np.full((picture.shape[0], missing, 3), _PAD_COLOR, np.uint8)
+    return np.concatenate([picture, margin], axis=1)

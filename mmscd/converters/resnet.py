@@ -1,0 +1,133 @@
+"""ResNets with torchvision's parameter names (torchvision, timm, and what was trained from them)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmscd.models.backbones.resnet_encoder import ARCHITECTURES, Bottleneck, ResNetEncoder
+
+from .key_map import KeyMap, UnmappedKeysError
+
+_BLOCK = re.compile(r'layer([1-4])\.(\d+)\.')
+_NAMES = {
+    (2, 2, 2, 2, False): 'ResNet-18', (3, 4, 6, 3, False): 'ResNet-34',
+    (3, 4, 6, 3, True): 'ResNet-50', (3, 4, 23, 3, True): 'ResNet-101',
+    (3, 8, 36, 3, True): 'ResNet-152',
+}  # fmt: skip
+# parts that tell a relative of ResNet from one
+_RELATIVES = {
+    r'^conv1\.\d': 'a deep stem of several convolutions (ResNet-C, -D, -S)',
+    r'\.se\.|\.attn\.': 'attention in its blocks (SE-ResNet, ECA-ResNet and the like)',
+    r'\.downsample\.2\.': 'average pooling in its shortcuts (ResNet-D)',
+    r'\.aa\.': 'anti-aliased strides',
+}
+
+
+def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
+    """18, 34 or 50.
+
+    Args:
+        state: with torchvision's names.
+        what: names the file in errors.
+
+    Raises:
+        UnmappedKeysError: it is no ResNet, or one that mmscd does not have.
+    """
+    for pattern, description in _RELATIVES.items():
+        found = [key for key in state if re.search(pattern, key)]
+        if found:
+            raise UnmappedKeysError(what, found, hint=f'it has {description}; mmscd has plain ones')
+    counts = [0, 0, 0, 0]
+    for key in state:
+        if match := _BLOCK.match(key):
+            layer, block = int(match[1]) - 1, int(match[2])
+            counts[layer] = max(counts[layer], block + 1)
+    bottleneck = any('.conv3.' in key for key in state)
+    for depth, (block, blocks) in ARCHITECTURES.items():
+        if tuple(counts) == blocks and bottleneck == (block is Bottleneck):
+            return depth
+    name = _NAMES.get((*counts, bottleneck), f'blocks {counts}')
+    ours = ', '.join(f'ResNet-{depth}' for depth in ARCHITECTURES)
+    if not any(counts):
+        raise UnmappedKeysError(
+            what, state, hint=f'expected conv1, bn1, layer1.0.conv1, ... of {ours}'
+        )
+    raise UnmappedKeysError(what, hint=f'it is a {name}, mmscd has {ours}')
+
+
+def map_resnet(
+    state: Mapping[str, Tensor], what: str, target: str = '', in_channels: int = 3
+) -> tuple[KeyMap, int]:
+    """The names of our ResNetEncoder, shapes checked.
+
+    Args:
+        state: torchvision's names, without any prefix.
+        what: names the file in messages.
+        target: prefix of the new names.
+        in_channels: of the first convolution, 6 for a pair of images.
+
+    Returns:
+        The map, and the depth.
+
+    Raises:
+        UnmappedKeysError: a parameter has no place, is missing, or has another shape.
+    """
+    depth = find_resnet_depth(state, what)
+    with torch.device('meta'):
+        wanted = ResNetEncoder(depth, in_channels).state_dict()
+    mapped = KeyMap()
+    unknown, shapes = [], {}
+    for key, value in state.items():
+        if key in ('fc.weight', 'fc.bias'):
+            mapped.dropped[f'{what}: {key}'] = 'the classifier'
+        elif key not in wanted:
+            unknown.append(key)
+        elif value.shape != wanted[key].shape:
+            shapes[key] = (value.shape, wanted[key].shape)
+        else:
+            mapped.add(target + key, value, f'{what}: {key}')
+    missing = [key for key in wanted if key not in state]
+    # files from before PyTorch 0.4.1 have no counters, and nothing reads them
+    counters = [key for key in missing if key.endswith('num_batches_tracked')]
+    for key in counters:
+        mapped.add(target + key, torch.zeros((), dtype=torch.int64), 'zero, not in the file')
+    missing = [key for key in missing if key not in counters]
+    if unknown or missing or shapes:
+        hint = f'by its blocks it is a ResNet-{depth} with {in_channels} input channels'
+        if any(key.endswith('conv2.weight') for key in shapes):
+            hint += '; groups or widths differ (ResNeXt, Wide ResNet?)'
+        raise UnmappedKeysError(what, unknown, missing, shapes, hint)
+    return mapped, depth
+
+
+def convert_resnet(state: Mapping[str, Tensor], what: str) -> tuple[KeyMap, int]:
+    """ImageNet weights for `ResNetEncoder(init_cfg=dict(type='Pretrained', ...))`.
+
+    Args:
+        state: of torchvision's or timm's `resnet18`, `resnet34` or `resnet50`; a prefix that all
+            names share (`backbone.`, `encoder.`, ...) is taken off.
+        what: names the file in messages.
+
+    Returns:
+        The map, and the depth.
+
+    Raises:
+        UnmappedKeysError: see `map_resnet`.
+    """
+    stems = {key[: -len('conv1.weight')] for key in state if key.endswith('conv1.weight')}
+    prefix = min(stems, key=len, default='')
+    if prefix.startswith('layer') or not prefix:
+        return map_resnet(state, what)
+    inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    outside = [key for key in state if not key.startswith(prefix)]
+    # `fc` of wrappers that put the network aside
+    rest = [key for key in outside if not re.match(r'(.*\.)?(fc|head|classifier)\.', key)]
+    if rest:
+        raise UnmappedKeysError(what, rest, hint=f'the ResNet is under {prefix!r}')
+    mapped, depth = map_resnet(inside, what)
+    mapped.dropped.update({f'{what}: {key}': 'the classifier' for key in outside})
+    return mapped, depth

@@ -1,0 +1,210 @@
+"""Cameras as calibration tools write them: COLMAP's `cameras.txt`, OpenCV's and ROS's yaml."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import yaml
+
+# names of the parameters after width and height; a single `f` stands for both axes
+_COLMAP_MODELS = {
+    'SIMPLE_PINHOLE': ('f', 'cx', 'cy'),
+    'PINHOLE': ('fx', 'fy', 'cx', 'cy'),
+    'SIMPLE_RADIAL': ('f', 'cx', 'cy', 'k1'),
+    'RADIAL': ('f', 'cx', 'cy', 'k1', 'k2'),
+    'OPENCV': ('fx', 'fy', 'cx', 'cy', 'k1', 'k2', 'p1', 'p2'),
+    'FULL_OPENCV': ('fx', 'fy', 'cx', 'cy', 'k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6'),
+}
+_DISTORTION = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
+
+
+class Calibration(NamedTuple):
+    """A camera: `K` (3, 3) float64 in pixels whose centres are integers, `size` (width, height),
+    `distortion` OpenCV's coefficients (4, 5 or 8), or None for a pinhole."""
+
+    K: np.ndarray
+    size: tuple[int, int]
+    distortion: np.ndarray | None
+
+
+def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibration:
+    """A camera out of COLMAP's text model.
+
+    COLMAP puts the centre of the first pixel at (0.5, 0.5), we at (0, 0).
+
+    Args:
+        path: `cameras.txt`, lines `CAMERA_ID MODEL WIDTH HEIGHT PARAMS...`.
+        camera_id: which one; None where the file has one only.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: names the file, the line and the mend.
+    """
+    path = Path(path)
+    cameras: dict[int, tuple[int, list[str]]] = {}
+    for number, line in enumerate(_read_text(path).splitlines(), 1):
+        words = line.split('#')[0].split()
+        if words:
+            if len(words) < 5 or not words[0].isdecimal():
+                raise ValueError(
+                    f'{path}:{number}: expected `CAMERA_ID MODEL WIDTH HEIGHT PARAMS...`, got '
+                    f'{line!r}; give the text model (`colmap model_converter --output_type TXT`)'
+                )
+            cameras[int(words[0])] = number, words[1:]
+    if camera_id is None and len(cameras) == 1:
+        camera_id = next(iter(cameras))
+    if camera_id not in cameras:
+        raise ValueError(f'{path} has the cameras {sorted(cameras)}: name one, got {camera_id}')
+    number, (model, *values) = cameras[camera_id]
+    names = _COLMAP_MODELS.get(model)
+    if names is None or len(values) != 2 + len(names):
+        raise ValueError(
+            f'{path}:{number}: model {model} with {len(values) - 2} parameters is not one of '
+            f'{ {k: len(v) for k, v in _COLMAP_MODELS.items()} }; calibrate with --ImageReader.'
+            'camera_model OPENCV, or undistort by `colmap image_undistorter` first'
+        )
+    numbers = [_number(value, f'{path}:{number}') for value in values]
+    return _assemble(dict(zip(names, numbers[2:], strict=True)), numbers[:2], 0.5, path)
+
+
+def read_opencv(path: str | os.PathLike) -> Calibration:
+    """A camera as OpenCV's calibration sample (`cv::FileStorage`) or ROS writes it in yaml.
+
+    Args:
+        path: yaml with `camera_matrix`, `distortion_coefficients`, `image_width`, `image_height`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: names the file, the key and the mend.
+    """
+    path = Path(path)
+    lines = _read_text(path).splitlines()
+    # FileStorage's header and tags are no plain yaml
+    text = '\n'.join('' if s.startswith('%') else s.replace('!!opencv-matrix', '') for s in lines)
+    try:
+        stored = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f'calibration {path} is not yaml: {error}') from None
+    needed = ('camera_matrix', 'image_width', 'image_height')
+    missing = [k for k in needed if not isinstance(stored, Mapping) or k not in stored]
+    if missing:
+        raise ValueError(
+            f'calibration {path} lacks {missing}; expected the keys of OpenCV and ROS: {needed} '
+            'and distortion_coefficients'
+        )
+    model = stored.get('distortion_model', 'plumb_bob')
+    if model not in ('plumb_bob', 'rational_polynomial', 'none', ''):
+        raise ValueError(
+            f'calibration {path}: the distortion model {model!r} is not supported, only plumb_bob '
+            'and rational_polynomial: undistort the video first'
+        )
+    K = _matrix(stored['camera_matrix'], f'{path}: camera_matrix')
+    if K.size != 9:
+        raise ValueError(f'calibration {path}: camera_matrix must have 9 numbers, got {K.size}')
+    values = dict(zip(('fx', 'cx', 'fy', 'cy'), K[[0, 2, 4, 5]], strict=True))
+    coefficients = stored.get('distortion_coefficients')
+    if coefficients is not None:
+        found = _matrix(coefficients, f'{path}: distortion_coefficients')
+        if found.size not in (4, 5, 8):
+            raise ValueError(
+                f'calibration {path}: 4, 5 or 8 distortion coefficients expected, got {found.size}'
+            )
+        values.update(zip(_DISTORTION, found, strict=False))
+    size = [_number(stored[key], f'{path}: {key}') for key in ('image_width', 'image_height')]
+    return _assemble(values, size, 0.0, path)
+
+
+def undistort_maps(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What takes a distorted image to a pinhole image without black borders.
+
+    The principal point stays, and both focal lengths are multiplied by one factor, the smallest
+    that leaves no border (OpenCV's `getOptimalNewCameraMatrix` squeezes the pixels instead).
+
+    Args:
+        calibration: with `distortion`.
+
+    Returns:
+        two maps for `cv2.remap`, and K (3, 3) float64 of the new image, of the same size.
+
+    Raises:
+        ValueError: no factor between 0.5 and 2 does.
+    """
+    K, size, distortion = calibration
+    low, high = 0.5, 2.0
+    if not _covered(calibration, high):
+        raise ValueError(
+            f'the distortion {distortion.tolist()} leaves black borders even at twice the focal '
+            'length: calibrate again, or undistort and crop by other means'
+        )
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _covered(calibration, middle) else (middle, high)
+    new = K * np.array([[high, 1, 1], [1, high, 1], [1, 1, 1]])
+    maps = cv2.initUndistortRectifyMap(K, distortion, None, new, size, cv2.CV_16SC2)
+    return *maps, new
+
+
+def _covered(calibration: Calibration, factor: float) -> bool:
+    """Whether the rim of a pinhole image lies inside the distorted one."""
+    K, (width, height), distortion = calibration
+    u, v = np.arange(width, dtype=float), np.arange(height, dtype=float)
+    rim = [(u, 0 * u), (u, 0 * u + height - 1), (0 * v, v), (0 * v + width - 1, v)]
+    pixels = np.hstack([np.stack(side) for side in rim])
+    rays = (pixels - K[:2, 2:]) / (factor * np.diag(K)[:2, None])
+    points = np.vstack([rays, np.ones(rays.shape[1])]).T
+    found = cv2.projectPoints(points, np.zeros(3), np.zeros(3), K, distortion)[0][:, 0]
+    return bool((found >= 0).all() and (found <= [width - 1, height - 1]).all())
+
+
+def _assemble(
+    values: Mapping[str, float], size: Sequence[float], first_centre: float, path: Path
+) -> Calibration:
+    fx, fy = values.get('fx', values.get('f')), values.get('fy', values.get('f'))
+    if not (fx > 0 and fy > 0 and min(size) > 0):
+        raise ValueError(f'{path}: focal lengths and size must be positive, got {fx}, {fy}, {size}')
+    cx, cy = values['cx'] - first_centre, values['cy'] - first_centre
+    K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
+    distortion = np.array([values.get(name, 0.0) for name in _DISTORTION])
+    used = 8 if distortion[5:].any() else 5
+    return Calibration(
+        K, (round(size[0]), round(size[1])), distortion[:used] if distortion.any() else None
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except FileNotFoundError:
+        raise FileNotFoundError(f'calibration {path} does not exist') from None
+    except UnicodeDecodeError:
+        raise ValueError(
+            f'calibration {path} is no text; COLMAP: `colmap model_converter --output_type TXT`'
+        ) from None
+
+
+def _matrix(value: Any, where: str) -> np.ndarray:
+    """Numbers of `{rows, cols, data: [...]}` or of (nested) lists, flat."""
+    data = value.get('data') if isinstance(value, Mapping) else value
+    try:
+        flat = np.asarray(data, np.float64).ravel()
+    except (TypeError, ValueError):
+        flat = np.array([np.nan])
+    if not np.isfinite(flat).all():
+        raise ValueError(f'{where} must hold numbers, got {data!r}')
+    return flat
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f'{where}: expected a number, got {value!r}')
+    return number

@@ -1,0 +1,162 @@
+"""Does the focal length that somebody gave fit the video? Judged by epipolar geometry.
+
+Two views of a static scene fit a motion the better, the better the intrinsics are. But while a
+camera drives straight ahead every focal length explains the views alike (on four straight KITTI
+drives the error changes by less than 0.2 % between half and twice the true one); the camera has to
+turn. So there are three answers: fits, does not fit, cannot be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+SCALES = tuple(float(s) for s in np.geomspace(0.5, 2.0, 13))
+KERNEL = 0.5  # pixels: larger errors count as outliers
+MIN_POINTS = 40
+PairPoints = tuple[np.ndarray, np.ndarray]
+
+
+class FocalCheck(NamedTuple):
+    """`verdict`: `fits`, `wrong` or `unknown`; `factor`: what the given focal length would have to
+    be multiplied by to fit best; `turn`: the largest rotation between two views, degrees, NaN
+    where no pair is of use; `errors`: mean robust error per factor of `SCALES`, relative
+    to the smallest."""
+
+    verdict: str
+    factor: float
+    turn: float
+    errors: np.ndarray
+
+
+def check_focal_length(
+    pairs: Sequence[PairPoints], K: np.ndarray, min_turn: float = 4.0, min_gain: float = 1.06
+) -> FocalCheck:
+    """Compare the given focal length with shorter and longer ones.
+
+    Args:
+        pairs: corresponding points (n, 2) and (n, 2) float64 pixels of two views each.
+        K: (3, 3) float64, the given intrinsics of both views.
+        min_turn: degrees; pairs that turn less say nothing.
+        min_gain: the error at half or twice the focal length must be larger than the smallest
+            by this factor, else the views say nothing; and one that fits worse by it is wrong.
+    """
+    curves, turns = [], []
+    for a, b in pairs:
+        if len(a) < MIN_POINTS:
+            continue
+        start = _initial_motion(a, b, K)
+        if start is None:
+            continue
+        turns.append(_angle(start[0]))
+        if turns[-1] >= min_turn:
+            curves.append(error_curve(a, b, K, start))
+    turn = max(turns, default=np.nan)
+    if not curves:
+        return FocalCheck('unknown', 1.0, turn, np.ones(len(SCALES)))
+    # pairs differ in noise: each counts by its own smallest error; the median forgives the odd one
+    errors = np.median([c / c.min() for c in curves], 0)
+    best = int(errors.argmin())
+    given = float(np.interp(0.0, np.log(SCALES), errors))
+    if max(errors[0], errors[-1]) < min_gain:
+        return FocalCheck('unknown', 1.0, turn, errors)
+    wrong = given > min_gain * errors[best] and abs(np.log(SCALES[best])) > np.log(1.15)
+    return FocalCheck('wrong' if wrong else 'fits', SCALES[best], turn, errors)
+
+
+def error_curve(
+    a: np.ndarray, b: np.ndarray, K: np.ndarray, start: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Smallest robust epipolar error of two views for every factor of `SCALES`, pixels squared.
+
+    Args:
+        a, b: (n, 2) corresponding points, pixels.
+        K: (3, 3) intrinsics; the factors multiply its focal lengths.
+        start: rotation (3, 3) and direction (3,) to start from.
+    """
+    ones = np.ones((len(a), 1))
+    points = np.hstack([a, ones]), np.hstack([b, ones])
+    errors = []
+    for scale in SCALES:
+        scaled = K * np.array([[scale, 1, 1], [1, scale, 1], [1, 1, 1]])
+        # rotations shrink as focal lengths grow
+        rotation = cv2.Rodrigues(cv2.Rodrigues(start[0])[0] / scale)[0]
+        ahead = np.array([0.0, 0.0, -1.0])
+        starts = (rotation, start[1]), (rotation, ahead), (np.eye(3), ahead)
+        errors.append(min(_fit_motion(points, scaled, *s) for s in starts))
+    return np.array(errors)
+
+
+def _initial_motion(
+    a: np.ndarray, b: np.ndarray, K: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    cv2.setRNGSeed(0)  # the same answer for the same points
+    _, flat = cv2.findHomography(a, b, cv2.RANSAC, 1.0)
+    if flat is None or flat.mean() > 0.9:
+        return None  # views of one plane fit several motions
+    E, _ = cv2.findEssentialMat(a, b, K, cv2.RANSAC, 0.999, 1.0)
+    if E is None or E.shape[0] < 3:
+        return None
+    _, R, t, _ = cv2.recoverPose(E[:3], a, b, K)
+    return R, t[:, 0]
+
+
+def _angle(R: np.ndarray) -> float:
+    return float(np.degrees(np.linalg.norm(cv2.Rodrigues(R)[0])))
+
+
+def _fit_motion(
+    points: PairPoints, K: np.ndarray, R: np.ndarray, t: np.ndarray, steps: int = 15
+) -> float:
+    """Levenberg-Marquardt over rotation and direction; the mean robust (Cauchy) error."""
+    inv_K = np.linalg.inv(K)
+    residuals = _sampson(points, inv_K, R, t)
+    best, damping = _robust(residuals), 1e-3
+    for _ in range(steps):
+        jacobian = np.stack(
+            [
+                (_sampson(points, inv_K, *_moved(R, t, delta)) - residuals) / 1e-6
+                for delta in 1e-6 * np.eye(5)
+            ],
+            1,
+        )
+        weight = 1 / (1 + (residuals / KERNEL) ** 2)
+        H = jacobian.T @ (weight[:, None] * jacobian)
+        gradient = jacobian.T @ (weight * residuals)
+        H = H + np.diag(damping * np.diag(H) + 1e-12)
+        new_R, new_t = _moved(R, t, -np.linalg.solve(H, gradient))
+        new = _sampson(points, inv_K, new_R, new_t)
+        error = _robust(new)
+        if error >= best:
+            damping *= 10
+            continue
+        converged = best - error < 1e-6 * best
+        R, t, residuals, best, damping = new_R, new_t, new, error, damping / 5
+        if converged:
+            break
+    return best
+
+
+def _robust(residuals: np.ndarray) -> float:
+    return float(np.mean(KERNEL**2 * np.log1p((residuals / KERNEL) ** 2)))
+
+
+def _sampson(points: PairPoints, inv_K: np.ndarray, R: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """First-order distance of correspondences to the epipolar geometry, pixels."""
+    cross = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])
+    F = inv_K.T @ cross @ R @ inv_K
+    lines_b, lines_a = points[0] @ F.T, points[1] @ F
+    squared = (lines_b[:, :2] ** 2).sum(1) + (lines_a[:, :2] ** 2).sum(1)
+    return (points[1] * lines_b).sum(1) / np.sqrt(squared + 1e-30)
+
+
+def _moved(R: np.ndarray, t: np.ndarray, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A rotation vector on top of R, and two steps of t on the unit sphere."""
+    other = np.eye(3)[np.abs(t).argmin()]
+    u = np.cross(t, other)
+    u /= np.linalg.norm(u)
+    t = t + delta[3] * u + delta[4] * np.cross(t, u)
+    return cv2.Rodrigues(delta[:3])[0] @ R, t / np.linalg.norm(t)

@@ -1,0 +1,137 @@
+"""How the view moves from one frame to another, from tracked points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+WIDTH = 320
+MIN_CONTRAST = 2.0  # standard deviation of grey values; a blank frame has less
+_LK = dict(winSize=(15, 15), maxLevel=3)
+
+
+class PairMotion(NamedTuple):
+    """From one frame to another.
+
+    `shift`: median displacement of points, share of the image width; `roll`: rotation about the
+    optical axis, degrees; `shear`: how far the last row slides against the first, as a rolling
+    shutter makes it do, share of the width; `tracked`: share of points that were found again. NaN
+    is what the points do not tell; in a frame without any texture there are none at all.
+    """
+
+    shift: float
+    roll: float
+    shear: float
+    tracked: float
+
+
+def small_grey(image: np.ndarray, width: int = WIDTH) -> np.ndarray:
+    """Grey image of that width, (h, w) uint8, from (H, W) or (H, W, 3) uint8 BGR."""
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    if grey.shape[1] <= width:
+        return grey
+    height = max(1, round(grey.shape[0] * width / grey.shape[1]))
+    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def track_points(
+    first: np.ndarray, second: np.ndarray, count: int = 200, distance: float = 6.0
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Corners of one image and where they are in another; checked by tracking them back.
+
+    Args:
+        first, second: (h, w) uint8.
+        count: corners at most.
+        distance: between them, pixels.
+
+    Returns:
+        (n, 2) and (n, 2) float64 pixels, and the number of corners that were looked for.
+    """
+    corners = cv2.goodFeaturesToTrack(first, count, 0.01, distance)
+    if corners is None:
+        return np.zeros((0, 2)), np.zeros((0, 2)), 0
+    found, forth, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, **_LK)
+    again, back, _ = cv2.calcOpticalFlowPyrLK(second, first, found, None, **_LK)
+    kept = (forth[:, 0] == 1) & (back[:, 0] == 1)
+    kept &= np.linalg.norm(again - corners, axis=2)[:, 0] < 1.0
+    return corners[kept, 0].astype(float), found[kept, 0].astype(float), len(corners)
+
+
+def measure_motion(first: np.ndarray, second: np.ndarray) -> PairMotion:
+    """Motion between two images of one size, (h, w) uint8, see `small_grey`."""
+    a, b, looked_for = track_points(first, second)
+    tracked = len(a) / looked_for if looked_for else np.nan
+    if len(a) < 8:
+        return PairMotion(np.nan, np.nan, np.nan, tracked)
+    shift = float(np.median(np.linalg.norm(b - a, axis=1))) / first.shape[1]
+    cv2.setRNGSeed(0)  # the same answer for the same images
+    model, _ = cv2.estimateAffine2D(a, b, ransacReprojThreshold=1.0)
+    if model is None:
+        return PairMotion(shift, np.nan, np.nan, tracked)
+    # horizontal motion that grows along y is rotation and shear, vertical along x rotation only
+    roll = float(np.degrees(np.arctan2(model[1, 0], model[0, 0])))
+    shear = float(model[0, 1] + model[1, 0]) * first.shape[0] / first.shape[1]
+    return PairMotion(shift, roll, shear, tracked)
+
+
+class FrameSelector:
+    """Decides, frame by frame, which frames of a video a depth network should see.
+
+    A frame is kept once the view has moved by `motion` since the last kept one: a camera that
+    stands gives nothing, one that crawls few frames, one that drives a steady stride. Where too few
+    points are found again, the video was cut: a new sequence starts. Blank frames are dropped.
+
+    Args:
+        motion: share of the image width, median over points.
+        min_tracked: share of points below which two frames are not of one take.
+
+    Example:
+        >>> selector = FrameSelector(0.006)
+        >>> kept = [i for i, image in enumerate(frames) if selector(image) is not None]
+    """
+
+    def __init__(self, motion: float = 0.006, min_tracked: float = 0.1) -> None:
+        if not 0 <= motion < 1 or not 0 <= min_tracked <= 1:
+            raise ValueError(
+                'motion is a share of the image width in [0, 1), min_tracked a share in [0, 1]; '
+                f'got {motion}, {min_tracked}'
+            )
+        self.motion, self.min_tracked = motion, min_tracked
+        self.sequence = 0
+        self._kept: np.ndarray | None = None
+        self._last: np.ndarray | None = None
+
+    def __call__(self, image: np.ndarray) -> int | None:
+        """The number of the sequence that the frame belongs to, or None where it is dropped.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, the next frame of the video.
+        """
+        grey = small_grey(image)
+        if grey.std() < MIN_CONTRAST:
+            return None
+        previous, self._last = self._last, grey
+        if self._kept is None:
+            self._kept = grey
+            return self.sequence
+        # a cut shows between neighbours; points of the last kept frame may just have left the view
+        moved = measure_motion(previous, grey)
+        if moved.tracked < self.min_tracked:
+            self.sequence += 1
+        else:
+            if self._kept is not previous:
+                moved = measure_motion(self._kept, grey)
+            if moved.shift < self.motion:  # not so where it is NaN: too far to be tracked
+                return None
+        self._kept = grey
+        return self.sequence
+
+
+def sample_pairs(count: int, pairs: int) -> Iterator[tuple[int, int]]:
+    """(i, i + 1) for at most `pairs` positions, evenly over `count` frames."""
+    if count >= 2:
+        for i in np.unique(np.linspace(0, count - 2, min(pairs, count - 1)).round().astype(int)):
+            yield int(i), int(i) + 1

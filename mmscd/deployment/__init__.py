@@ -1,0 +1,17 @@
+"""From a checkpoint to a file that other programs run."""
+
+from .depth_graph import DepthGraph, load_network, network_size
+from .formats import ExportOptions, export, run_exported
+from .parity import Parity, check_parity, read_frames
+
+__all__ = [
+    'DepthGraph',
+    'ExportOptions',
+    'Parity',
+    'check_parity',
+    'export',
+    'load_network',
+    'network_size',
+    'read_frames',
+    'run_exported',
+]

@@ -1,0 +1,219 @@
+"""ONNX, torch.export and TorchScript files of a `DepthGraph`, as bytes and back.
+
+ONNX is made by PyTorch's exporter over `torch.export` (its default since 2.9; the parameters keep
+their names, and sizes that do not fit are refused by the graph's own shape). Opsets below 18 are
+older than its operators; those go through the TorchScript exporter.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .depth_graph import DepthGraph
+
+FORMATS = ('onnx', 'torch-export', 'torchscript')
+SUFFIXES = {'onnx': '.onnx', 'torch-export': '.pt2', 'torchscript': '.pt'}
+INPUT, OUTPUT = 'image', 'inv_depth'
+OLDEST_OPSET, FIRST_NEW_OPSET, NEWEST_OPSET = 13, 18, 23
+INSTALL = 'pip install mmscd[deploy]'
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What kind of file.
+
+    Attributes:
+        size: (width, height) of the input; with `dynamic_size` the one it is made and checked at.
+        batch: images per call, 1 or more; with `dynamic_batch` any number.
+        dynamic_batch, dynamic_size: leave them open; sides stay multiples of the graph's stride.
+        opset: of ONNX.
+        simplify: let onnxslim fold constants and drop what is not needed.
+    """
+
+    size: tuple[int, int]
+    batch: int = 1
+    dynamic_batch: bool = False
+    dynamic_size: bool = False
+    opset: int = FIRST_NEW_OPSET
+    simplify: bool = False
+
+
+def export(graph: DepthGraph, kind: str, options: ExportOptions, meta: dict[str, str]) -> bytes:
+    """Content of a file.
+
+    Args:
+        graph: on the CPU.
+        kind: one of `FORMATS`.
+        options: see there.
+        meta: kept in ONNX files as custom metadata.
+
+    Raises:
+        ImportError: a package of the extra `deploy` is missing.
+        ValueError: size, batch or opset cannot be.
+    """
+    check_options(graph, kind, options)
+    if kind == 'onnx':
+        return _finish_onnx(_to_onnx(graph, options), options, meta)
+    buffer = io.BytesIO()
+    if kind == 'torch-export':
+        torch.export.save(_torch_export(graph, options), buffer)
+        return buffer.getvalue()
+    with _quiet(), torch.no_grad():
+        traced = torch.jit.trace(graph, _example(options), check_trace=False)
+        torch.jit.save(traced, buffer)
+    return buffer.getvalue()
+
+
+def check_options(graph: DepthGraph, kind: str, options: ExportOptions) -> None:
+    """Refuse what cannot be exported, before anything is computed; raises as `export`."""
+    if kind not in FORMATS:
+        raise ValueError(f'the format must be one of {FORMATS}, got {kind!r}')
+    width, height = options.size
+    if width < 1 or height < 1 or width % graph.stride or height % graph.stride:
+        raise ValueError(
+            f'the network takes sides that are multiples of {graph.stride}, got {width}x{height}'
+        )
+    if options.batch < 1:
+        raise ValueError(f'a batch has at least one image, got {options.batch}')
+    if kind == 'onnx':
+        if not OLDEST_OPSET <= options.opset <= NEWEST_OPSET:
+            raise ValueError(
+                f'opset must lie in {OLDEST_OPSET}..{NEWEST_OPSET}, got {options.opset}'
+            )
+        require('onnx', 'onnxruntime')
+        if options.opset >= FIRST_NEW_OPSET:
+            require('onnxscript')
+        if options.simplify:
+            require('onnxslim')
+
+
+def require(*packages: str) -> None:
+    """Raise a helpful ImportError where a package of the extra `deploy` is missing."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(f'this needs {", ".join(missing)}: {INSTALL}')
+
+
+def _example(options: ExportOptions) -> Tensor:
+    width, height = options.size
+    # a batch of one would be taken for a constant
+    batch = max(2, options.batch) if options.dynamic_batch else options.batch
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def _dynamic_shapes(graph: DepthGraph, options: ExportOptions) -> tuple[dict[int, Any]]:
+    shapes: dict[int, Any] = {}
+    if options.dynamic_batch:
+        shapes[0] = torch.export.Dim('batch', min=1, max=4096)
+    if options.dynamic_size:
+        for axis, name in ((2, 'rows'), (3, 'columns')):
+            shapes[axis] = graph.stride * torch.export.Dim(name, min=1, max=512)
+    return (shapes,)
+
+
+def _torch_export(graph: DepthGraph, options: ExportOptions) -> torch.export.ExportedProgram:
+    shapes = _dynamic_shapes(graph, options)
+    with torch.no_grad():
+        return torch.export.export(graph, (_example(options),), dynamic_shapes=shapes)
+
+
+def _to_onnx(graph: DepthGraph, options: ExportOptions) -> Any:
+    """An onnx.ModelProto."""
+    import onnx
+
+    names = dict(input_names=[INPUT], output_names=[OUTPUT], opset_version=options.opset)
+    with _quiet(), torch.no_grad():
+        if options.opset >= FIRST_NEW_OPSET:
+            program = torch.onnx.export(
+                graph, (_example(options),), dynamo=True, verbose=False, external_data=False,
+                dynamic_shapes=_dynamic_shapes(graph, options), **names,
+            )  # fmt: skip
+            return program.model_proto
+        axes = {0: 'batch'} if options.dynamic_batch else {}
+        axes |= {2: 'height', 3: 'width'} if options.dynamic_size else {}
+        buffer = io.BytesIO()
+        torch.onnx.export(
+            graph, (_example(options),), buffer, dynamo=False,
+            dynamic_axes={INPUT: axes, OUTPUT: axes}, **names,
+        )  # fmt: skip
+        return onnx.load_from_string(buffer.getvalue())
+
+
+def _finish_onnx(model: Any, options: ExportOptions, meta: dict[str, str]) -> bytes:
+    """Simplify, check, and put our metadata where the exporter left its own."""
+    import onnx
+
+    if options.simplify:
+        import onnxslim
+
+        model = onnxslim.slim(model)
+    # the exporter notes source lines of the machine it ran on with every node
+    graph = model.graph
+    values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    for item in (model, graph, *graph.node, *values):
+        item.doc_string = ''
+        del item.metadata_props[:]
+    onnx.helper.set_model_props(model, meta)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def run_exported(kind: str, data: bytes) -> Callable[[Tensor], Tensor]:
+    """The function that a file holds: images (B, 3, H, W) to inverse depth (B, 1, H, W).
+
+    Args:
+        kind: one of `FORMATS`.
+        data: content of the file.
+    """
+    if kind == 'onnx':
+        return onnx_session(data)
+    if kind == 'torch-export':
+        return torch.export.load(io.BytesIO(data)).module()
+    with _quiet():
+        return torch.jit.load(io.BytesIO(data))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' words on absent torchvision and on TorchScript's deprecation, which
+    are no news to somebody who asks for it."""
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def onnx_session(data: bytes | str, providers: list[str] | None = None) -> Callable:
+    """An ONNX file as a function of tensors; the CPU by default."""
+    require('onnxruntime')
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    settings.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(
+        data, settings, providers=providers or ['CPUExecutionProvider']
+    )
+    name = session.get_inputs()[0].name
+
+    def run(images: Tensor) -> Tensor:
+        array = np.ascontiguousarray(images.cpu().numpy())
+        return torch.from_numpy(session.run(None, {name: array})[0])
+
+    return run
