@@ -14,6 +14,8 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
+        # what every training crop has
+        size=(64, 192),
         pad_val=0,
         seg_pad_val=255,
     ),
