@@ -1,12 +1,15 @@
 """Installation of mmscd; `pip install -e .[openmmlab]` gives a working stack."""
 
 import shutil
-import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+SHIPPED = ('configs', 'tools', 'model-index.yml')
+NO_EXTRAS = ('runtime', 'constraints')
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '*.pyc')
 
 
 def read_requirements(name: str) -> list[str]:
@@ -15,30 +18,38 @@ def read_requirements(name: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith('#')]
 
 
-def ship_configs() -> None:
-    """Make `mmscd::` configs resolvable: `mmscd/.mim/configs` is where mmengine looks for them.
+class BuildWithConfigs(build_py):
+    """Also ships what lies outside of the package: `mmscd/.mim` is where mmengine and `mim` look.
 
-    A link for editable installs, so that edits count at once; a copy for built distributions.
+    An editable install gets links, so that edits count at once; a built distribution gets copies,
+    and the source tree stays as it is.
     """
-    target = ROOT / 'mmscd' / '.mim'
-    if target.is_symlink() or target.is_file():
-        target.unlink()
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    editable = any('editable' in arg or arg == 'develop' for arg in sys.argv)
-    for name in ('configs', 'tools', 'model-index.yml'):
-        if editable:
-            (target / name).symlink_to(ROOT / name)
-        elif (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target / name)
-        else:
-            shutil.copy(ROOT / name, target / name)
+
+    def run(self) -> None:
+        """Build, then fill `.mim`."""
+        super().run()
+        inside = ROOT if self.editable_mode else Path(self.build_lib)
+        target = inside / 'mmscd' / '.mim'
+        if target.is_symlink() or target.is_file():
+            target.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in SHIPPED:
+            if self.editable_mode:
+                (target / name).symlink_to(ROOT / name)
+            elif (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, target / name, ignore=LEFT_OUT)
+            else:
+                shutil.copy(ROOT / name, target / name)
 
 
 version: dict[str, str] = {}
 exec((ROOT / 'mmscd' / 'version.py').read_text(encoding='utf-8'), version)
-if any(arg in sys.argv for arg in ('editable_wheel', 'develop', 'bdist_wheel', 'install')):
-    ship_configs()
+# every file of requirements/ is an extra of its name
+files = sorted(path.stem for path in (ROOT / 'requirements').glob('*.txt'))
+extras = {name: read_requirements(name) for name in files if name not in NO_EXTRAS}
+# the tests build the documentation and export networks
+extras['tests'] += extras['docs'] + extras['deploy']
 
 setup(
     name='mmscd',
@@ -49,10 +60,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmscd', 'mmscd.*']),
-    package_data={'mmscd': ['.mim/**/*']},
+    cmdclass={'build_py': BuildWithConfigs},
     install_requires=read_requirements('runtime'),
-    extras_require={
-        'openmmlab': read_requirements('openmmlab'),
-        'tests': read_requirements('tests'),
-    },
+    extras_require=extras,
 )

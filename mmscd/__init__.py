@@ -16,6 +16,22 @@ Who may import whom (downwards only)::
 ``datasets`` needs ``registry``, ``structures`` and ``utils`` only.
 """
 
+from typing import Any
+
 from .version import __version__
 
-__all__ = ['__version__']
+_ENTRY_POINTS = ('DepthInferencer', 'inference_depth', 'init_model', 'list_models')
+
+__all__ = ['__version__', *_ENTRY_POINTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ENTRY_POINTS:
+        from . import apis
+
+        return getattr(apis, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

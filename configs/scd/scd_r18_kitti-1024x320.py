@@ -14,5 +14,9 @@ default_hooks = dict(
         type='IsomorphicGraphDistillHook',
         ramp=6634,  # two epochs
         probe_size=(320, 1024),
-    )
+    ),
+    loss_schedule=dict(
+        type='LossScheduleHook',
+        losses=dict(structure=dict(ramp=6634), texture=dict(ramp=6634)),
+    ),
 )

@@ -12,7 +12,13 @@ model = dict(
 )
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
-default_hooks = dict(distill=dict(type='IsomorphicGraphDistillHook', ramp=6634))
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634),
+    loss_schedule=dict(
+        type='LossScheduleHook',
+        losses=dict(structure=dict(ramp=6634), texture=dict(ramp=6634)),
+    ),
+)
 val_evaluator = dict(protocol='kitti_eigen_stereo')
 test_evaluator = val_evaluator
 visualizer = dict(protocol='kitti_eigen_stereo')

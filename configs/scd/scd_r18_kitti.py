@@ -10,4 +10,10 @@ _base_ = [
 model = dict(distiller=dict(teacher={{_base_.teacher}}))
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
-default_hooks = dict(distill=dict(type='IsomorphicGraphDistillHook', ramp=6634))
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634),
+    loss_schedule=dict(
+        type='LossScheduleHook',
+        losses=dict(structure=dict(ramp=6634), texture=dict(ramp=6634)),
+    ),
+)

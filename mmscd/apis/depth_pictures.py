@@ -63,7 +63,7 @@ class DepthPainter:
         """
         if self.limits is not None:
             return 1 / self.limits[1], 1 / self.limits[0]
-        low, high = robust_limits(invert(depth), depth > 0)
+        low, high = robust_limits(invert(np.asarray(depth, np.float64)), depth > 0)
         if smooth and self._last is not None:
             keep = self.momentum
             low = keep * self._last[0] + (1 - keep) * low

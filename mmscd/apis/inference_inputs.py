@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmscd.datasets.video_frames import VIDEO_EXTENSIONS
 
 from .inference_images import IMAGE_SUFFIXES, as_rgb, read_rgb
-from .inference_videos import Video, open_video, read_video
+from .inference_videos import Video, count_video_frames, open_video, read_video
 
 _KINDS = (
     'give the path of an image, video or folder, a pattern like "folder/*.png", the number of a '
@@ -23,7 +23,7 @@ _KINDS = (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Frame:
     """One image to predict for.
 
@@ -33,6 +33,7 @@ class Frame:
         origin: for messages: path, 'frame 12 of drive.mp4', ...
         video: the video it belongs to, or None.
         index: number in its video, or in the stream.
+        K: (3, 3), pixels of the image; None where the camera is not known.
     """
 
     image: np.ndarray
@@ -40,6 +41,7 @@ class Frame:
     origin: str
     video: Video | None = None
     index: int = 0
+    K: np.ndarray | None = None
 
 
 @dataclass
@@ -51,6 +53,7 @@ class FrameReader:
         on_error: 'raise' or 'skip' inputs that cannot be read; the latter says so for each.
         frame_step: of videos and cameras only every so many-th frame.
         max_frames: of each video and camera at most so many.
+        camera: gives the K of images of a shape.
 
     Attributes:
         failures: what was skipped: (origin, reason).
@@ -60,6 +63,7 @@ class FrameReader:
     on_error: str = 'raise'
     frame_step: int = 1
     max_frames: int | None = None
+    camera: Callable[[tuple[int, int]], np.ndarray] | None = None
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -76,6 +80,18 @@ class FrameReader:
     def __iter__(self) -> Iterator[Frame]:
         yield from self._read(self.inputs)
 
+    def fail(self, origin: str, error: Exception) -> None:
+        """An input is unusable: skip it and say so, or raise the error.
+
+        Args:
+            origin: of the input.
+            error: why.
+        """
+        if self.on_error == 'raise':
+            raise error
+        self.failures.append((origin, str(error)))
+        print_log(f'skipped: {error}', 'current', 30)
+
     def _read(self, item: Any) -> Iterator[Frame]:
         try:
             if isinstance(item, (str, os.PathLike)):
@@ -91,11 +107,8 @@ class FrameReader:
             else:
                 raise TypeError(f'inputs of type {type(item).__name__} are not known; {_KINDS}')
         except (OSError, ValueError, TypeError) as error:
-            if self.on_error == 'raise':
-                raise
             what = str(item) if isinstance(item, (str, os.PathLike)) else f'input {self._count}'
-            self.failures.append((what, str(error)))
-            print_log(f'skipped: {error}', 'current', 30)
+            self.fail(what, error)
 
     def _read_path(self, text: str) -> Iterator[Frame]:
         path = Path(text).expanduser()
@@ -133,23 +146,35 @@ class FrameReader:
                 yield from self._read_video(file, name)
             else:
                 yield self._frame(read_rgb(file), name, str(file))
-        except OSError as error:
-            if self.on_error == 'raise':
-                raise
-            self.failures.append((str(file), str(error)))
-            print_log(f'skipped: {error}', 'current', 30)
+        except (OSError, ValueError, TypeError) as error:
+            self.fail(str(file), error)
 
     def _read_video(self, source: Path | int, name: str | None = None) -> Iterator[Frame]:
         video = open_video(source, self.frame_step, self.max_frames)
         video.name = self._unique(name or video.name)
         for index, image in read_video(video):
             origin = f'frame {index} of {video.origin}'
-            self._count += 1
-            yield Frame(image, f'{video.name}/{index:06d}', origin, video, index)
+            yield self._frame(image, f'{video.name}/{index:06d}', origin, video, index)
 
-    def _frame(self, image: np.ndarray, name: str, origin: str) -> Frame:
+    def _frame(
+        self,
+        image: np.ndarray,
+        name: str,
+        origin: str,
+        video: Video | None = None,
+        index: int | None = None,
+    ) -> Frame:
+        K = None
+        if self.camera is not None:
+            try:
+                K = self.camera(image.shape)
+            except ValueError as error:
+                raise ValueError(f'{origin}: {error}') from None
         self._count += 1
-        return Frame(image, self._unique(name), origin, index=self._count - 1)
+        index = self._count - 1 if index is None else index
+        # the names of a video's frames lie in a folder of the video's own
+        name = name if video is not None else self._unique(name)
+        return Frame(image, name, origin, video, index, K)
 
     def _unique(self, name: str) -> str:
         """No output overwrites another one of the same run."""
@@ -188,19 +213,55 @@ def list_images(folder: Path) -> list[Path]:
     raise FileNotFoundError(f'there is no image in the folder {folder}; {hint}')
 
 
-def count_frames(inputs: Any) -> int | None:
-    """How many frames inputs have, where that is cheap to say; None otherwise."""
+def make_batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Lists of at most `size` frames; those of a camera do not wait for one another.
+
+    Where reading fails, what was read before is handed on first.
+    """
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size or (frame.video is not None and frame.video.live):
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def count_images(inputs: Any) -> int | None:
+    """How many images inputs have, where that is known beforehand; None with videos, cameras,
+    generators and patterns."""
     if _is_image(inputs):
         return 1
+    if isinstance(inputs, np.ndarray):
+        return len(inputs)
     if isinstance(inputs, (str, os.PathLike)):
         path = Path(inputs).expanduser()
         if path.is_dir():
             return sum(p.suffix.lower() in IMAGE_SUFFIXES for p in path.iterdir())
         if path.is_file() and path.suffix.lower() not in VIDEO_EXTENSIONS:
             return 1
-    if isinstance(inputs, np.ndarray):
-        return len(inputs)
     if isinstance(inputs, (list, tuple)):
-        counts = [count_frames(item) for item in inputs]
+        counts = [count_images(item) for item in inputs]
         return None if None in counts else sum(counts)
     return None
+
+
+def count_frames(inputs: Any, step: int = 1, limit: int | None = None) -> int | None:
+    """As `count_images`, with the frames that a video file announces; for progress only.
+
+    Args:
+        inputs: see `DepthInferencer.__call__`.
+        step: only every so many-th frame.
+        limit: at most so many.
+    """
+    path = Path(inputs).expanduser() if isinstance(inputs, (str, os.PathLike)) else None
+    if path is not None and path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+        count = -(-count_video_frames(path) // step)
+        return min(count, limit or count) or None
+    return count_images(inputs)

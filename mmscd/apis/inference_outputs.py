@@ -19,7 +19,7 @@ from mmscd.utils.compat import atomic_write
 from .depth_pictures import DepthPainter
 from .inference_inputs import Frame
 from .inference_videos import Video
-from .point_cloud import encode_ply, make_point_cloud
+from .point_cloud import NO_CAMERA, encode_ply, make_point_cloud
 from .video_writer import DiskFullError, VideoWriter
 
 # kind -> suffix of its files, each kind in a folder of its name
@@ -72,13 +72,12 @@ class OutputWriter:
         self._write('.writable', b'')
         (self.out_dir / '.writable').unlink(missing_ok=True)
 
-    def write(self, frame: Frame, depth: np.ndarray, K: np.ndarray | None) -> dict[str, str]:
+    def write(self, frame: Frame, depth: np.ndarray) -> dict[str, str]:
         """Write the outputs of one image.
 
         Args:
-            frame: the image.
+            frame: the image; `ply` needs its K.
             depth: (H, W).
-            K: (3, 3); needed by `ply` only.
 
         Returns:
             paths by kind.
@@ -103,19 +102,19 @@ class OutputWriter:
             elif kind == 'beside':
                 data = _encode_png(self._beside(frame, depth, self.panel_width, limits))
             else:
-                data = self._encode(kind, frame, depth, K)
+                data = self._encode(kind, frame, depth)
             self._write(path, data)
             files[kind] = str(self.out_dir / path)
         return files
 
-    def _encode(self, kind: str, frame: Frame, depth: np.ndarray, K: np.ndarray | None) -> bytes:
+    def _encode(self, kind: str, frame: Frame, depth: np.ndarray) -> bytes:
         if kind == 'kitti_png':
             return encode_depth(depth)
         if kind == 'npy':
             stream = io.BytesIO()
             np.save(stream, depth)
             return stream.getvalue()
-        return encode_ply(*make_point_cloud(depth, frame.image, K, **self.ply_options))
+        return encode_ply(*make_point_cloud(depth, frame.image, frame.K, **self.ply_options))
 
     def _beside(
         self, frame: Frame, depth: np.ndarray, width: int | None, limits: tuple[float, float]
@@ -183,7 +182,9 @@ class OutputWriter:
         except OSError as second:  # the first error is the one to tell
             print_log(str(second), 'current', 40)
         if issubclass(kind, KeyboardInterrupt):
-            print_log(f'stopped; {self.written} finished files in {self.out_dir} are whole', 'current')
+            print_log(
+                f'stopped; {self.written} finished files in {self.out_dir} are whole', 'current'
+            )
 
 
 def check_kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
@@ -197,6 +198,28 @@ def check_kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f'cannot save {unknown}: expected some of {list(KINDS)}')
     return kinds
+
+
+def check_outputs(kinds: Sequence[str], camera: bool, metric: bool) -> None:
+    """Refuse what cannot be made, and warn of what is easily misread.
+
+    Args:
+        kinds: of output.
+        camera: intrinsics are known.
+        metric: the depth is metres.
+
+    Raises:
+        ValueError: a point cloud without camera.
+    """
+    if 'ply' in kinds and not camera:
+        raise ValueError(f'a point cloud {NO_CAMERA}')
+    if 'kitti_png' in kinds and not metric:
+        print_log(
+            'the depth is up to scale, so the values of kitti_png are not metres x 256: give the '
+            'inferencer a scale',
+            'current',
+            30,
+        )
 
 
 def _encode_png(picture: np.ndarray) -> bytes:

@@ -108,6 +108,15 @@ def read_video(video: Video) -> Iterator[tuple[int, np.ndarray]]:
         )
 
 
+def count_video_frames(path: Path) -> int:
+    """Frames that the index of a video file announces; 0 where it cannot be opened."""
+    capture = cv2.VideoCapture(str(path))
+    try:
+        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if capture.isOpened() else 0
+    finally:
+        capture.release()
+
+
 def _undecodable(origin: str) -> str:
     return (
         f'video {origin} cannot be decoded: it is truncated, no video, or of a kind that this '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from mmscd.structures import DepthDataSample
 from mmscd.visualization.colormap import color_table
 
 from .depth_pictures import DepthPainter
-from .inference_inputs import Frame, FrameReader, count_frames
-from .inference_outputs import OutputWriter, check_kinds
+from .inference_inputs import Frame, FrameReader, count_frames, count_images, make_batches
+from .inference_outputs import OutputWriter, check_kinds, check_outputs
 from .inference_pipeline import build_pipeline, depth_and_disp
 from .metric_scale import NoRoadError, build_scale
 from .model_loading import check_device, init_model
@@ -133,7 +134,7 @@ class DepthInferencer(BaseInferencer):
             reason) of what was skipped with `on_error='skip'`.
         """
         if return_arrays is None:
-            return_arrays = options.get('out_dir') is None or count_frames(inputs) is not None
+            return_arrays = options.get('out_dir') is None or count_images(inputs) is not None
         failures: list[tuple[str, str]] = []
         kept, size = [], 0
         for result in self.stream(inputs, batch_size, failures=failures, **options):
@@ -196,52 +197,45 @@ class DepthInferencer(BaseInferencer):
             TypeError, ValueError: an option or input makes no sense.
         """
         kinds = check_kinds(save or 'color')
+        failures = [] if failures is None else failures
+        reader = FrameReader(inputs, on_error, frame_step, max_frames, self.camera, failures)
         painter = DepthPainter(colormap, depth_limits, self.metric, scale_bar)
-        if out_dir is None and save is not None:
+        writer = None
+        if out_dir is not None:
+            check_outputs(kinds, self.camera is not None, self.metric)
+            writer = OutputWriter(out_dir, kinds, painter, layout, panel_width, ply_options)
+        elif save is not None:
             raise ValueError(f'save={save!r} needs out_dir, the folder to write to')
-        if out_dir is not None and 'ply' in kinds and self.camera is None:
-            raise ValueError(f'a point cloud {NO_CAMERA}')
-        if out_dir is not None and 'kitti_png' in kinds and not self.metric:
-            print_log(
-                'the depth is up to scale, so the values of kitti_png are not metres x 256: give '
-                'the inferencer a scale',
-                'current',
-                30,
-            )
-        reader = FrameReader(inputs, on_error, frame_step, max_frames, *_maybe(failures))
-        results = self._predict(reader, batch_size or self.batch_size)
+        total = count_frames(inputs, frame_step, max_frames) if self.show_progress else None
+        # not a generator itself, so that wrong options are refused at once
+        return self._run(reader, writer, batch_size or self.batch_size, total)
+
+    def _run(
+        self, reader: FrameReader, writer: OutputWriter | None, batch_size: int, total: int | None
+    ) -> Iterator[dict[str, Any]]:
+        results = self._predict(reader, batch_size)
         if self.show_progress:
-            total = count_frames(inputs)
             results = track(results, total)
-        if out_dir is None:
-            yield from (result for _, _, result in results)
-            return
-        writer = OutputWriter(out_dir, kinds, painter, layout, panel_width, ply_options)
-        with writer:
-            for frame, K, result in results:
-                result['files'] = writer.write(frame, result['pred_depth'], K)
+        with closing(results), writer or nullcontext():
+            for frame, result in results:
+                if writer is not None:
+                    result['files'] = writer.write(frame, result['pred_depth'])
                 yield result
 
     def _predict(
         self, reader: FrameReader, batch_size: int
-    ) -> Iterator[tuple[Frame, np.ndarray | None, dict[str, Any]]]:
-        """Frame, its K (None without camera) and its result."""
-        for frames in _batches(reader, batch_size):
-            cameras = [self.camera(f.image.shape) if self.camera else None for f in frames]
-            data = self.collate_fn([self.pipeline(frame) for frame in frames])
-            samples = self.forward(data)
-            for frame, K, sample in zip(frames, cameras, samples, strict=True):
+    ) -> Iterator[tuple[Frame, dict[str, Any]]]:
+        for frames in make_batches(reader, batch_size):
+            samples = self.forward(self.collate_fn([self.pipeline(frame) for frame in frames]))
+            for frame, sample in zip(frames, samples, strict=True):
                 try:
-                    yield frame, K, self._finish(frame, K, sample)
+                    result = self._finish(frame, sample)
                 except NoRoadError as error:
-                    if reader.on_error == 'raise':
-                        raise
-                    reader.failures.append((frame.origin, str(error)))
-                    print_log(f'skipped: {error}', 'current', 30)
+                    reader.fail(frame.origin, error)
+                else:
+                    yield frame, result
 
-    def _finish(
-        self, frame: Frame, K: np.ndarray | None, sample: DepthDataSample
-    ) -> dict[str, Any]:
+    def _finish(self, frame: Frame, sample: DepthDataSample) -> dict[str, Any]:
         depth, disp = depth_and_disp(sample, self.model)
         if not (np.isfinite(depth).all() and depth.min() > 0):
             raise RuntimeError(
@@ -250,19 +244,12 @@ class DepthInferencer(BaseInferencer):
             )
         factor = 1.0
         if self.scale is not None:
-            factor = self.scale(depth, K, frame.origin, frame.video)
+            factor = self.scale(depth, frame.K, frame.origin, frame.video)
             depth = depth * np.float32(factor)
             sample.pred_depth.data = torch.from_numpy(depth)[None]
-        return dict(
-            name=frame.name,
-            origin=frame.origin,
-            pred_depth=depth,
-            pred_disp=disp,
-            scale=factor,
-            metric=self.metric,
-            files={},
-            data_sample=sample,
-        )
+        result = dict(name=frame.name, origin=frame.origin, pred_depth=depth, pred_disp=disp)
+        result.update(scale=factor, metric=self.metric, files={}, data_sample=sample)
+        return result
 
     def visualize(self, inputs: list, preds: Any, colormap: str = 'magma') -> list[np.ndarray]:
         """Colour maps with scale bars.

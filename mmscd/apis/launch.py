@@ -50,10 +50,12 @@ def scale_schedule(cfg: Config, total_batch: int) -> None:
     cfg.train_cfg.val_interval = _shrink(cfg.train_cfg.val_interval, factor)
     checkpoint = cfg.default_hooks.checkpoint
     checkpoint.interval = _shrink(checkpoint.interval, factor)
-    distill = cfg.default_hooks.get('distill')
-    for key in ('begin', 'ramp', 'end'):
-        if distill and distill.get(key):
-            distill[key] = _shrink(distill[key], factor)
+    schedules = [cfg.default_hooks.get('distill') or {}]
+    schedules += (cfg.default_hooks.get('loss_schedule') or dict(losses={}))['losses'].values()
+    for schedule in schedules:
+        for key in ('begin', 'ramp', 'end'):
+            if schedule.get(key):
+                schedule[key] = _shrink(schedule[key], factor)
     for scheduler in cfg.get('param_scheduler') or []:
         if scheduler.get('by_epoch', True):
             continue

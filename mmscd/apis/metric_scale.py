@@ -71,6 +71,8 @@ def fit_road_plane(
         return None
     points = points[:: -(-len(points) // _MAX_POINTS)]
     size = np.median(np.linalg.norm(points, axis=1))
+    if not 0 < size < np.inf:
+        return None
     points = points / size  # well conditioned whatever the unit
     rng = np.random.default_rng(0)  # the same image gives the same scale
     triples = points[rng.integers(len(points), size=(_TRIALS, 3))]

@@ -22,7 +22,9 @@ def config_folders() -> list[Path]:
     package = Path(__file__).resolve().parents[1]
     # a checkout comes first: there `.mim` may be what an older build left
     folders = [package.parent / 'configs', package / '.mim' / 'configs']
-    return [folder for folder in folders if (folder / '_base_').is_dir()]
+    # beside an installed package there may be a `configs` of somebody else
+    mark = Path('_base_', 'models', 'monodepth2_r18.py')
+    return [folder for folder in folders if (folder / mark).is_file()]
 
 
 def _named_configs() -> dict[str, Path]:

@@ -29,7 +29,13 @@ def track(items: Iterable[T], total: int | None = None, what: str = 'images') ->
 
 def _bar(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     speed = TextColumn('{task.fields[speed]}')
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
@@ -52,7 +58,8 @@ def _lines(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
             last = now
             print_log(_line(done, total, what, now - start), 'current')
     if done:
-        print_log(_line(done, total, what, time.monotonic() - start), 'current')
+        # inputs that were skipped would seem to be still to come
+        print_log(_line(done, None, what, time.monotonic() - start), 'current')
 
 
 def _line(done: int, total: int | None, what: str, seconds: float) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .inference_videos import count_video_frames
+
 # what is still needed to close a file: the encoder's buffer and the index of frames
 _RESERVE = 1 << 20
 _INDEX_BYTES = 64
@@ -133,12 +135,3 @@ class VideoWriter:
             with contextlib.suppress(OSError):
                 self._temporary.unlink()
             self._temporary = None
-
-
-def count_video_frames(path: Path) -> int:
-    """Frames that the index of a video file announces; 0 where it cannot be opened."""
-    capture = cv2.VideoCapture(str(path))
-    try:
-        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))) if capture.isOpened() else 0
-    finally:
-        capture.release()

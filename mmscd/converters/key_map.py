@@ -1,10 +1,11 @@
-"""The books of a conversion: every foreign parameter is mapped, dropped for a reason, or refused."""
+"""The books of a conversion: every parameter is mapped, dropped for a reason, or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 SHOWN = 20
@@ -58,7 +59,9 @@ class KeyMap:
 
     def add(self, name: str, value: Tensor, source: str) -> None:
         """Map one parameter; float16 and the like become float32."""
-        self.weights[name] = value.float() if value.is_floating_point() else value.clone()
+        kind = torch.float32 if value.is_floating_point() else value.dtype
+        # a copy: a part of a tensor would be saved with the whole of it
+        self.weights[name] = value.detach().to(kind, copy=True).contiguous()
         self.sources[name] = source
 
     def update(self, other: KeyMap) -> None:
@@ -89,3 +92,19 @@ class KeyMap:
         for reason, names in reasons.items():
             lines.append(f'dropped, {reason}: {", ".join(names)}')
         return '\n'.join(lines)
+
+
+def drop_counters(state: dict[str, Tensor], what: str) -> dict[str, str]:
+    """Take out what a FLOP counter (thop) left among the weights.
+
+    Args:
+        state: changed in place.
+        what: names the file.
+
+    Returns:
+        `what: name` -> reason, as in `KeyMap.dropped`.
+    """
+    found = [key for key in state if key.split('.')[-1] in ('total_ops', 'total_params')]
+    for key in found:
+        del state[key]
+    return {f'{what}: {key}': "a FLOP counter's number" for key in found}

@@ -7,8 +7,8 @@ Depth Estimation", ICCV 2019.
 
 Three things differ from ours beside the names. Images are normalised by 0.45 and 0.225 in every
 channel: the config that is written says so, the weights stay as they are. The pose decoder puts out
-two motions of which only the first is used. Models trained with stereo pairs measure in units of
-0.1 / 0.54 of a metre: depth times 5.4 is in metres.
+two motions of which only the first is used. Models trained with stereo pairs took their baseline
+for 0.1 where it is 0.54 m: depth times 5.4 is in metres.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mmscd.models.backbones.resnet_encoder import ARCHITECTURES, ResNetEncoder
 from mmscd.models.heads.disp_head import DispHead
 from mmscd.models.pose_nets.pose_net import PoseNet
 
-from .key_map import KeyMap, UnmappedKeysError
+from .key_map import KeyMap, UnmappedKeysError, drop_counters
 from .reading import read_weights
 from .resnet import map_resnet
 
@@ -46,15 +46,15 @@ class Monodepth2Weights:
         depth: of the ResNet.
         size: (width, height) of the input, or None where the file does not say.
         stereo: trained with stereo pairs.
-        pose: the pose net is there.
+        pose_depth: of the pose net's ResNet, None without a pose net.
         scales: of the disparities that the decoder puts out.
     """
 
     depth: int
     size: tuple[int, int] | None
     stereo: bool
-    pose: bool
     scales: tuple[int, ...]
+    pose_depth: int | None = None
     keys: KeyMap = field(default_factory=KeyMap)
 
 
@@ -65,10 +65,42 @@ def convert_monodepth2(folder: str | Path, pose: bool = True) -> Monodepth2Weigh
         folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
         pose: take the pose net too where it is there.
 
+    Returns:
+        The weights, and what the config has to know.
+
     Raises:
         FileNotFoundError: encoder.pth or depth.pth is missing, or one of the pose files.
         RuntimeError: a file is broken or holds code.
         UnmappedKeysError: it is of another architecture.
+    """
+    states, settings, others = read_folder(folder, pose)
+    if any(key.startswith('downsample_layers.') for key in states['encoder']):
+        raise UnmappedKeysError(
+            'encoder.pth',
+            hint='it is a Lite-Mono: use tools/model_converters/lite_mono_to_mmscd.py',
+        )
+    result = _map_depth(states, settings)
+    result.keys.dropped.update(others)
+    if 'pose' in states:
+        pose_keys, result.pose_depth = map_pose(states)
+        result.keys.update(pose_keys)
+    return result
+
+
+def read_folder(
+    folder: str | Path, pose: bool = True
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], dict[str, str]]:
+    """The files of Monodepth2's layout.
+
+    Args:
+        folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
+        pose: read the pose net too where it is there.
+
+    Returns:
+        Tensors by file and name; the settings in encoder.pth; what is neither, by reason.
+
+    Raises:
+        FileNotFoundError, RuntimeError: a file is missing, broken or holds code.
     """
     folder = Path(folder)
     files = {name: folder / f'{name}.pth' for name in ('encoder', 'depth', 'pose_encoder', 'pose')}
@@ -82,18 +114,23 @@ def convert_monodepth2(folder: str | Path, pose: bool = True) -> Monodepth2Weigh
             f'{folder} lacks {", ".join(missing)} (found: {", ".join(there) or "nothing"})'
             + ('; --no-pose converts the depth network alone' if 'depth' in there else '')
         )
-    states, settings = {}, {}
-    for name in wanted:
-        tensors, values = read_weights(files[name])
+    return _read_parts({name: files[name] for name in wanted})
+
+
+def _read_parts(files: Mapping[str, Path]) -> tuple[dict[str, dict], dict, dict[str, str]]:
+    """Tensors by file and name, the settings of the encoder's file, what is neither."""
+    states, settings, others = {}, {}, {}
+    for name, path in files.items():
+        tensors, values = read_weights(path)
         for key in SETTINGS:  # some forks save them as tensors
             if key in tensors:
                 values[key] = tensors.pop(key).item()
-        states[name], settings[name] = tensors, values
-    result = _map_depth(states, settings['encoder'])
-    if 'pose' in wanted:
-        result.pose = True
-        result.keys.update(_map_pose(states))
-    return result
+            if name == 'encoder' and key in values:
+                settings[key] = values.pop(key)
+        others.update(drop_counters(tensors, f'{name}.pth'))
+        others.update({f'{name}.pth: {key}': 'no weight' for key in values})
+        states[name] = tensors
+    return states, settings, others
 
 
 def _map_depth(states: Mapping[str, dict], settings: Mapping[str, Any]) -> Monodepth2Weights:
@@ -107,7 +144,7 @@ def _map_depth(states: Mapping[str, dict], settings: Mapping[str, Any]) -> Monod
     for name in SETTINGS:
         if name in settings:
             keys.dropped[f'encoder.pth: {name} = {settings[name]}'] = 'goes into the config'
-    return Monodepth2Weights(depth, size, bool(settings.get('use_stereo')), False, scales, keys)
+    return Monodepth2Weights(depth, size, bool(settings.get('use_stereo')), scales, keys=keys)
 
 
 def _strip(state: Mapping[str, Tensor], prefix: str, what: str) -> dict[str, Tensor]:
@@ -149,17 +186,20 @@ def map_decoder(state: Mapping[str, Tensor], depth: int) -> tuple[KeyMap, tuple[
             names[f'decoder.{number}.conv'] = f'predict.{scales[-1]}'
     if not scales or len(set(scales)) != len(scales):
         raise UnmappedKeysError(
-            'depth.pth', state, hint='expected decoder.0 to decoder.9 and the outputs decoder.10 ...'
+            'depth.pth',
+            state,
+            hint='expected decoder.0 to decoder.9 and outputs decoder.10 ...',
         )
     with torch.device('meta'):
         channels = ResNetEncoder(depth).out_channels
         head = DispHead(channels, channels=DECODER_CHANNELS, scales=sorted(scales))
     renamed = {f'{old}.{p}': f'{new}.{p}' for old, new in names.items() for p in ('weight', 'bias')}
-    keys = _rename(state, renamed, head.state_dict(), 'depth.pth', 'disp_head.')
+    keys = rename(state, renamed, head.state_dict(), 'depth.pth', 'disp_head.')
     return keys, tuple(sorted(scales))
 
 
-def _map_pose(states: Mapping[str, dict[str, Tensor]]) -> KeyMap:
+def map_pose(states: Mapping[str, dict[str, Tensor]]) -> tuple[KeyMap, int]:
+    """The names of our PoseNet and the depth of its ResNet; raises UnmappedKeysError."""
     encoder = _strip(states['pose_encoder'], 'encoder.', 'pose_encoder.pth')
     first = encoder.get('conv1.weight')
     if first is not None and first.shape[1] != 6:
@@ -184,17 +224,29 @@ def _map_pose(states: Mapping[str, dict[str, Tensor]]) -> KeyMap:
         for i, new in enumerate(('head.0', 'head.2', 'head.4', 'motion'))
         for p in ('weight', 'bias')
     }
-    keys.update(_rename(state, renamed, wanted, 'pose.pth', 'pose_net.'))
-    return keys
+    keys.update(rename(state, renamed, wanted, 'pose.pth', 'pose_net.'))
+    return keys, depth
 
 
-def _rename(
+def rename(
     state: Mapping[str, Tensor],
     names: Mapping[str, str],
     wanted: Mapping[str, Tensor],
     what: str,
     target: str,
 ) -> KeyMap:
+    """Map by a table.
+
+    Args:
+        state: of the file.
+        names: name in the file -> our name.
+        wanted: ours, for the shapes.
+        what: names the file in messages.
+        target: prefix of the new names.
+
+    Raises:
+        UnmappedKeysError: a name is unknown or missing, or a shape differs.
+    """
     keys = KeyMap()
     shapes = {}
     for old, new in names.items():

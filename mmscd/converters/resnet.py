@@ -1,4 +1,4 @@
-"""ResNets with torchvision's parameter names (torchvision, timm, and what was trained from them)."""
+"""ResNets with torchvision's parameter names: torchvision, timm, what was trained from them."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ def load_network(
         )
     launch.prepare_for_inference(cfg)
     # losses may ask for maps of a teacher; a graph is float32 unless the export says otherwise
-    model_cfg.update(losses={}, network_dtype=None, channels_last=False, flip_tta=False)
+    model_cfg.losses = {}  # an update would merge
+    model_cfg.update(network_dtype=None, channels_last=False, flip_tta=False)
     model_cfg.update(pose_net=None, frame_ids=[0])
     init_default_scope(cfg.get('default_scope', 'mmscd'))
     model = MODELS.build(model_cfg).eval()

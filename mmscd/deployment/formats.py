@@ -118,7 +118,8 @@ def _dynamic_shapes(graph: DepthGraph, options: ExportOptions) -> tuple[dict[int
         shapes[0] = torch.export.Dim('batch', min=1, max=4096)
     if options.dynamic_size:
         for axis, name in ((2, 'rows'), (3, 'columns')):
-            shapes[axis] = graph.stride * torch.export.Dim(name, min=1, max=512)
+            # reflection needs maps of two pixels at least
+            shapes[axis] = graph.stride * torch.export.Dim(name, min=2, max=512)
     return (shapes,)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import compat
 
@@ -54,6 +54,21 @@ def load_config(path: str, options: dict | None = None) -> Config:
     from mmengine.config import Config
 
     cfg = Config.fromfile(str(resolve_config_path(path)))
+    _drop_own_scope(cfg._cfg_dict)
     if options:
         cfg.merge_from_dict(options)
     return cfg
+
+
+def _drop_own_scope(node: Any) -> None:
+    """A base of the form `mmscd::...` marks every dict with a scope, which is our default anyway.
+
+    mmengine would hand the mark on to functions such as the `collate_fn`.
+    """
+    if isinstance(node, dict):
+        if node.get('_scope_') == 'mmscd':
+            del node['_scope_']
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for child in node:
+            _drop_own_scope(child)

@@ -60,9 +60,11 @@ def test_schedule():
     strengths = [hook.strength(i) for i in range(12)]
     assert strengths == [0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1, 0, 0]
     assert IsomorphicGraphDistillHook().strength(0) == 1
-    for wrong in (dict(begin=-1), dict(begin=5, end=5), dict(ramp=-1), dict(interval=0)):
+    for wrong in (dict(begin=-1), dict(begin=5, end=5), dict(ramp=-1)):
         with pytest.raises(ValueError, match='expected 0 <= begin < end'):
             IsomorphicGraphDistillHook(**wrong)
+    with pytest.raises(ValueError, match='interval must be at least 1 iteration, got 0'):
+        IsomorphicGraphDistillHook(interval=0)
 
 
 def test_life_of_the_teacher(runner):

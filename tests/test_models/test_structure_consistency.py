@@ -1,5 +1,7 @@
 """Structure consistency against scenes with a known answer, and against loops."""
 
+import math
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models.losses import (
     StructureConsistencyLoss,
     TextureDisambiguationLoss,
-    log_depth_difference,
+    relative_difference,
     sample_median,
     structure_difference,
 )
@@ -312,24 +314,35 @@ def test_memoise_compares_objects():
 # --- texture disambiguation
 
 
-def naive_centred(depth):
-    flat = depth.log().flatten(1)
+def naive_bounded(inv_depth, floor):
+    flat = inv_depth.flatten(1)
     middle = flat.sort(1).values[:, (flat.shape[1] - 1) // 2]
-    return flat - middle[:, None].detach()
+    return (flat / middle[:, None].detach() + floor).log()
 
 
-def test_log_depth_difference_equals_loops_and_ignores_scale():
+def test_relative_difference_equals_loops_and_ignores_scale():
     g = torch.Generator().manual_seed(1)
-    depth = (torch.rand(3, 1, 5, 6, generator=g, dtype=torch.float64) + 0.2).requires_grad_()
+    inv = (torch.rand(3, 1, 5, 6, generator=g, dtype=torch.float64) + 0.2).requires_grad_()
     other = torch.rand(3, 1, 5, 6, generator=g, dtype=torch.float64) + 0.2
-    value = log_depth_difference(depth, other)
-    expected = (naive_centred(depth) - naive_centred(other)).abs().mean()
+    value = relative_difference(inv, other, 0.5)
+    expected = (naive_bounded(inv, 0.5) - naive_bounded(other, 0.5)).abs().mean()
     assert abs(value - expected) < 1e-12
-    grad, reference = (torch.autograd.grad(v, depth)[0] for v in (value, expected))
+    grad, reference = (torch.autograd.grad(v, inv)[0] for v in (value, expected))
     assert (grad - reference).abs().max() < 1e-12
-    scaled = log_depth_difference(depth * torch.tensor([2.0, 5, 0.1]).reshape(3, 1, 1, 1), other)
+    scaled = relative_difference(inv * torch.tensor([2.0, 5, 0.1]).reshape(3, 1, 1, 1), other, 0.5)
     assert torch.isclose(scaled, value)
-    assert log_depth_difference(7 * other, other) < 1e-12
+    assert relative_difference(7 * other, other) < 1e-12
+
+
+def test_relative_difference_is_bounded_far_away():
+    """Without a floor a point ten times as far differs by log 10 wherever it is; with a floor of 1
+    what is far has hardly a say, as in view synthesis."""
+    inv = torch.full((1, 1, 3, 3), 1.0, dtype=torch.float64)
+    inv[..., 0, 0] = 0.01
+    farther = inv.clone()
+    farther[..., 0, 0] = 0.001
+    assert abs(9 * relative_difference(farther, inv, 0.0) - math.log(10)) < 1e-12
+    assert abs(9 * relative_difference(farther, inv, 1.0) - math.log(1.01 / 1.001)) < 1e-12
 
 
 @MODELS.register_module(force=True)

@@ -46,6 +46,8 @@ def test_video_to_data_set(video, run_tool, tmp_path):
     cfg = load_config(str(out / 'monodepth2_r18.py'))
     assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 22 + 8
     width, height = cfg.img_size
+    for steps in (cfg.test_pipeline, cfg.train_dataloader.dataset.pipeline):
+        assert tuple(steps[1]['size']) == (width, height)
     assert width % 32 == height % 32 == 0 and width / height == pytest.approx(3, rel=0.1)
     # again: nothing is done; otherwise: refused, and what is there stays
     stamp = (out / 'frames/wall').stat().st_mtime_ns

@@ -110,6 +110,10 @@ def test_auto_scale_lr_keeps_the_epochs(tiny_config, tmp_path):
     assert cfg.optim_wrapper.optimizer.lr == pytest.approx(8e-4)
     assert cfg.train_cfg.max_iters == round(20 * 3317 / 8)
     assert cfg.param_scheduler[0].milestones == [round(15 * 3317 / 8)]
+    cfg = load_config(str(ROOT / 'configs/scd/scd_r18_kitti.py'))
+    scale_schedule(cfg, 96)
+    schedules = [cfg.default_hooks.distill, *cfg.default_hooks.loss_schedule.losses.values()]
+    assert [schedule.ramp for schedule in schedules] == [round(6634 / 8)] * 3
 
 
 @pytest.mark.slow

@@ -235,6 +235,8 @@ def main(argv: list[str] | None = None) -> None:
             print('nothing serious found')
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
+    except KeyboardInterrupt:
+        raise SystemExit('interrupted: finished videos stay; give the command again') from None
     print(f'train: python tools/train.py {config}')
 
 

@@ -36,12 +36,19 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
+test_pipeline = [
+    dict(type='LoadFrames'),
+    dict(type='ResizeFrames', size=img_size),
+    dict(type='PackDepthInputs'),
+]
 train_dataloader = dict(
+    # anew: `mmscd::` leaves a key in inherited dicts that default_collate does not take
+    collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
         data_root='{{{{ fileDirname }}}}/frames',
         intrinsics='{{{{ fileDirname }}}}/intrinsics.yaml',
         pipeline=train_pipeline,
-    )
+    ),
 )
 # {epochs} epochs of {samples} samples
 iters_per_epoch = {per_epoch}

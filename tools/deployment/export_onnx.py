@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 # relative; float16 has 11 bits of mantissa, and its error grows with the depth of the network
 TOLERANCE, TOLERANCE_FP16 = 1e-4, 2e-2
@@ -94,7 +95,6 @@ def run(args: argparse.Namespace) -> None:
     )
     from mmscd.deployment.formats import SUFFIXES, check_options
     from mmscd.utils.compat import atomic_write
-    from mmscd.version import __version__
 
     kind = 'torchscript' if args.torchscript else 'torch-export' if args.torch_export else 'onnx'
     if args.out.suffix != SUFFIXES[kind]:
@@ -109,20 +109,11 @@ def run(args: argparse.Namespace) -> None:
     # before the export: a wrong path should not cost a minute
     sizes = check_sizes(size, graph.stride, args.dynamic_size)
     frames = {s: read_frames(args.images, s, args.max_images) for s in sizes}
-    meta = dict(
-        framework='mmscd', version=__version__, config=Path(args.config).stem,
-        input='RGB in 0..1, float32, batch x 3 x height x width',
-        output='inverse depth, batch x 1 x height x width',
-        width=str(size[0]), height=str(size[1]), stride=str(graph.stride),
-        min_depth=repr(graph.min_depth), max_depth=repr(graph.max_depth),
-        precision='float16' if args.fp16 else 'float32',
-    )  # fmt: skip
-    inside, whole = (sum(p.numel() for p in m.parameters()) for m in (graph, model))
-    print(f'graph: {inside / 1e6:.2f} M parameters of {model.backbone.__class__.__name__} and '
-          f'{model.disp_head.__class__.__name__}; nothing else is exported'
-          + ('' if inside == whole else f' ({(whole - inside) / 1e6:.2f} M left out)'))  # fmt: skip
+    count = sum(p.numel() for p in graph.parameters()) / 1e6
+    parts = f'{type(model.backbone).__name__} and {type(model.disp_head).__name__}'
+    print(f'graph: {parts}, {count:.2f} M parameters; no pose net, teacher or distillation graph')
     start = time.perf_counter()
-    data = export(graph, kind, options, meta)
+    data = export(graph, kind, options, describe(args, graph, size))
     print(f'exported to {kind} in {time.perf_counter() - start:.1f} s, {len(data) / 2**20:.1f} MiB')
     compare(args, model, run_exported(kind, data), frames, check_parity)
     atomic_write(args.out, data)
@@ -131,9 +122,36 @@ def run(args: argparse.Namespace) -> None:
     print(f'wrote {args.out}: image {shape} RGB in 0..1 -> inv_depth')
 
 
-def compare(args, model, function, frames, check_parity) -> None:
+def describe(args: argparse.Namespace, graph: Any, size: tuple[int, int]) -> dict[str, str]:
+    """What an ONNX file says about itself; `onnx_demo.py` reads it."""
+    from mmscd.version import __version__
+
+    return dict(
+        framework='mmscd',
+        version=__version__,
+        config=Path(args.config).stem,
+        input='RGB in 0..1, float32, batch x 3 x height x width',
+        output='inverse depth, batch x 1 x height x width',
+        width=str(size[0]),
+        height=str(size[1]),
+        stride=str(graph.stride),
+        min_depth=repr(graph.min_depth),
+        max_depth=repr(graph.max_depth),
+        precision='float16' if args.fp16 else 'float32',
+    )
+
+
+def compare(
+    args: argparse.Namespace,
+    model: Any,
+    function: Callable,
+    frames: dict[tuple[int, int], list],
+    check_parity: Callable,
+) -> None:
     """Print the differences; ValueError where they exceed the tolerance."""
-    tolerance = args.tolerance or (TOLERANCE_FP16 if args.fp16 else TOLERANCE)
+    tolerance = args.tolerance
+    if tolerance is None:
+        tolerance = TOLERANCE_FP16 if args.fp16 else TOLERANCE
     what = 'images' if args.images else 'random images (--images takes real ones)'
     for number, ((width, height), images) in enumerate(frames.items()):
         # an open batch is tried with two images as well as with one

@@ -26,7 +26,7 @@ def shorten(line: str) -> str | None:
         bar = ('#' * round(24 * done / total)).ljust(24, '.')
         epoch = f'epoch {match["epoch"]} ' if match['epoch'] else ''
         return f'{epoch}[{bar}] {done}/{total}  eta {match["eta"]}  loss {match["loss"]}'
-    return line.rstrip()[:160] if KEEP.search(line) else None
+    return line.rstrip()[:200] if KEEP.search(line) else None
 
 
 def main() -> None:

@@ -4,13 +4,15 @@
 _base_ = ['./monodepth2_r18.py']
 model = dict(
     losses=dict(
-        structure=dict(type='StructureConsistencyLoss', loss_weight=0.1),
+        structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
         texture=dict(
             type='TextureDisambiguationLoss',
-            perturbation=dict(type='RetinexTexturePerturbation'),
-            consistency_weight=1.0,
-            photometric_weight=1.0,
-            loss_weight=0.1,
+            perturbation=dict(
+                type='RetinexTexturePerturbation', illumination_prob=0.8, illumination_gain=6.0
+            ),
+            consistency_weight=0.03,
+            photometric_weight=0.5,
+            loss_weight=1.0,
         ),
     ),
     distiller=dict(

@@ -11,6 +11,8 @@ from torch import nn
 
 from mmscd.registry import HOOKS, TEACHERS
 
+from .loss_schedule_hook import check_schedule, ramp_strength
+
 
 @HOOKS.register_module()
 class IsomorphicGraphDistillHook(Hook):
@@ -43,19 +45,15 @@ class IsomorphicGraphDistillHook(Hook):
         interval: int = 50,
         probe_size: tuple[int, int] | None = (192, 640),
     ) -> None:
-        if begin < 0 or ramp < 0 or interval < 1 or (end is not None and end <= begin):
-            raise ValueError(
-                'expected 0 <= begin < end, 0 <= ramp and 1 <= interval (in iterations), got '
-                f'begin={begin}, end={end}, ramp={ramp}, interval={interval}'
-            )
+        check_schedule(begin, ramp, end)
+        if interval < 1:
+            raise ValueError(f'interval must be at least 1 iteration, got {interval}')
         self.begin, self.ramp, self.end = begin, ramp, end
         self.interval, self.probe_size = interval, probe_size
 
     def strength(self, iteration: int) -> float:
         """Factor of the distillation losses in a (zero-based) iteration, in [0, 1]."""
-        if iteration < self.begin or self._over(iteration):
-            return 0.0
-        return min(1.0, (iteration - self.begin + 1) / self.ramp) if self.ramp else 1.0
+        return ramp_strength(iteration, self.begin, self.ramp, self.end)
 
     def before_train(self, runner: Runner) -> None:
         """Build, probe and attach the teacher.

@@ -1,5 +1,6 @@
 """Backbones. Those of mmseg are reached by `type='mmseg.NAME'`."""
 
+from .lite_mono import LiteMono
 from .resnet_encoder import ResNetEncoder
 
-__all__ = ['ResNetEncoder']
+__all__ = ['LiteMono', 'ResNetEncoder']

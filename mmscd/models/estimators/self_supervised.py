@@ -94,6 +94,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         # a pose net that nothing uses would be an unused parameter to DDP
         self.pose_net = MODELS.build(pose_net) if temporal else None
         self.losses = _build_named(losses, LOSSES)
+        # factors by name, for a hook that lets a loss begin late; 0: it is not computed
+        self.loss_strengths: dict[str, float] = {}
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
         self._check_teacher()
@@ -234,7 +236,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         with torch.autocast(inputs['frames'].device.type, enabled=False):
             for name, weight in self.pixel_weights.items():
                 outputs['pixel_weights'][name] = weight(outputs)
-            losses = {f'loss_{name}': loss(outputs) for name, loss in self.losses.items()}
+            losses = {f'loss_{name}': self._weighted(name, outputs) for name in self.losses}
             if self.distiller is not None:
                 losses.update(self.distiller(outputs))
         disp = outputs['disps'][0].detach()
@@ -246,6 +248,13 @@ class SelfSupervisedDepthEstimator(BaseModel):
             T = outputs['T_source_target'].detach()[:, temporal]
             diagnostics['pose_translation'] = T[..., :3, 3].norm(dim=-1).mean()
         return {**losses, **diagnostics}
+
+    def _weighted(self, name: str, outputs: dict[str, Any]) -> Tensor:
+        strength = self.loss_strengths.get(name, 1.0)
+        if strength == 0:
+            return outputs['disps'][0].new_zeros(())
+        loss = self.losses[name](outputs)
+        return loss if strength == 1 else strength * loss
 
     @torch.no_grad()
     def predict(

@@ -15,7 +15,7 @@ from .structure_consistency_loss import (
     StructureDifference,
     structure_difference,
 )
-from .texture_disambiguation_loss import TextureDisambiguationLoss, log_depth_difference
+from .texture_disambiguation_loss import TextureDisambiguationLoss, relative_difference
 
 __all__ = [
     'PhotometricLoss',
@@ -24,7 +24,7 @@ __all__ = [
     'StructureDifference',
     'TextureDisambiguationLoss',
     'identity_error',
-    'log_depth_difference',
+    'relative_difference',
     'masked_mean',
     'memoise',
     'minimum_reprojection',

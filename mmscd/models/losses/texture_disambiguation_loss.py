@@ -12,22 +12,29 @@ from mmscd.registry import LOSSES, MODELS
 from .shared import sample_median
 
 
-def log_depth_difference(depth: Tensor, reference: Tensor) -> Tensor:
-    """|log depth - log reference|, each centred on its median, mean over pixels and samples.
+def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0) -> Tensor:
+    """|log(v + floor) - log(v_reference + floor)|, mean over pixels and samples.
+
+    v is the inverse depth over its median in the sample, so the scale per sample does not matter.
+    What is near is compared by its logarithm, what is much farther than 1 / floor medians by its
+    inverse depth, which is what view synthesis can tell apart. A plain logarithm (floor 0) weighs
+    far things as heavily as near ones. That goes wrong: perturbed images give flatter depth, what
+    steepens it steepens the clean depth too (the weights are the same), and where view synthesis
+    does not object the depth goes to infinity, which agrees with itself under any perturbation.
 
     Args:
-        depth: (B, 1, h, w), > 0, any scale per sample. Gradients flow to it, its median is a
+        inv_depth: (B, 1, h, w), > 0, any scale per sample. Gradients flow to it, its median is a
             constant to them (see `sample_median`).
         reference: same shape; no gradient flows to it.
+        floor: in units of the median, >= 0.
 
     Returns:
         A scalar.
     """
     difference = 0
-    for sign, value in ((1, depth), (-1, reference.detach())):
-        logarithm = value.log()
-        centre = sample_median(logarithm).reshape(-1, 1, 1, 1)
-        difference = difference + sign * (logarithm - centre)
+    for sign, value in ((1, inv_depth), (-1, reference.detach())):
+        centre = sample_median(value).reshape(-1, 1, 1, 1)
+        difference = difference + sign * (value / centre + floor).log()
     return difference.abs().mean()
 
 
@@ -36,11 +43,14 @@ class TextureDisambiguationLoss(nn.Module):
     """Depth of a target with perturbed texture agrees with its clean depth, and explains the views.
 
     The clean target is perturbed (I+) and the same network gives D+. The loss is
-    consistency_weight |log D+ - stopgrad(log D)|, median-centred, plus photometric_weight times the
-    photometric loss of D+ at its finest scale, which compares *clean* frames: D+ has to explain the
-    scene and not the perturbation. The stop-gradient keeps the clean depth from moving towards the
-    perturbed one. Poses come from clean frames and are detached: what the views disagree in under
-    D+ are the errors of a network that was misled on purpose, no evidence about the motion.
+    consistency_weight |log D+ - stopgrad(log D)|, median-centred and bounded for what is far (see
+    `relative_difference`), plus photometric_weight times the photometric loss of D+ at its finest
+    scale, which compares *clean* frames: D+ has to explain the scene and not the perturbation. The
+    stop-gradient keeps the clean depth from moving towards the perturbed one. Poses come from clean
+    frames and are detached: what the views disagree in under D+ are the errors of a network that
+    was misled on purpose, no evidence about the motion.
+
+    The agreement is weighed low: view synthesis must be able to hold what it pulls.
 
     Reads `target`, `draw_key`, `estimate_disps`, `disps` and what `PhotometricLoss` reads, pixel
     weights included. Writes `outputs['perturbed']` (what the perturbation returns, for tools) and
@@ -51,22 +61,25 @@ class TextureDisambiguationLoss(nn.Module):
         consistency_weight: of the agreement with the clean depth.
         photometric_weight: of the photometric part; 0 leaves it out.
         photometric: config of the photometric loss.
+        floor: see `relative_difference`.
         loss_weight: factor of both.
     """
 
     def __init__(
         self,
         perturbation: dict | None = None,
-        consistency_weight: float = 1.0,
-        photometric_weight: float = 1.0,
+        consistency_weight: float = 0.03,
+        photometric_weight: float = 0.5,
         photometric: dict | None = None,
-        loss_weight: float = 0.1,
+        floor: float = 1.0,
+        loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.perturbation = MODELS.build(perturbation or dict(type='RetinexTexturePerturbation'))
         self.photometric = LOSSES.build(photometric or dict(type='PhotometricLoss'))
         self.consistency_weight = consistency_weight
         self.photometric_weight = photometric_weight
+        self.floor = floor
         self.loss_weight = loss_weight
 
     def forward(self, outputs: dict[str, Any]) -> Tensor:
@@ -74,9 +87,10 @@ class TextureDisambiguationLoss(nn.Module):
         perturbed = self.perturbation(outputs['target'], outputs['draw_key'])
         outputs['perturbed'] = perturbed
         disp = outputs['estimate_disps'](perturbed.image, 'perturbed')[0]
-        consistency = log_depth_difference(
-            disp_to_depth(disp, *outputs['depth_range']),
-            disp_to_depth(outputs['disps'][0].detach(), *outputs['depth_range']),
+        consistency = relative_difference(
+            1 / disp_to_depth(disp, *outputs['depth_range']),
+            1 / disp_to_depth(outputs['disps'][0].detach(), *outputs['depth_range']),
+            self.floor,
         )
         total = self.consistency_weight * consistency
         if self.photometric_weight:

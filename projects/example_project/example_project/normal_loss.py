@@ -28,7 +28,6 @@ class NormalConsistencyLoss(nn.Module):
         target = outputs['target']
         disp = F.interpolate(outputs['disps'][0], target.shape[-2:], mode='bilinear')
         points = backproject(disp_to_depth(disp, *outputs['depth_range']), outputs['inv_K'])
-        points = points[:, :3].reshape(len(disp), 3, *disp.shape[-2:])
         right, down = points[..., :-1, 1:] - points[..., :-1, :-1], points.diff(dim=2)[..., :-1]
         normals = F.normalize(right.cross(down, dim=1), dim=1)
         total = disp.new_zeros(())

@@ -25,7 +25,9 @@ class TorchScriptTeacher(nn.Module):
     def __init__(self, file: str, taps: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
         self.taps = [dict(tap) for tap in taps]
-        self.network = torch.jit.load(file, map_location='cpu').eval().requires_grad_(False)
+        self.network = torch.jit.load(file, map_location='cpu').eval()
+        for parameter in self.network.parameters():  # a script module has no requires_grad_()
+            parameter.requires_grad = False
 
     def train(self, mode: bool = True) -> TorchScriptTeacher:
         """Nothing: a teacher stays in eval mode."""

@@ -1,0 +1,157 @@
+"""A page in the browser: drop a picture, see its depth, corrupt it, compare models.
+
+Example: python demo/app.py --model Monodepth2=CONFIG,WEIGHTS --model SCD=CONFIG,WEIGHTS
+
+Needs gradio: pip install -e .[demo]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from command_line import run
+
+NONE = 'none'
+MAX_WIDTH = 1280
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--model',
+        action='append',
+        required=True,
+        metavar='NAME=CONFIG,WEIGHTS',
+        help='give it once for each model; the first one is the baseline',
+    )
+    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the best there is')
+    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 serves the network')
+    parser.add_argument('--port', type=int, default=7860)
+    return parser.parse_args(argv)
+
+
+def parse_model(text: str) -> tuple[str, str, str]:
+    """Name, config and weights of `NAME=CONFIG,WEIGHTS`."""
+    name, _, rest = text.partition('=')
+    config, _, weights = rest.rpartition(',')
+    if not (name and config and weights):
+        raise ValueError(f'--model must be NAME=CONFIG,WEIGHTS, got {text!r}')
+    return name, config, weights
+
+
+class Comparison:
+    """Depth of a picture by several models, clean and corrupted.
+
+    Args:
+        models: (name, config, weights) each.
+        device: see `DepthInferencer`.
+    """
+
+    def __init__(self, models: Sequence[tuple[str, Any, Any]], device: str | None = None) -> None:
+        from mmscd import DepthInferencer
+
+        self.inferencers = {
+            name: DepthInferencer(config, weights, device, show_progress=False)
+            for name, config, weights in models
+        }
+        if len(self.inferencers) < len(models):
+            raise ValueError('each --model needs a name of its own')
+
+    def __call__(
+        self, image: np.ndarray | None, corruption: str, severity: int, colormap: str = 'magma'
+    ) -> list[Any]:
+        """The corrupted picture, then for each model its depth and a sentence about it.
+
+        Args:
+            image: uint8 RGB; wide ones are shrunk to 1280 pixels. None gives None everywhere.
+            corruption: one of `CORRUPTIONS`, or 'none'.
+            severity: 0 (clean) to 5.
+            colormap: see `DepthPainter`. The colours span the depths of the clean picture, so that
+                what changes is seen.
+        """
+        from mmscd.apis.depth_pictures import DepthPainter
+        from mmscd.datasets.corruptions import corrupt
+
+        if image is None:
+            return [None] * (1 + 2 * len(self.inferencers))
+        image = shrink_to(image, MAX_WIDTH)
+        seen = image
+        if corruption != NONE and severity > 0:
+            seen = corrupt(image, corruption, int(severity))
+        outputs: list[Any] = [seen]
+        for inferencer in self.inferencers.values():
+            results = inferencer([image, seen])['predictions']
+            clean, depth = (result['pred_depth'] for result in results)
+            # the page's own labels would lie on a scale bar
+            painter = DepthPainter(colormap, scale_bar=False)
+            low, high = painter.inverse_limits(clean)
+            outputs.append(painter.paint(depth, (low, high)))
+            unit = ' m' if inferencer.metric else ' (up to scale)'
+            outputs.append(
+                f'depth changes by {100 * relative_change(clean, depth):.1f} %; '
+                f'the colours span {1 / high:.3g} to {1 / low:.3g}{unit}'
+            )
+        return outputs
+
+
+def relative_change(clean: np.ndarray, depth: np.ndarray) -> float:
+    """Mean relative difference of two depth maps, whatever their scales."""
+    change = np.log(depth) - np.log(clean)
+    return float(np.expm1(np.abs(change - np.median(change))).mean())
+
+
+def shrink_to(image: np.ndarray, width: int) -> np.ndarray:
+    """An image that is at most `width` pixels wide."""
+    if image.shape[1] <= width:
+        return image
+    size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def build_app(comparison: Comparison) -> Any:
+    """The page, a `gradio.Blocks`."""
+    try:
+        import gradio
+    except ImportError as error:
+        raise ImportError(
+            f'the app needs gradio ({error}): run `pip install -e .[demo]` in the repository'
+        ) from None
+    from mmscd.datasets.corruptions import CORRUPTIONS
+    from mmscd.visualization.colormap import COLORMAPS
+
+    with gradio.Blocks(title='mmscd: depth that survives bad conditions') as app:
+        gradio.Markdown('# Depth that survives bad conditions\nDrop a picture of a street.')
+        with gradio.Row():
+            picture = gradio.Image(type='numpy', label='picture')
+            seen = gradio.Image(label='what the networks see', interactive=False)
+        with gradio.Row():
+            corruption = gradio.Dropdown([NONE, *CORRUPTIONS], value=NONE, label='corruption')
+            severity = gradio.Slider(0, 5, value=3, step=1, label='severity')
+            colormap = gradio.Dropdown(sorted(COLORMAPS), value='magma', label='colours')
+        outputs = [seen]
+        with gradio.Row():
+            for name in comparison.inferencers:
+                with gradio.Column():
+                    outputs.append(gradio.Image(label=name, interactive=False))
+                    outputs.append(gradio.Textbox(show_label=False, interactive=False))
+        inputs = [picture, corruption, severity, colormap]
+        for trigger in (picture.change, corruption.change, severity.release, colormap.change):
+            trigger(comparison, inputs, outputs)
+    return app
+
+
+def main() -> int:
+    """Serve the page until Ctrl-C."""
+    args = parse_args()
+    comparison = Comparison([parse_model(text) for text in args.model], args.device)
+    build_app(comparison).launch(server_name=args.host, server_port=args.port)
+    return 0
+
+
+if __name__ == '__main__':
+    run(main)

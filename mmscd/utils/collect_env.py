@@ -1,0 +1,103 @@
+"""What a bug report needs to know about the machine: `python -m mmscd.utils.collect_env`."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import mmscd
+
+# import name -> distributions that may bring it
+PACKAGES = dict(
+    mmengine=('onedl-mmengine', 'mmengine', 'mmengine-lite'),
+    mmcv=('onedl-mmcv', 'mmcv', 'mmcv-lite'),
+    mmseg=('onedl-mmsegmentation', 'mmsegmentation'),
+    numpy=('numpy',),
+    cv2=('opencv-python', 'opencv-python-headless', 'opencv-contrib-python'),
+    onnx=('onnx',),
+    onnxruntime=('onnxruntime', 'onnxruntime-gpu'),
+    onnxscript=('onnxscript',),
+    onnxslim=('onnxslim',),
+    tensorboard=('tensorboard',),
+)
+
+# mmengine's lines that say the same again, or nothing
+UNWANTED = ('MMEngine', 'OpenCV', 'numpy_random_seed', 'MUSA available')
+
+
+def collect_env() -> dict[str, str]:
+    """Versions of Python, PyTorch, CUDA, compilers and of the packages that mmscd works with.
+
+    Returns:
+        name -> version or description. A package with two distributions installed over each
+        other, which breaks it, is told.
+    """
+    env: dict[str, str] = {}
+    try:
+        from mmengine.utils.dl_utils import collect_env as collect_base
+
+        env.update({key: str(value).strip() for key, value in collect_base().items()})
+    except ImportError as error:
+        env['Python'] = sys.version.replace('\n', ' ')
+        env['environment of mmengine'] = f'cannot be collected: {error}'
+    for name in UNWANTED:
+        env.pop(name, None)
+    env.update({name: describe_package(name) for name in PACKAGES})
+    env['mmscd'] = f'{mmscd.__version__}{_revision()}'
+    return env
+
+
+def describe_package(name: str) -> str:
+    """Version and distribution of an importable package.
+
+    Args:
+        name: a key of `PACKAGES`.
+    """
+    found = []
+    for distribution in PACKAGES[name]:
+        try:
+            found.append(f'{distribution} {metadata.version(distribution)}')
+        except metadata.PackageNotFoundError:
+            continue
+    if not found:
+        return 'not installed'
+    text = ', '.join(found)
+    if len(found) > 1:
+        text += ' (two distributions in one folder: uninstall both, then install one)'
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # a broken package may raise anything
+        text += f' (cannot be imported: {type(error).__name__}: {error})'
+    return text
+
+
+def _revision() -> str:
+    """`+<commit>` and `, changed` where mmscd runs from a checkout."""
+    root = Path(mmscd.__file__).resolve().parent.parent
+    if not (root / '.git').exists():
+        return ''
+    try:
+        commit = _git(root, 'rev-parse', '--short=8', 'HEAD')
+        changed = _git(root, 'status', '--porcelain', '--untracked-files=no')
+    except (OSError, subprocess.SubprocessError):
+        return ''
+    return f'+{commit}{" (changed)" if changed else ""}'
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ['git', '-C', str(root), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=20
+    ).stdout.strip()
+
+
+def main() -> None:
+    """Print it, a line each, to be pasted into a bug report."""
+    sys.stdout.write(''.join(f'{name}: {value}\n' for name, value in collect_env().items()))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,41 @@
+# SCD on your own video with your own teacher. STREETS is the folder that from_video.py made (a full
+# path): frames, size and length of the training come from its config, the parts of SCD from here.
+_base_ = ['{{$STREETS:../../../../data/my_streets}}/monodepth2_r18.py']
+
+teacher = dict(
+    type='MMSegTeacher',
+    config='{{ fileDirname }}/../teacher/fpn_r18_streets.py',
+    checkpoint='{{$STREET_TEACHER:work_dirs/fpn_r18_streets/iter_2000.pth}}',
+    taps=[dict(module='neck', index=1, channels=128, stride=8)],
+    needs_logits=True,
+)
+model = dict(
+    losses=dict(
+        structure=dict(type='StructureConsistencyLoss', loss_weight=0.1),
+        texture=dict(type='TextureDisambiguationLoss', loss_weight=0.1),
+    ),
+    # what moves is left out; ids of `classes` in the teacher's config: person, vehicle
+    pixel_weights=dict(moving=dict(type='MovingObjectWeight', classes=(5, 6))),
+    distiller=dict(
+        type='IsomorphicGraphDistiller',
+        student_taps=[dict(module='backbone', index=3, channels=256, stride=16)],
+        teacher=teacher,
+        losses=dict(
+            edge=dict(type='EdgeKLLoss', loss_weight=0.1),
+            node=dict(type='NodeCosineLoss', loss_weight=0.1),
+            anchor=dict(type='AnchorLoss', loss_weight=0.1),
+        ),
+    ),
+)
+# the graph starts from nothing, the networks from ImageNet
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
+default_hooks = dict(
+    distill=dict(type='IsomorphicGraphDistillHook', ramp={{_base_.iters_per_epoch}}),
+    loss_schedule=dict(
+        type='LossScheduleHook',
+        losses=dict(
+            structure=dict(ramp={{_base_.iters_per_epoch}}),
+            texture=dict(ramp={{_base_.iters_per_epoch}}),
+        ),
+    ),
+)

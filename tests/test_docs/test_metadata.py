@@ -1,0 +1,115 @@
+"""Model index, citation, changelog, and what a wheel holds."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mmscd
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = shutil.ignore_patterns('__pycache__', '.mim')
+
+
+def models():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    for path in index['Import']:
+        meta = yaml.safe_load((ROOT / path).read_text())
+        names = [c['Name'] for c in meta['Collections']]
+        for collection in meta['Collections']:
+            assert (ROOT / collection['README']).is_file()
+        for model in meta['Models']:
+            assert model['In Collection'] in names
+            yield model
+
+
+def test_every_model_is_listed_once():
+    listed = {m['Name']: m['Config'] for m in models()}
+    assert len(listed) == len(list(models()))
+    leaves = [p for p in ROOT.glob('configs/*/*.py') if p.parent.name not in ('_base_', 'teachers')]
+    assert listed == {p.stem: str(p.relative_to(ROOT)) for p in leaves}
+
+
+@pytest.mark.parametrize('folder', ['monodepth2', 'scd', 'teachers'])
+def test_readme_of_a_folder_names_its_configs(folder):
+    text = (ROOT / 'configs' / folder / 'README.md').read_text()
+    # long families are given by their endings
+    missing = [
+        p.stem
+        for p in (ROOT / 'configs' / folder).glob('*.py')
+        if f'`{p.name}`' not in text
+        and not any(p.name.endswith(end) for end in re.findall(r'`(-[\w.-]+\.py)`', text))
+        and 'their pairs' not in text
+    ]
+    assert not missing
+
+
+def test_every_variable_is_documented():
+    text = (ROOT / 'configs/README.md').read_text()
+    used = set()
+    for path in (ROOT / 'configs').rglob('*.py'):
+        used |= set(re.findall(r'\{\{\$([A-Z0-9_]+):', path.read_text()))
+    assert len(used) > 15
+    assert not {name for name in used if f'`{name}`' not in text}
+
+
+def test_one_version():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == mmscd.__version__
+    assert citation['cff-version'] == '1.2.0' and citation['authors'] and citation['title']
+    assert mmscd.__version__ in (ROOT / 'CHANGELOG.md').read_text()
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """A wheel built from a copy of the tree, as `pip wheel .` does."""
+    folder = tmp_path_factory.mktemp('wheel')
+    tree = folder / 'tree'
+    tree.mkdir()
+    for name in ('mmscd', 'configs', 'tools', 'requirements'):
+        shutil.copytree(ROOT / name, tree / name, ignore=LEFT_OUT)
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml'):
+        shutil.copy(ROOT / name, tree / name)
+    command = ('-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', str(folder))
+    done = subprocess.run(
+        [sys.executable, *command, str(tree)], capture_output=True, text=True, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not (tree / 'mmscd' / '.mim').exists(), 'a build must leave the source tree alone'
+    return next(folder.glob('*.whl'))
+
+
+def test_wheel_holds_package_configs_and_tools(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = [p for f in ('configs', 'tools') for p in (ROOT / f).rglob('*') if p.is_file()]
+    wanted = [p for p in wanted if '__pycache__' not in p.parts]
+    absent = {f'mmscd/.mim/{p.relative_to(ROOT)}' for p in wanted} - names
+    assert not absent
+    assert {'mmscd/.mim/model-index.yml', 'mmscd/__init__.py'} <= names
+    code = {str(p.relative_to(ROOT)) for p in (ROOT / 'mmscd').rglob('*.py')} - names
+    assert not {name for name in code if '.mim' not in name}
+    assert not [n for n in names if '__pycache__' in n or n.startswith(('tests', 'docs'))]
+
+
+def test_configs_of_an_unpacked_wheel_load(wheel, tmp_path):
+    """Away from the checkout, by the name of the package."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        'import mmscd; from mmscd.utils.config import load_config\n'
+        "cfg = load_config('mmscd::scd/scd_r18_kitti.py')\n"
+        'from mmengine.hub import get_config\n'
+        "same = get_config('mmscd::monodepth2/monodepth2_r18_kitti.py')\n"
+        'print(mmscd.__file__, cfg.model.type, same.model.type)'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        capture_output=True, text=True, cwd=tmp_path, env={'PYTHONPATH': str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-3].startswith(str(tmp_path))
+    assert done.stdout.split()[-2:] == ['SelfSupervisedDepthEstimator'] * 2
