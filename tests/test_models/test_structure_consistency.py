@@ -408,9 +408,10 @@ def test_texture_loss_is_consistency_plus_photometric_at_the_finest_scale():
     assert not perturbed.image[..., :20].any() and not perturbed.image.requires_grad
     disp = outputs['estimate_disps'](perturbed.image, 'perturbed')[0]
     depths = [1 / (0.01 + 9.99 * d) for d in (disp, outputs['disps'][0])]
-    consistency = (naive_bounded(1 / depths[0], 1.0) - naive_bounded(1 / depths[1], 1.0)).abs()
+    ours, theirs = (naive_bounded(1 / depth, 1.0) for depth in depths)
+    consistency = (ours - theirs).abs().mean()
     clean = dict(outputs, disps=[disp], diagnostics={})
-    expected = 0.5 * (0.3 * consistency.mean() + 0.9 * PhotometricLoss()(clean))
+    expected = 0.5 * (0.3 * consistency + 0.9 * PhotometricLoss()(clean))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
     diagnostics = outputs['diagnostics']
     assert diagnostics['auto_mask_share'] == 'of the clean pass'
@@ -423,7 +424,7 @@ def test_texture_loss_respects_pixel_weights():
     outputs, *_ = texture_case()
     # a weight of nothing at all leaves only the consistency
     outputs['pixel_weights']['none'] = torch.zeros_like(outputs['target'][:, :1])
-    loss = texture_loss(loss_weight=1.0)(outputs)
+    loss = texture_loss(consistency_weight=1.0, loss_weight=1.0)(outputs)
     assert loss.item() == pytest.approx(outputs['diagnostics']['texture_consistency'].item())
 
 

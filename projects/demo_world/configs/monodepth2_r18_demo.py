@@ -1,5 +1,5 @@
 # Monodepth2 on the demo world.
-_base_ = ['../../../configs/_base_/models/monodepth2_r18.py', './demo_training.py']
+_base_ = ['../../../configs/_base_/models/monodepth2_r18.py', './_base_/demo_training.py']
 model = dict(
     backbone=dict(init_cfg=None),
     # in a short training the scale must not settle where near things saturate at min_depth

@@ -1,6 +1,6 @@
 # SCD on the demo world: monodepth2_r18_demo.py with all parts, and as teacher the network that
 # ../train_teacher.py has made.
-_base_ = ['../../../configs/_base_/models/scd_r18.py', './demo_training.py']
+_base_ = ['../../../configs/_base_/models/scd_r18.py', './_base_/demo_training.py']
 model = dict(
     # as in monodepth2_r18_demo.py, where the reasons stand
     backbone=dict(init_cfg=None),

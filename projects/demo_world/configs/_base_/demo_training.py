@@ -1,9 +1,9 @@
 # A training of about five minutes of two CPU cores, from random weights, so that nothing has to be
 # downloaded. What the baseline and SCD have in common.
 _base_ = [
-    './demo_world.py',
-    '../../../configs/_base_/schedules/schedule_20e.py',
-    '../../../configs/_base_/default_runtime.py',
+    '../demo_world.py',
+    '../../../../configs/_base_/schedules/schedule_20e.py',
+    '../../../../configs/_base_/default_runtime.py',
 ]
 train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=8)
