@@ -117,8 +117,8 @@ def robustness_section(comparison: Comparison) -> str:
         f'<div class="card scroll"><table><thead><tr><th></th>{head}</tr></thead>'
         f'<tbody>{"".join(lines)}</tbody></table></div>'
         f'<p class="soft under">{escape(comparison.about)}. Bold: best of the column.</p>'
-        '<div class="shots"><figure><figcaption><b>DEE by corruption</b></figcaption>'
+        '<figure class="wide"><figcaption><b>DEE by corruption</b></figcaption>'
         f'<img alt="bar chart of DEE by corruption and model" src="{chart}"></figure>'
-        '<figure><figcaption><b>What the models see and say</b></figcaption>'
-        f'<img alt="corrupted images and predicted depth" src="{examples}"></figure></div>'
+        '<figure class="wide"><figcaption><b>What the models see and say</b></figcaption>'
+        f'<img alt="corrupted images and predicted depth" src="{examples}"></figure>'
     )

@@ -28,7 +28,8 @@ gap:14px}
 figure{margin:0;padding:12px;min-width:0}
 figcaption{padding:2px 4px 8px;overflow-wrap:anywhere}
 figcaption span{font-size:.86rem;display:block;min-height:1.5em}
-.shots img{display:block;width:100%;height:auto;border-radius:5px}
+figure.wide{margin-top:14px}
+.shots img,.wide img{display:block;width:100%;height:auto;border-radius:5px}
 .badge{display:inline-block;border-radius:20px;padding:0 9px;margin-right:8px;font-size:.82rem;
 color:var(--card);background:var(--accent);font-weight:600}
 .badge.worst{background:var(--dash)}
