@@ -14,6 +14,16 @@ from mmengine.runner import Runner
 from mmscd.engine import find_latest_checkpoint
 from mmscd.utils import compat
 
+# of which mmengine itself takes None for off
+MMENGINE_HOOKS = (
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+)
+
 
 def set_amp(cfg: Config) -> None:
     """Mixed precision: mmengine's AmpOptimWrapper on CUDA, bfloat16 networks on the CPU, where
@@ -109,9 +119,10 @@ def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
         for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(name):
                 cfg[name].pin_memory = False  # torch warns in every worker otherwise
-    if not cfg.default_hooks.get('distill', True):
-        # a leaf switches the hook off by None, which mmengine takes for its own hooks only
-        cfg.default_hooks.pop('distill')
+    for name in [name for name, hook in cfg.default_hooks.items() if hook is None]:
+        # a leaf switches a hook off by None, which mmengine takes for its own hooks only
+        if name not in MMENGINE_HOOKS:
+            cfg.default_hooks.pop(name)
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
