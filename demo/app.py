@@ -17,6 +17,7 @@ from command_line import run
 
 NONE = 'none'
 MAX_WIDTH = 1280
+MIN_WIDTH = 320
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -124,21 +125,32 @@ def build_app(comparison: Comparison) -> Any:
     from mmscd.datasets.corruptions import CORRUPTIONS
     from mmscd.visualization.colormap import COLORMAPS
 
+    def show(title: str, **options: Any) -> Any:
+        # gradio's own label would lie on the picture
+        gradio.Markdown(f'**{title}**')
+        return gradio.Image(show_label=False, **options)
+
     with gradio.Blocks(title='mmscd: depth that survives bad conditions') as app:
-        gradio.Markdown('# Depth that survives bad conditions\nDrop a picture of a street.')
+        gradio.Markdown(
+            '# Depth that survives bad conditions\n'
+            'Drop a picture of a street, then slide the severity of a corruption.'
+        )
+        # columns narrower than this go below one another, as on a phone
         with gradio.Row():
-            picture = gradio.Image(type='numpy', label='picture')
-            seen = gradio.Image(label='what the networks see', interactive=False)
+            with gradio.Column(min_width=MIN_WIDTH):
+                picture = show('picture', type='numpy')
+            with gradio.Column(min_width=MIN_WIDTH):
+                seen = show('what the networks see', interactive=False)
         with gradio.Row():
-            corruption = gradio.Dropdown([NONE, *CORRUPTIONS], value=NONE, label='corruption')
-            severity = gradio.Slider(0, 5, value=3, step=1, label='severity')
+            corruption = gradio.Dropdown([NONE, *CORRUPTIONS], value='fog', label='corruption')
+            severity = gradio.Slider(0, 5, value=0, step=1, label='severity (0: clean)')
             colormap = gradio.Dropdown(sorted(COLORMAPS), value='magma', label='colours')
         outputs = [seen]
         with gradio.Row():
             for name in comparison.inferencers:
-                with gradio.Column():
-                    outputs.append(gradio.Image(label=name, interactive=False))
-                    outputs.append(gradio.Textbox(show_label=False, interactive=False))
+                with gradio.Column(min_width=MIN_WIDTH):
+                    outputs.append(show(name, interactive=False))
+                    outputs.append(gradio.Markdown())
         inputs = [picture, corruption, severity, colormap]
         for trigger in (picture.change, corruption.change, severity.release, colormap.change):
             trigger(comparison, inputs, outputs)

@@ -40,7 +40,11 @@ def add_options(parser: argparse.ArgumentParser, save: str, out_dir: str) -> Non
     parser.add_argument(
         '--scale-intrinsics', action='store_true', help='the images are plain resizes of those'
     )
-    parser.add_argument('--colormap', default='magma', help='magma, inferno, viridis or turbo')
+    parser.add_argument(
+        '--colormap',
+        default='magma',
+        help='magma, inferno, plasma, viridis, cividis or turbo; default: magma',
+    )
     parser.add_argument(
         '--limits', nargs=2, type=float, metavar=('NEAR', 'FAR'), help='depths the colours span'
     )

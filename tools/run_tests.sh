@@ -6,4 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 make_environment
 cd "$ROOT"
 say "tests"
-exec "$PY" -m pytest --durations=8 "$@"
+# a process per core and one thread in each, module by module, because fixtures belong to modules
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+exec "$PY" -m pytest --durations=8 -n auto --maxprocesses 4 --dist loadscope "$@"

@@ -40,8 +40,12 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from mmscd.apis import launch
+    from mmscd.apis.robustness_store import check_writable
     from mmscd.utils.compat import atomic_write
 
+    for folder in (args.out and Path(args.out).parent, args.show_dir):
+        if folder and is_main_process():
+            check_writable(folder)  # before the work, not after it
     cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
     cfg.load_from = args.checkpoint
     if args.tta:

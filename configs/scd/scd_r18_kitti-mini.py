@@ -16,9 +16,9 @@ default_hooks = dict(
     collapse_monitor=dict(begin=200),
     # first the scene, then what it must not depend on: with everything from the start so short a
     # training settles for smooth depth, which agrees with everything
-    distill=dict(type='IsomorphicGraphDistillHook', begin=300, ramp=150, probe_size=(96, 320)),
+    distill=dict(type='IsomorphicGraphDistillHook', begin=450, ramp=100, probe_size=(96, 320)),
     loss_schedule=dict(
         type='LossScheduleHook',
-        losses=dict(structure=dict(begin=300, ramp=150), texture=dict(begin=300, ramp=150)),
+        losses=dict(structure=dict(begin=450, ramp=100), texture=dict(begin=450, ramp=100)),
     ),
 )

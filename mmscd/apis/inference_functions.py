@@ -26,14 +26,16 @@ def inference_depth(
 
     Returns:
         float32 (H, W) of the image's size for one image, as the network gives it: up to scale, or
-        metres for models trained on stereo pairs. A list of maps for all else.
+        metres for models trained on stereo pairs and where the checkpoint has a
+        `meta['depth_scale']`. A list of maps for all else.
 
     Raises:
         FileNotFoundError, OSError, TypeError, ValueError: an image is missing or unreadable.
     """
     pipeline, maps = build_pipeline(model.cfg), []
+    scale = getattr(model, 'depth_scale', None) or 1.0
     for frames in make_batches(FrameReader(images), batch_size):
         samples = model.test_step(default_collate([pipeline(frame) for frame in frames]))
-        maps += [depth_and_disp(sample, model)[0] for sample in samples]
+        maps += [depth_and_disp(sample, model)[0] * np.float32(scale) for sample in samples]
     single = not isinstance(images, (list, tuple)) and count_images(images) == 1
     return maps[0] if single and len(maps) == 1 else maps

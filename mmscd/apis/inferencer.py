@@ -46,7 +46,8 @@ class DepthInferencer(BaseInferencer):
         device: e.g. 'cpu', 'cuda:0'; None: the best one there is.
         half: half-precision networks, faster on GPUs, in coarser steps of depth.
         scale: how depth becomes metres. None: as the model gives it (up to scale, but metric for
-            models trained on stereo pairs); a number; or
+            models trained on stereo pairs), times `meta['depth_scale']` of a checkpoint that has
+            one (5.4 for converted stereo weights of Monodepth2); a number; or
             `dict(type='camera_height', height=1.65)`, which finds the road in each image and needs
             `intrinsics`, see `CameraHeightScale`.
         flip: average each prediction with that for the mirrored image.
@@ -88,7 +89,9 @@ class DepthInferencer(BaseInferencer):
         # before the weights: no device, no work
         super().__init__(cfg, weights, str(check_device(device)), 'mmscd', show_progress)
         stereo = 's' in (cfg.model.get('frame_ids') or ())
-        if stereo and self.scale is not None:
+        if self.scale is None and self.model.depth_scale is not None:
+            self.scale = build_scale(self.model.depth_scale)
+        elif (stereo or self.model.depth_scale is not None) and self.scale is not None:
             print_log(
                 f'{describe(cfg)} was trained on stereo pairs and is metric already: a scale is '
                 'only right for another camera',
@@ -175,7 +178,7 @@ class DepthInferencer(BaseInferencer):
             out_dir: where outputs go; None writes nothing.
             save: kinds of output, see `OutputWriter`: 'color', 'beside', 'kitti_png', 'npy', 'ply',
                 'video'. None: 'color'.
-            colormap: magma, inferno, viridis (monotone to the eye) or turbo.
+            colormap: magma, inferno, plasma, viridis, cividis (monotone to the eye) or turbo.
             depth_limits: (near, far) that the colours span; None: fits each image.
             scale_bar: draw it above the colours; False: `color` has exactly the image's size.
             layout: 'horizontal', 'vertical' or 'auto' for `beside` and `video`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -28,9 +29,21 @@ _EXAMPLES = 3
 # beginnings of keys that give away what a file is, and what to do about it
 _OTHERS = (
     (
-        ('encoder.conv1', 'encoder.layer1', 'decoder.0.', 'encoder.encoder.'),
-        'its keys are those of monodepth2 or a fork of it: convert its files with '
-        'tools/model_converters',
+        ('downsample_layers.0.0.conv.', 'stem2.'),
+        'its keys are those of Lite-Mono: convert the folder it lies in with '
+        'tools/model_converters/lite_mono_to_mmscd.py FOLDER OUT.pth, then give OUT.py and OUT.pth',
+    ),
+    (
+        ('encoder.conv1', 'encoder.layer1', 'encoder.encoder.'),
+        'its keys are those of Monodepth2 or a fork of it: convert the folder it lies in with '
+        'tools/model_converters/monodepth2_to_mmscd.py FOLDER OUT.pth, then give OUT.py and '
+        'OUT.pth',
+    ),
+    (
+        ('decoder.0.', 'net.0.'),
+        'its keys are those of a decoder of Monodepth2 or Lite-Mono: convert the folder it lies in '
+        'with tools/model_converters/monodepth2_to_mmscd.py or lite_mono_to_mmscd.py, then give '
+        'OUT.py and OUT.pth',
     ),
     (
         ('conv1.weight', 'layer1.0.', 'downsample_layers.', 'stages.0.'),
@@ -68,7 +81,8 @@ def init_model(
         flip: average each prediction with that for the mirrored image, at twice the time.
 
     Returns:
-        The model; `model.cfg` is its whole config.
+        The model; `model.cfg` is its whole config, and `model.depth_scale` the metres per unit of
+        depth that the checkpoint names as `meta['depth_scale']`, None as a rule.
 
     Raises:
         FileNotFoundError, RuntimeError: config or weights are missing or broken.
@@ -82,6 +96,7 @@ def init_model(
             f'no weights for {describe(cfg)}: give weights=PATH of a checkpoint; '
             f"weights='{RANDOM}' tries the machinery with a network that has learnt nothing"
         )
+    network.depth_scale = None
     if str(weights) == RANDOM:
         print_log('random weights: the depth means nothing', 'current', 30)
     else:
@@ -141,16 +156,19 @@ def load_weights(network: nn.Module, weights: str | os.PathLike, cfg: Config) ->
     """Load a checkpoint, completely or not at all.
 
     Args:
-        network: changed in place.
+        network: changed in place; `depth_scale` is set to what the checkpoint says.
         weights: path or URL of a checkpoint of mmengine, or of a plain state dict.
         cfg: named in errors.
 
     Raises:
         FileNotFoundError, RuntimeError: the file is missing, broken, or holds code.
-        ValueError: its weights are not those of this network.
+        ValueError: its weights are not those of this network, or it is a folder.
     """
     path = str(Path(weights).expanduser()) if '://' not in str(weights) else str(weights)
-    state = _find_state(CheckpointLoader.load_checkpoint(path, map_location='cpu'), path)
+    if Path(path).is_dir():
+        raise ValueError(explain_folder(Path(path)))
+    stored = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    state = _find_state(stored, path)
     problem = explain_misfit(network.state_dict(), state)
     if problem:
         raise ValueError(f'weights {path} do not fit the model of {describe(cfg)}: {problem}')
@@ -161,6 +179,37 @@ def load_weights(network: nn.Module, weights: str | os.PathLike, cfg: Config) ->
             'collapsed; take an earlier checkpoint'
         )
     network.load_state_dict(state, strict=False)
+    network.depth_scale = read_depth_scale(stored, path)
+
+
+def read_depth_scale(stored: Any, path: str) -> float | None:
+    """Metres per unit of depth that a checkpoint names as `meta['depth_scale']`; None without.
+
+    Converted stereo weights of Monodepth2 have one: they learnt with a wrong baseline.
+
+    Raises:
+        ValueError: it is no positive number.
+    """
+    meta = stored.get('meta') if isinstance(stored, Mapping) else None
+    scale = meta.get('depth_scale') if isinstance(meta, Mapping) else None
+    if scale is None:
+        return None
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+        raise ValueError(
+            f"weights {path}: meta['depth_scale'] must be a positive number, got {scale!r}"
+        )
+    return float(scale)
+
+
+def explain_folder(folder: Path) -> str:
+    """What to do with a folder that was given as weights."""
+    if (folder / 'encoder.pth').is_file():
+        return (
+            f'weights {folder} is a folder with files of Monodepth2, of a fork, or of Lite-Mono: '
+            'convert it with tools/model_converters/monodepth2_to_mmscd.py (or '
+            f'lite_mono_to_mmscd.py) {folder} OUT.pth, then give OUT.py and OUT.pth'
+        )
+    return f'weights {folder} is a folder: give a checkpoint, such as iter_N.pth in a work dir'
 
 
 def _find_state(stored: Any, path: str) -> dict[str, Tensor]:

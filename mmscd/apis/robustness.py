@@ -122,7 +122,7 @@ def load_contestant(
             f'{checkpoint} lacks {len(absent)} weights of the model of {config} (first: '
             f'{absent[0]}); is it of another config?'
         )
-    metric = _find_metric(cfg, config)
+    metric = find_protocol(cfg, config)
     data_key = digest(cfg.test_dataloader.dataset.to_dict())
     weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()
     settings = (options.protocol, options.seed, options.kitti_c, VERSION)
@@ -131,8 +131,12 @@ def load_contestant(
     return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))
 
 
-def _find_metric(cfg: Config, config: str) -> DepthProtocol:
-    """Protocol of the config's `DepthMetric`."""
+def find_protocol(cfg: Config, config: str) -> DepthProtocol:
+    """Protocol of the `DepthMetric` that a config tests with.
+
+    Raises:
+        ValueError: there is none; names `config`.
+    """
     listed = cfg.test_evaluator
     for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
         if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
@@ -216,6 +220,8 @@ def _run_chunk(
     data = CorruptedImages(images, todo, source, options.seed, options.kitti_c)
     results: dict[str, dict[str, Any]] = {}
     for batch in make_loader(data, options.batch_size, options.workers):
+        if 'error' in batch:
+            raise batch['error']
         pass_ = todo[batch['number']]
         for model in wanted[pass_]:
             records = _judge_batch(model, batch, images)

@@ -195,8 +195,23 @@ def find_kitti_c(root: str | Path, pass_: Pass, image_id: str) -> Path:
     )
 
 
+class _Reported(Dataset):
+    """Errors as items: DataLoader would send them as a traceback of the worker."""
+
+    def __init__(self, data: CorruptedImages) -> None:
+        self.data = data
+
+    def __getitem__(self, place: tuple[int, int]) -> dict[str, Any]:
+        try:
+            return self.data[place]
+        except (OSError, ValueError) as error:
+            return dict(place=place, error=error)
+
+
 def make_loader(data: CorruptedImages, batch_size: int, workers: int) -> DataLoader:
     """Batches of one pass after the other; no batch mixes passes.
+
+    Where an image cannot be used, the batch is `dict(error=...)`.
 
     Args:
         data: passes and images.
@@ -210,7 +225,7 @@ def make_loader(data: CorruptedImages, batch_size: int, workers: int) -> DataLoa
         for start in range(0, count, batch_size)
     ]
     return DataLoader(
-        data,
+        _Reported(data),
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_collate,
@@ -227,6 +242,9 @@ def _start_worker(number: int) -> None:
 
 
 def _collate(items: list[dict[str, Any]]) -> dict[str, Any]:
+    errors = [item['error'] for item in items if 'error' in item]
+    if errors:
+        return dict(error=errors[0])
     return dict(
         number=items[0]['place'][0],
         indices=[item['place'][1] for item in items],

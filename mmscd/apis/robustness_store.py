@@ -34,7 +34,7 @@ def check_writable(folder: str | os.PathLike) -> None:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise OSError(f'cannot write to {folder}: {error}; choose another --out') from error
+        raise OSError(f'cannot write to {folder}: {error}; choose another folder') from error
 
 
 class PassStore:

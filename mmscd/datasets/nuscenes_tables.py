@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,60 @@ _MEND = (
 )
 
 
+# characters of a table that are parsed at once
+_CHUNK = 1 << 24
+
+
+def read_records(
+    path: str | os.PathLike, keep: Callable[[dict], bool], mend: str, chunk: int = _CHUNK
+) -> list[dict[str, Any]]:
+    """The records of a large json table that are wanted, without ever holding all of them.
+
+    `sample_data.json` has 2.6 million records and needs over 6 GB as a whole. What lies between two
+    closing braces is parsed piece by piece; a cut in the wrong place (inside of a string or of a
+    nested object) is no valid json, and the file is then read as a whole.
+
+    Args:
+        path: a list of objects.
+        keep: whether a record is wanted.
+        mend: what to do where the file is missing or broken.
+        chunk: characters per piece.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no list of objects; names file and line.
+    """
+    try:
+        return [row for rows in _pieces(path, chunk) for row in rows if keep(row)]
+    except (FileNotFoundError, ValueError):
+        rows = read_json(path, mend)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f'{path} is no table (list of records); {mend}')
+    return [row for row in rows if keep(row)]
+
+
+def _pieces(path: str | os.PathLike, chunk: int) -> Iterator[list[dict[str, Any]]]:
+    """Records in order; ValueError where the simple way does not do."""
+    with open(path, encoding='utf-8') as stream:
+        text, separator = stream.read(chunk).lstrip(), '['
+        while True:
+            end = text.rfind('}') + 1
+            if end:
+                if text[0] != separator:
+                    raise ValueError(f'expected {separator!r}')
+                rows = json.loads(f'[{text[1:end]}]')
+                if any(type(row) is not dict for row in rows):
+                    raise ValueError('expected objects')
+                yield rows
+                text, separator = text[end:].lstrip(), ','
+            more = stream.read(chunk)
+            if not more:
+                break
+            text = (text + more).lstrip()
+        if text.strip() != ']' or separator != ',':
+            raise ValueError('expected the end of the list')
+
+
 class NuScenesTables:
     """Samples of one camera out of the json tables of nuScenes.
 
@@ -25,7 +80,8 @@ class NuScenesTables:
     `ego_pose` (T_global_ego at the time stamp of each file) and `calibrated_sensor` (T_ego_sensor,
     and K of cameras). Quaternions are (w, x, y, z).
 
-    The full tables are large: indexing v1.0-trainval reads some gigabytes of json once.
+    The full tables are large: indexing v1.0-trainval reads 2 GB of json once, piece by piece, and
+    keeps the records of the camera and the keyframes of the LiDAR.
 
     Args:
         root: data root.
@@ -44,9 +100,7 @@ class NuScenesTables:
             channel = channels.get(row['sensor_token'])
             if channel in (camera, lidar):
                 self._sensors[row['token']] = (channel, row)
-        kept = [
-            r for r in self._load('sample_data') if r['calibrated_sensor_token'] in self._sensors
-        ]
+        kept = self._load('sample_data', lambda row: self._is_used(row, camera))
         self.data = {row['token']: row for row in kept}
         self._keyframes = {}
         for row in kept:
@@ -54,14 +108,19 @@ class NuScenesTables:
                 channel = self._sensors[row['calibrated_sensor_token']][0]
                 self._keyframes[row['sample_token'], channel] = row
         wanted = {row['ego_pose_token'] for row in kept}
-        self._poses = {r['token']: r for r in self._load('ego_pose') if r['token'] in wanted}
+        poses = self._load('ego_pose', lambda row: row.get('token') in wanted)
+        self._poses = {row['token']: row for row in poses}
         self.camera, self.lidar = camera, lidar
 
-    def _load(self, table: str) -> list[dict[str, Any]]:
-        rows = read_json(os.path.join(self.folder, f'{table}.json'), _MEND)
-        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-            raise ValueError(f'{self.folder}/{table}.json is no table (list of records); {_MEND}')
-        return rows
+    def _load(
+        self, table: str, keep: Callable[[dict], bool] = lambda row: True
+    ) -> list[dict[str, Any]]:
+        return read_records(os.path.join(self.folder, f'{table}.json'), keep, _MEND)
+
+    def _is_used(self, row: Mapping[str, Any], camera: str) -> bool:
+        """Frames of the camera, and keyframes of the LiDAR."""
+        channel = self._sensors.get(row.get('calibrated_sensor_token'), (None,))[0]
+        return channel == camera or (channel is not None and row.get('is_key_frame', False))
 
     def _row(self, table: str, rows: Mapping[str, Any], token: str) -> Any:
         if token not in rows:

@@ -39,9 +39,7 @@ class DepthGraph(nn.Module):
             self.disp_head = copy.deepcopy(self.disp_head).half()
             if hasattr(self.disp_head, 'predict'):
                 self.disp_head.predict.float()
-        preprocessor = model.data_preprocessor
-        self.register_buffer('mean', preprocessor.mean.detach().clone(), persistent=False)
-        self.register_buffer('std', preprocessor.std.detach().clone(), persistent=False)
+        self.normalise = copy.deepcopy(model.data_preprocessor.normalise)
         self.min_depth, self.max_depth = model.depth_range
         self.stride = int(getattr(model.disp_head, 'stride', 1))
         self.eval().requires_grad_(False)
@@ -55,7 +53,7 @@ class DepthGraph(nn.Module):
         Returns:
             float32 (B, 1, H, W) in [1 / max_depth, 1 / min_depth].
         """
-        x = ((image - self.mean) / self.std).to(self.dtype)
+        x = self.normalise(image).to(self.dtype)
         disp = self.disp_head(self.backbone(x))[0].float()
         low, high = 1 / self.max_depth, 1 / self.min_depth
         return low + (high - low) * disp

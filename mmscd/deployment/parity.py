@@ -49,8 +49,8 @@ def read_frames(
     """Images at the network's size, resized as the pipelines do.
 
     Args:
-        sources: files, or folders of which all images are taken; None: random ones, smooth and
-            rough.
+        sources: files, or folders of which all images are taken, those of folders below too; None:
+            random ones, smooth and rough.
         size: (width, height).
         count: at most so many; of random ones 4 by default.
 
@@ -75,10 +75,11 @@ def read_frames(
 def _list_images(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGE_EXTENSIONS)
+    files = sorted(f for f in path.rglob('*') if f.suffix.lower() in IMAGE_EXTENSIONS)
     if not files:
         raise FileNotFoundError(
-            f'{path} holds no image ({", ".join(IMAGE_EXTENSIONS)}); name a folder of frames'
+            f'{path} holds no image ({", ".join(IMAGE_EXTENSIONS)}), nor do the folders below; '
+            'name a folder of frames'
         )
     return files
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmscd.geometry import flip_intrinsics, mirror_transform
 from mmscd.registry import MODELS
@@ -67,6 +67,41 @@ def colour_jitter(frames: Tensor, draws: Tensor, jitter: dict[str, float]) -> Te
     return out.clamp_(0, 1).reshape(frames.shape)
 
 
+class InputNormalisation(nn.Module):
+    """Images in [0, 1] to what the networks take.
+
+    With `per_image` every channel of every image is brought to mean 0 and standard deviation 1 by
+    its own statistics, so that exposure, contrast and the colour of the light (any a I + b with
+    a > 0, up to clipping) drop out before the network. In Retinex terms: what all pixels share of
+    the illumination is divided out.
+
+    Args:
+        mean, std: RGB in [0, 1]; constants for all images, without `per_image`.
+        per_image: see above.
+    """
+
+    # of a channel: what is flatter than one grey level of 8 bits is flat, not stretched
+    SMALLEST_STD = 1 / 255
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], per_image: bool) -> None:
+        super().__init__()
+        self.register_buffer('mean', torch.tensor(mean).reshape(3, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).reshape(3, 1, 1), persistent=False)
+        self.per_image = per_image
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(..., 3, H, W) in [0, 1] to the same shape."""
+        if not self.per_image:
+            return (image - self.mean) / self.std
+        centred = image - image.mean((-2, -1), keepdim=True)
+        std = centred.square().mean((-2, -1), keepdim=True).sqrt()
+        return centred / std.clamp(min=self.SMALLEST_STD)
+
+    def to_picture(self, normalised: Tensor) -> Tensor:
+        """Network input as something to look at, about [0, 1]: the constants undone."""
+        return normalised * self.std + self.mean
+
+
 @MODELS.register_module()
 class DepthDataPreprocessor(BaseDataPreprocessor):
     """Turns the loader's uint8 batch into what networks and losses read, on the device.
@@ -84,6 +119,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         mean, std: RGB in [0, 1]; the normalisation of the backbone's weights.
+        per_image: normalise every image by its own mean and deviation, see `InputNormalisation`.
         flip_prob: probability of a horizontal flip in training.
         jitter_prob: probability of colour jitter in training.
         brightness, contrast, saturation, hue: half ranges of the jitter; hue in turns.
@@ -94,6 +130,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         self,
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
+        per_image: bool = False,
         flip_prob: float = 0.5,
         jitter_prob: float = 0.5,
         brightness: float = 0.2,
@@ -103,8 +140,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         non_blocking: bool = True,
     ) -> None:
         super().__init__(non_blocking)
-        self.register_buffer('mean', torch.tensor(mean).reshape(3, 1, 1), persistent=False)
-        self.register_buffer('std', torch.tensor(std).reshape(3, 1, 1), persistent=False)
+        self.normalise = InputNormalisation(mean, std, per_image)
         self.flip_prob = flip_prob
         self.jitter_prob = jitter_prob
         self.jitter = dict(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
@@ -123,13 +159,13 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
                 f'frames must be uint8 (B, F, 3, H, W), got {frames.dtype} {tuple(frames.shape)}; '
                 'is PackDepthInputs the last transform and default_collate the collate_fn?'
             )
-        frames = frames.to(self.mean.dtype) / 255
+        frames = frames.to(self.normalise.mean.dtype) / 255
         if training:
             frames = self._flip(frames, inputs)
         inputs['inv_K'] = torch.linalg.inv(inputs['K'])
         inputs['frames'] = frames
         seen = self._jitter(frames, inputs['draw_key']) if training else frames
-        inputs['network_input'] = (seen - self.mean) / self.std
+        inputs['network_input'] = self.normalise(seen)
         return dict(inputs=inputs, data_samples=data.get('data_samples'))
 
     def _flip(self, frames: Tensor, inputs: dict[str, Any]) -> Tensor:

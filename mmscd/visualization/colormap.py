@@ -10,7 +10,10 @@ import numpy as np
 COLORMAPS = dict(
     magma=cv2.COLORMAP_MAGMA,
     inferno=cv2.COLORMAP_INFERNO,
+    plasma=cv2.COLORMAP_PLASMA,
     viridis=cv2.COLORMAP_VIRIDIS,
+    # looks the same with and without red-green blindness (Nunez et al., PLOS ONE 2018)
+    cividis=cv2.COLORMAP_CIVIDIS,
     turbo=cv2.COLORMAP_TURBO,
 )
 INVALID_COLOR = (96, 96, 96)

@@ -90,7 +90,8 @@ def test_wrong_checkpoints(tiny_config, tmp_path, state):
     refuse(tiny_config, tmp_path, [1, 2], 'hold no parameters of a network \\(a list\\)')
     refuse(tiny_config, tmp_path, RESNET, 'those of a bare backbone')
     monodepth2 = {f'encoder.{k}': v for k, v in RESNET.items()}
-    refuse(tiny_config, tmp_path, monodepth2, 'those of monodepth2.*tools/model_converters')
+    hint = r'those of Monodepth2.*tools/model_converters/monodepth2_to_mmscd\.py'
+    refuse(tiny_config, tmp_path, monodepth2, hint)
     mmseg = {'backbone.stem.0.weight': torch.ones(1), 'decode_head.conv.weight': torch.ones(1)}
     refuse(tiny_config, tmp_path, dict(state_dict=mmseg), 'segmentation network of mmseg')
     shapes = dict(state)
@@ -174,3 +175,46 @@ def test_misfit_counts():
         '1 of 2 parameters are missing (y), 1 have another shape (x: (3,) in the file, (2,) in the '
         'model), 1 are unknown to the model (z); '
     )
+
+
+def test_unconverted_files_name_their_converter(tiny_config, tmp_path):
+    lite = dict.fromkeys(('downsample_layers.0.0.conv.weight', 'stem2.0.conv.weight',
+                          'stages.0.0.gamma'), torch.ones(1))  # fmt: skip
+    refuse(tiny_config, tmp_path, lite, r'those of Lite-Mono.*lite_mono_to_mmscd\.py FOLDER')
+    decoder = {'decoder.0.conv.conv.weight': torch.ones(1)}
+    refuse(tiny_config, tmp_path, decoder, 'decoder of Monodepth2 or Lite-Mono.*lite_mono_to_mmscd')
+    folder = tmp_path / 'mono_640x192'
+    folder.mkdir()
+    with pytest.raises(ValueError, match=f'{folder} is a folder: give a checkpoint'):
+        init_model(str(tiny_config), folder)
+    torch.save({f'encoder.{k}': v for k, v in RESNET.items()}, folder / 'encoder.pth')
+    with pytest.raises(ValueError, match='folder with files of Monodepth2.*monodepth2_to_mmscd.py'):
+        init_model(str(tiny_config), folder)
+
+
+def test_depth_scale_of_a_checkpoint(tiny_config, tmp_path, state, street):
+    plain, scaled = tmp_path / 'plain.pth', tmp_path / 'scaled.pth'
+    torch.save(dict(state_dict=state, meta=dict(depth_scale=None)), plain)
+    torch.save(dict(state_dict=state, meta=dict(depth_scale=5.4)), scaled)
+
+    def run(weights, **options):
+        inferencer = DepthInferencer(
+            str(tiny_config), weights, 'cpu', show_progress=False, **options
+        )
+        return inferencer(street[0])['predictions'][0]
+
+    expected, found = run(plain), run(scaled)
+    assert (expected['scale'], expected['metric']) == (1.0, False)
+    assert (found['scale'], found['metric']) == (5.4, True)
+    assert found['pred_depth'] == pytest.approx(5.4 * expected['pred_depth'], rel=1e-6)
+    assert (found['pred_disp'] == expected['pred_disp']).all()
+    own = run(scaled, scale=2)
+    assert own['pred_depth'] == pytest.approx(2 * expected['pred_depth'], rel=1e-6)
+    maps = [
+        mmscd.inference_depth(init_model(str(tiny_config), w), street[0]) for w in (plain, scaled)
+    ]
+    assert maps[1] == pytest.approx(5.4 * maps[0], rel=1e-6)
+    for bad in (0, -1.0, 'x', float('nan'), True):
+        torch.save(dict(state_dict=state, meta=dict(depth_scale=bad)), scaled)
+        with pytest.raises(ValueError, match='depth_scale.*positive number'):
+            init_model(str(tiny_config), scaled)

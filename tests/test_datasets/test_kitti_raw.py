@@ -149,6 +149,9 @@ def test_calibration_errors(kitti, split):
     path.write_text(good.replace('P_rect_02: 40 0', 'P_rect_02: 40'))
     with pytest.raises(ValueError, match='with 12 finite numbers, got 11 values'):
         KITTIRawDataset(kitti, lines)
+    path.write_text(good.replace('P_rect_02: 40 0', 'P_rect_02: nan 0'))
+    with pytest.raises(ValueError, match=r'`P_rect_02:` with 12 finite numbers, got .*\[nan'):
+        KITTIRawDataset(kitti, lines)
     path.write_text(good.replace('P_rect_03: 40', 'P_rect_03: 41'))
     assert len(KITTIRawDataset(kitti, lines)) == 1
     with pytest.raises(ValueError, match='different camera matrices'):

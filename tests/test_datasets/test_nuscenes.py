@@ -9,6 +9,7 @@ import pytest
 from mmscd.datasets import LoadFrames, NuScenesDataset
 from mmscd.datasets.nuscenes import scene_condition
 from mmscd.datasets.nuscenes_splits import SPLITS
+from mmscd.datasets.nuscenes_tables import read_records
 
 NAME = 'n015-2018-07-24-11-22-45+0800'
 
@@ -254,3 +255,36 @@ def test_nan_pose_and_dangling_token(tiny):
     edit(tiny, 'ego_pose', lambda rows: rows.pop(2))
     with pytest.raises(ValueError, match=r"ego_pose\.json has no record 'p2'"):
         NuScenesDataset(str(tiny), frame_ids=(0,), test_mode=True)
+
+
+@pytest.mark.parametrize('indent', [None, 0, 2])
+@pytest.mark.parametrize('chunk', [1, 7, 60, 10**6])
+def test_tables_are_read_in_pieces(tmp_path, indent, chunk):
+    # braces in a string and in a nested object are places where a cut is wrong
+    rows = [dict(token=str(i), text=f'a}}, {{{i}', pose=[i, dict(x=i)]) for i in range(9)]
+    path = tmp_path / 'table.json'
+    path.write_text(json.dumps(rows, indent=indent))
+    kept = read_records(path, lambda row: int(row['token']) % 3, 'mend it', chunk)
+    assert kept == [row for i, row in enumerate(rows) if i % 3]
+
+
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('', r'table\.json is no readable json .*; mend it'),
+        ('[{"a": 1}, {"a": 2}', r'no readable json .*line 1 column 20.*; mend it'),
+        ('[{"a": 1} {"a": 2}]', 'no readable json .*; mend it'),
+        ('[{"a": 1}, {"a": 2}] []', 'no readable json .*; mend it'),
+        ('{"a": 1}', 'no table'),
+        ('[1, {"a": 1}]', 'no table'),
+        ('[{"a": 1}, [2]]', 'no table'),
+    ],
+)
+def test_broken_tables_are_named(tmp_path, text, message):
+    path = tmp_path / 'table.json'
+    path.write_text(text)
+    for chunk in (3, 1000):
+        with pytest.raises(ValueError, match=message):
+            read_records(path, lambda row: True, 'mend it', chunk)
+    path.write_text('[]')
+    assert read_records(path, lambda row: True, 'mend it') == []

@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -78,6 +79,13 @@ def test_random_frames_and_folders(tmp_path):
     assert len(frames) == 4 and all(image.shape == (64, 96, 3) for _, image in frames)
     with pytest.raises(FileNotFoundError, match='holds no image'):
         read_frames([tmp_path], SIZE)
+    for number, folder in enumerate(('drive_b/image_02', 'drive_a')):
+        (tmp_path / folder).mkdir(parents=True)
+        picture = np.full((64, 96, 3), 50 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / folder / f'{number}.png'), picture)
+    found = read_frames([tmp_path], SIZE)
+    assert [name for name, _ in found] == ['1.png', '0.png']
+    assert [image.max() for _, image in found] == [50, 0]
     (tmp_path / 'a.png').write_text('no picture')
     with pytest.raises(OSError, match='a.png'):
         read_frames([tmp_path], SIZE)
@@ -106,6 +114,19 @@ def test_onnx_equals_the_model(model, options):
         other = read_frames(None, (64, 128))
         parity = check_parity(model, run_exported('onnx', data), other, batch=3)
         assert parity.largest < 1e-4
+
+
+def test_onnx_normalises_every_image_by_itself():
+    pytest.importorskip('onnx')
+    config = 'configs/scd/scd_r18_kitti-normalise.py'
+    model = randomise(load_network(config)[1])
+    assert model.data_preprocessor.normalise.per_image
+    data, parity = run('onnx', model, dynamic_batch=True)
+    assert parity.images == 4 and 0 < parity.largest < 1e-4
+    session, images = run_exported('onnx', data), read_frames(None, SIZE)
+    image = torch.from_numpy(images[0][1]).permute(2, 0, 1)[None].float() / 255
+    one, darker = session(image), session(0.2 * image)
+    assert (darker - one).abs().max() < 1e-4 * one.abs().max()
 
 
 def test_onnx_holds_nothing_of_the_training(scd_checkpoint):

@@ -1,7 +1,6 @@
 """Model index, citation, changelog, and what a wheel holds."""
 
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,7 +12,6 @@ import yaml
 import mmscd
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns('__pycache__', '.mim')
 
 
 def models():
@@ -63,25 +61,6 @@ def test_one_version():
     assert citation['version'] == mmscd.__version__
     assert citation['cff-version'] == '1.2.0' and citation['authors'] and citation['title']
     assert mmscd.__version__ in (ROOT / 'CHANGELOG.md').read_text()
-
-
-@pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """A wheel built from a copy of the tree, as `pip wheel .` does."""
-    folder = tmp_path_factory.mktemp('wheel')
-    tree = folder / 'tree'
-    tree.mkdir()
-    for name in ('mmscd', 'configs', 'tools', 'requirements'):
-        shutil.copytree(ROOT / name, tree / name, ignore=LEFT_OUT)
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'model-index.yml'):
-        shutil.copy(ROOT / name, tree / name)
-    command = ('-m', 'pip', 'wheel', '-q', '--no-deps', '--no-build-isolation', '-w', str(folder))
-    done = subprocess.run(
-        [sys.executable, *command, str(tree)], capture_output=True, text=True, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert not (tree / 'mmscd' / '.mim').exists(), 'a build must leave the source tree alone'
-    return next(folder.glob('*.whl'))
 
 
 def test_wheel_holds_package_configs_and_tools(wheel):

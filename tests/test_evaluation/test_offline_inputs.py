@@ -169,6 +169,9 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     assert 'no image with ground truth' in fails(tmp_path / 'five.npy', '--conditions', conditions)
     assert 'does not exist' in fails(tmp_path / 'five.npy', gt=tmp_path / 'none.npz')
     assert 'json' in fails(tmp_path / 'five.npy', '--out', 'a.txt')
+    for option, name in (('--out', 'a.csv'), ('--table', 'a.json'), ('--show-dir', 'a')):
+        place = tmp_path / 'five.npy' / 'in a file' / name
+        assert 'cannot write to' in fails(tmp_path / 'five.npy', option, place)
 
 
 def test_compare_results(tool, gt_file, tmp_path, capsys):

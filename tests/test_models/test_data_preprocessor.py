@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -51,6 +52,32 @@ def test_evaluation_only_scales_and_normalises():
     assert data['inputs']['frames'].dtype == torch.uint8  # the loader's batch is left alone
 
 
+def test_per_image_normalisation_equals_the_formula():
+    data = make_data()
+    out = DepthDataPreprocessor(per_image=True)(data, training=False)['inputs']
+    frames = data['inputs']['frames'].double().numpy() / 255
+    for b, f, c in np.ndindex(frames.shape[:3]):
+        channel = frames[b, f, c]
+        expected = (channel - channel.mean()) / channel.std()
+        assert np.abs(out['network_input'][b, f, c].numpy() - expected).max() < 1e-5
+
+
+def test_per_image_normalisation_drops_exposure_contrast_and_colour_of_the_light():
+    normalise = DepthDataPreprocessor(per_image=True).normalise
+    image = torch.rand(2, 3, H, W, generator=torch.Generator().manual_seed(0))
+    gain = torch.tensor([[0.1, 0.3, 0.2], [0.5, 0.9, 0.7]])[..., None, None]
+    torch.testing.assert_close(normalise(gain * image + 0.05), normalise(image), rtol=0, atol=1e-5)
+    constant = DepthDataPreprocessor().normalise
+    assert (constant(gain * image + 0.05) - constant(image)).abs().max() > 1
+
+
+def test_per_image_normalisation_leaves_flat_images_flat():
+    normalise = DepthDataPreprocessor(per_image=True).normalise
+    noise = torch.rand(1, 3, H, W) * 1e-4
+    assert normalise(torch.full((1, 3, H, W), 0.5)).abs().max() == 0
+    assert normalise(0.5 + noise).abs().max() < 0.05
+
+
 def test_flip_moves_points_with_the_pixels():
     """Where a 3-D point is seen, before and after, in the target and in the stereo partner."""
     data = make_data()
@@ -92,7 +119,7 @@ def test_shares_of_flips_and_jitters_and_their_independence():
         out['frames'], torch.where(flipped[:, None, None, None, None], clean.flip(-1), clean)
     )
     plain = DepthDataPreprocessor()
-    seen = out['network_input'] * plain.std + plain.mean
+    seen = plain.normalise.to_picture(out['network_input'])
     jittered = ((seen - out['frames']).abs().amax((1, 2, 3, 4))) > 1e-4
     for share, expected in (
         (flipped, 0.3),
@@ -179,7 +206,7 @@ def test_all_frames_of_a_sample_are_jittered_alike():
     seen = out['network_input']
     assert (seen - seen[:, :1]).abs().max() < 1e-6
     plain = DepthDataPreprocessor()
-    change = (seen * plain.std + plain.mean - out['frames']).abs().amax((1, 2, 3, 4))
+    change = (plain.normalise.to_picture(seen) - out['frames']).abs().amax((1, 2, 3, 4))
     assert (change > 0.01).all() and len(set(change.tolist())) == 3  # samples differ
 
 

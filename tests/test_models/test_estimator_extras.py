@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmscd.models import SelfSupervisedDepthEstimator
-from mmscd.models.statistics import frozen_statistics
+from mmscd.models.statistics import running_statistics
 from mmscd.registry import LOSSES, MODELS
 from mmscd.utils.keyed_random import make_key
 
@@ -56,31 +56,34 @@ def step(model, inputs):
     return model(**data, mode='loss')
 
 
-def test_extra_pass_equals_the_clean_pass_and_leaves_no_statistics(inputs):
+def test_extra_pass_works_as_at_inference_and_leaves_no_statistics(inputs):
     plain, extra = build(losses=dict(photometric=dict(type='PhotometricLoss'))), build()
     extra.load_state_dict(plain.state_dict())
     step(plain.train(), inputs)
     losses = step(extra.train(), inputs)
-    # without jitter the clean target is the network's input: same disparities in training mode
-    seen = extra.losses['extra'].outputs['disps'][0].mean()
-    torch.testing.assert_close(losses['loss_extra'], seen, rtol=1e-6, atol=1e-7)
     for (name, a), b in zip(plain.named_buffers(), extra.buffers(), strict=True):
         assert torch.equal(a, b), name
+    assert all(module.training for module in extra.modules())
+    # without jitter the clean target is the network's input
+    target = extra.losses['extra'].outputs['target']
+    seen = extra.eval().estimate_disps(extra.data_preprocessor.normalise(target))[0][0]
+    torch.testing.assert_close(losses['loss_extra'], seen.mean(), rtol=1e-6, atol=1e-7)
 
 
-def test_frozen_statistics_are_released_after_an_error():
-    net = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3, track_running_stats=False))
-    with pytest.raises(ZeroDivisionError), frozen_statistics(net):
-        assert not net[0].track_running_stats
+def test_running_statistics_pass_on_gradients():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    net(torch.rand(2, 3, 4, 4))
+    with running_statistics(net):
+        net(torch.rand(2, 3, 4, 4)).square().sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_running_statistics_end_after_an_error():
+    net = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3).eval())
+    with pytest.raises(ZeroDivisionError), running_statistics(net):
+        assert not net[0].training
         1 / 0  # noqa: B018
-    assert net[0].track_running_stats and not net[1].track_running_stats
-
-
-def test_frozen_statistics_keep_evaluation_mode(inputs):
-    net = nn.BatchNorm2d(3).eval()
-    x = torch.rand(2, 3, 4, 4) + 5
-    with frozen_statistics(net):
-        torch.testing.assert_close(net(x), x, rtol=1e-4, atol=1e-4)
+    assert net[0].training and not net[1].training
 
 
 def test_pixel_weights_come_before_losses(inputs):

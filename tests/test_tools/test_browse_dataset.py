@@ -1,6 +1,7 @@
 """The tool draws one labelled sheet per sample, with the perturbation or without."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,11 @@ TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'browse_dataset.
 def tool():
     spec = importlib.util.spec_from_file_location('browse_dataset', TOOL)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(TOOL.parent))  # as Python does for a script
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(TOOL.parent))
     return module
 
 
@@ -50,7 +55,7 @@ def test_panels_show_what_the_network_gets(tool, tiny_config):
 
     cfg = load_config(str(tiny_config))
     inputs, data_samples = tool.load_batch(cfg, 'val', 2)
-    assert torch.allclose(inputs['network_input'], inputs['frames'], atol=1e-6)
+    assert torch.allclose(inputs['picture'], inputs['frames'], atol=1e-6)
     panels = tool.input_panels(inputs, 0, data_samples[0].frame_ids)
     assert [title for title, _ in panels] == ['network input: target 0']
     expected = (inputs['frames'][0, 0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -233,19 +234,93 @@ def test_a_set_on_disk_gives_the_numbers_of_the_run_on_the_fly(
     assert not results(tmp_path / 'again')
 
 
-def test_a_broken_image_is_one_sentence_before_the_first_pass(
-    tool, tiny_kitti, tiny_config, checkpoints, tmp_path
+SCAN = 'velodyne_points/data/0000000003.bin'
+TRUTH = 'proj_depth/groundtruth/image_02/0000000003.png'
+
+
+def edit(path, old, new):
+    path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.mark.parametrize(
+    'spoil, gt, text',
+    [
+        (
+            lambda date, drive: (drive / 'image_02/data/0000000003.png').write_bytes(b''),
+            'improved',
+            r'0000000003\.png is empty; copy',
+        ),
+        (
+            lambda date, drive: (drive / SCAN).unlink(),
+            'velodyne',
+            r'test_files\.txt:4: ground truth: no 0000000003\.bin in',
+        ),
+        (
+            lambda date, drive: edit(date / 'calib_cam_to_cam.txt', '02: 9.0e+01', '02: nan'),
+            'improved',
+            r'calib_cam_to_cam\.txt: .* with 12 finite numbers, got .*nan',
+        ),
+        (
+            lambda date, drive: edit(date / 'calib_velo_to_cam.txt', 'T: 0', 'T: nan'),
+            'velodyne',
+            r'calib_velo_to_cam\.txt: .* with 3 finite numbers, got .*nan',
+        ),
+        (
+            lambda date, drive: cv2.imwrite(str(drive / TRUTH), np.full((80, 160), 9, np.uint8)),
+            'improved',
+            r'0000000003\.png must be a single-channel 16-bit PNG, got uint8',
+        ),
+        (
+            lambda date, drive: edit(date.parent / 'test_files.txt', 'sync 3 l', 'sync 99 l'),
+            'improved',
+            r'test_files\.txt:4: frame id 0: no 0000000099\.png',
+        ),
+    ],
+    ids=['image', 'lidar', 'calibration', 'lidar calibration', 'depth png', 'split'],
+)
+def test_bad_input_is_one_sentence_before_the_first_pass(
+    tool, tiny_kitti, tiny_config, checkpoints, tmp_path, spoil, gt, text
 ):
-    shutil.copytree(tiny_kitti, tmp_path / 'kitti')
-    drive = tmp_path / 'kitti/2011_09_26/2011_09_26_drive_0001_sync/image_02/data'
-    (drive / '0000000003.png').write_bytes(b'')
+    root = tmp_path / 'kitti'
+    shutil.copytree(tiny_kitti, root)
+    date = root / '2011_09_26'
+    drive = date / '2011_09_26_drive_0001_sync'
+    (drive / SCAN).parent.mkdir(parents=True)
+    for i in range(5):
+        points = np.array([[9, 0, 0, 0]], '<f4')
+        points.tofile(drive / f'velodyne_points/data/{i:010d}.bin')
+    spoil(date, drive)
     arguments = [
         tiny_config, checkpoints[0], '--out', tmp_path / 'out', *FEW, '--cfg-options',
-        f'test_dataloader.dataset.data_root={tmp_path / "kitti"}',
+        f'test_dataloader.dataset.data_root={root}', f'test_dataloader.dataset.gt={gt}',
     ]  # fmt: skip
-    with pytest.raises(SystemExit, match='0000000003.png is empty'):
+    with pytest.raises(SystemExit, match=text) as error:
         tool.main([str(part) for part in arguments])
+    assert 'Traceback' not in str(error.value) and 'kept' not in str(error.value)
     assert not results(tmp_path / 'out')
+
+
+@pytest.mark.parametrize('workers', ['0', '1'])
+def test_an_image_that_breaks_late_leaves_the_passes_before(
+    run, converter, tiny_kitti, tmp_path, workers
+):
+    arguments = [
+        '--data-root', tiny_kitti, '--split', tiny_kitti / 'test_files.txt', '--out', tmp_path,
+        '--size', '128x64', '--corruptions', 'fog', 'gaussian_noise', '--severities', '1', '5',
+        '--workers', '1',
+    ]  # fmt: skip
+    converter.main([str(part) for part in arguments])
+    image = next((tmp_path / 'gaussian_noise/5').rglob('0000000002.png'))
+    image.write_bytes(b'')
+    with pytest.raises(SystemExit, match=r'0000000002\.png is empty') as error:
+        run(tmp_path / 'run', *FEW[:-1], workers, '--kitti-c', tmp_path)
+    # one sentence, also out of a worker, and that the same command goes on
+    assert len(str(error.value).splitlines()) == 2
+    names = ['clean_0', 'fog_1', 'fog_5', 'gaussian_noise_1']
+    assert sorted(results(tmp_path / 'run')) == [f'm/{name}' for name in names]
+    image.unlink()
+    converter.main([str(part) for part in arguments])
+    assert len(run(tmp_path / 'run', *FEW, '--kitti-c', tmp_path)) == 5
 
 
 def test_missing_and_wrong_weights_are_named(run, tool, tiny_config, tmp_path):

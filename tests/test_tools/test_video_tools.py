@@ -130,5 +130,7 @@ def test_one_sentence_for_what_is_wrong(tool, odometry, checkpoint, tiny_config,
     assert 'does not exist' in fails(weights=tmp_path / 'none.pth')
     (tmp_path / 'file').write_text('')
     assert 'cannot write to' in fails('--out', tmp_path / 'file')
+    place = tmp_path / 'file' / 'numbers.json'
+    assert 'cannot write to' in fails('--out', place, name='eval_temporal')
     torch.save(dict(state_dict={}), tmp_path / 'empty.pth')
     assert 'lacks' in fails(weights=tmp_path / 'empty.pth')

@@ -72,3 +72,32 @@ def test_scatter_moves_points_by_pixel_centres():
 def test_unknown_map_is_named():
     with pytest.raises(ValueError, match='jet'):
         C.color_table('jet')
+
+
+def lightness(colors):
+    """CIE L* of sRGB colours, D65."""
+    linear = colors / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ (0.2126, 0.7152, 0.0722)
+    return np.where(
+        luminance > (6 / 29) ** 3, 116 * np.cbrt(luminance) - 16, luminance * (29 / 3) ** 3
+    )
+
+
+@pytest.mark.parametrize('name', sorted(set(C.COLORMAPS) - {'turbo'}))
+def test_maps_are_monotone_to_the_eye(name):
+    steps = np.diff(lightness(C.color_table(name).astype(float)))
+    # steps of eight bits: lightness may pause, and never turns by more than rounding
+    assert steps.min() > -0.25 and 50 < steps.sum() < 100
+    assert np.ptp(np.convolve(steps, np.ones(32) / 32, 'valid')) < 0.25
+
+
+def test_tables_are_the_published_ones():
+    ends = dict(plasma=('0d0887', 'f0f921'), cividis=('00224e', 'fee838'))
+    for name, hexes in ends.items():
+        for index, code in zip((0, 255), hexes, strict=True):
+            assert bytes(C.color_table(name)[index]).hex() == code
+    matplotlib = pytest.importorskip('matplotlib', reason='its tables are the reference')
+    for name in C.COLORMAPS:
+        expected = matplotlib.colormaps[name](np.arange(256))[:, :3] * 255
+        np.testing.assert_array_equal(C.color_table(name), expected.round())

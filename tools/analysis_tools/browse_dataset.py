@@ -1,10 +1,21 @@
-"""Draw what a config trains on: network input, Retinex split, and the perturbed texture.
+"""Draw what a config trains on: network input, warped sources, Retinex split, perturbed texture.
 
-Example: python tools/analysis_tools/browse_dataset.py configs/scd/scd_r18_kitti.py --num 8
+Examples::
+
+    python tools/analysis_tools/browse_dataset.py configs/scd/scd_r18_kitti.py --num 8
+    python tools/analysis_tools/browse_dataset.py CONFIG --split val --frame-ids 0 s
+    python tools/analysis_tools/browse_dataset.py CONFIG --checkpoint work_dirs/NAME/iter_N.pth
 
 One PNG per sample. It shows what the training itself would see: the samples come in the order of
 the config's sampler, with their own random draws, and the perturbation is the one of the first loss
 that has one. A config without (Monodepth2) shows the network input only.
+
+Sources are shown as the target's camera would see them, where depth and pose are known: the stereo
+partner by ground truth (second example), neighbours in time by a network (third one). Warped and
+target lie over each other where intrinsics, pose and depth are right: edges go on across the cells
+of the checkerboard, and the difference is small. A wrong focal length shows at once with the stereo
+partner; --focal-factor 1.2 draws what it would look like. A network's own motion hides it where the
+car drives straight on: there every focal length explains the pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from browse_warp import Network, find_pairs, warp_panels
 from mmengine.config import Config, DictAction
 from mmengine.registry import DefaultScope
 from torch import Tensor
@@ -47,8 +59,21 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num', type=int, default=8, help='so many samples')
     parser.add_argument('--split', choices=['train', 'val'], default='train')
     parser.add_argument('--panel-width', type=int, default=400, help='pixels, at least 160')
+    parser.add_argument(
+        '--checkpoint', help="of a training: warps by the network's depth and motion"
+    )
+    parser.add_argument(
+        '--frame-ids', nargs='+', help='frames to load instead, e.g. 0 s (the stereo partner)'
+    )
+    parser.add_argument(
+        '--focal-factor', type=float, default=1.0, help='warp with a wrong focal length, to compare'
+    )
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
     args = parser.parse_args(argv)
+    if args.frame_ids:
+        args.frame_ids = [int(i) if i.lstrip('-').isdigit() else i for i in args.frame_ids]
+    if not args.focal_factor > 0:
+        parser.error(f'--focal-factor must be positive, got {args.focal_factor}')
     if args.num < 1:
         parser.error(f'--num must be at least 1, got {args.num}')
     if args.panel_width < 160:
@@ -65,7 +90,7 @@ def load_batch(cfg: Config, split: str, count: int) -> tuple[dict[str, Tensor], 
         count: at most so many; fewer come where the set is smaller.
 
     Returns:
-        what the model gets, and the data samples.
+        what the model gets, with `picture`: the network input to look at; and the data samples.
     """
     loader = cfg[f'{split}_dataloader']
     dataset = DATASETS.build(loader.dataset)
@@ -86,7 +111,7 @@ def load_batch(cfg: Config, split: str, count: int) -> tuple[dict[str, Tensor], 
     preprocessor = MODELS.build(preprocessor)
     batch = dict(inputs=inputs, data_samples=data_samples)
     inputs = preprocessor(batch, training=split == 'train')['inputs']
-    inputs['network_input'] = inputs['network_input'] * preprocessor.std + preprocessor.mean
+    inputs['picture'] = preprocessor.normalise.to_picture(inputs['network_input'])
     return inputs, data_samples
 
 
@@ -114,7 +139,7 @@ def to_heat(values: Tensor) -> np.ndarray:
 
 def input_panels(inputs: dict[str, Tensor], index: int, frame_ids: Sequence) -> list[tuple]:
     """(title, picture) of every frame as the network sees it."""
-    frames = inputs['network_input'][index]
+    frames = inputs['picture'][index]
     names = [f'source {i}' if i else 'target 0' for i in frame_ids]
     return [
         (f'network input: {name}', to_picture(frame))
@@ -162,20 +187,50 @@ def make_sheet(panels: Sequence[tuple[str, np.ndarray]], panel_width: int) -> np
     return stack_panels(rows, 'vertical')
 
 
+def draw_warps(
+    args: argparse.Namespace, cfg: Config, inputs: dict[str, Tensor], samples: list
+) -> list[list]:
+    """The panels of the warped sources, per sample; says what cannot be warped."""
+    frame_ids = samples[0].frame_ids
+    network = Network(cfg, args.checkpoint, frame_ids) if args.checkpoint else None
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    flip_prob = preprocessor.get('flip_prob', 0.5) if args.split == 'train' else 0.0
+    pairs, notes = find_pairs(inputs, samples, network, flip_prob)
+    for note in notes:
+        print(note)
+    return [
+        [
+            panel
+            for pair in row
+            for panel in warp_panels(
+                inputs['frames'][index],
+                pair,
+                inputs['K'][index],
+                frame_ids[pair.position],
+                args.focal_factor,
+            )
+        ]
+        for index, row in enumerate(pairs)
+    ]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw."""
     args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
+    if args.frame_ids:
+        cfg[f'{args.split}_dataloader'].dataset.frame_ids = args.frame_ids
     torch.set_num_threads(1)
     with DefaultScope.overwrite_default_scope('mmscd'):
         inputs, data_samples = load_batch(cfg, args.split, args.num)
         perturbation = find_perturbation(cfg.model.get('losses', {}))
         perturbation = None if perturbation is None else MODELS.build(perturbation)
+        warps = draw_warps(args, cfg, inputs, data_samples)
     clean, perturbed = inputs['frames'][:, 0], None
     if perturbation is not None:
         perturbed = perturbation(clean, inputs['draw_key'])
     for index, data_sample in enumerate(data_samples):
-        panels = input_panels(inputs, index, data_sample.frame_ids)
+        panels = input_panels(inputs, index, data_sample.frame_ids) + warps[index]
         if perturbed is not None:
             panels += texture_panels(perturbed, clean, index)
         path = Path(args.out) / f'{args.split}_{index:03d}_{data_sample.sample_idx}.png'

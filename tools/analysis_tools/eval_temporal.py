@@ -26,6 +26,7 @@ from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 from video_sequence import VideoSequence, load_model, predict_video, read_sequence
 
+from mmscd.apis.robustness_store import check_writable
 from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
 from mmscd.evaluation.temporal import motion_ratios, video_consistency, video_scale
 from mmscd.evaluation.trajectory import relative_motions
@@ -118,6 +119,8 @@ def run(args: argparse.Namespace) -> None:
     """Predict, judge, print, write."""
     logger = MMLogger.get_instance('mmscd', logger_name='mmscd')
     videos = [read_sequence(folder, args.poses, args.frames) for folder in args.sequence]
+    if args.out:
+        check_writable(args.out.parent)
     cfg, model = load_model(args.config, args.checkpoint, args.cfg_options, args.tta)
     has_pose = model.pose_net is not None
     if args.motion == 'predicted' and not has_pose:

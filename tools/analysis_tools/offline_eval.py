@@ -6,7 +6,7 @@ Examples::
         --drive 2011_09_26/2011_09_26_drive_0013_sync
     python tools/analysis_tools/offline_eval.py preds/ --kind depth --gt-file gt.npz --bootstrap
     python tools/analysis_tools/offline_eval.py disps.npy --kind inv_depth --data-root data/kitti \
-        --split data/splits/eigen/test_files.txt --depth-axis velodyne_x --references
+        --split data/splits/kitti/eigen/test_files.txt --depth-axis velodyne_x --references
 
 PRED is a .npy (N, h, w), a .npz with such an array, or a folder (searched below) with a .npy, .npz
 or 16-bit .png per image. Ground truth is that of KITTI raw (--data-root with --drive or --split), a
@@ -38,6 +38,7 @@ from offline_inputs import (
     to_inverse_depth,
 )
 
+from mmscd.apis.robustness_store import check_writable
 from mmscd.evaluation import PROTOCOLS, DepthMetric, EdgeMetric
 from mmscd.evaluation.functional import ALIGNMENTS, invert, resize_inverse_depth
 from mmscd.structures.depth_data_sample import DepthDataSample
@@ -167,6 +168,9 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     """Evaluate, print the table, write what is asked for."""
     MMLogger.get_instance('mmscd', logger_name='mmscd')
     metrics = make_metrics(args)
+    # now, and not after the last image
+    for file in filter(None, (args.out, args.table)):
+        check_writable(Path(file).parent)
     evaluator = Evaluator(metrics)
     draw = make_drawer(args, metrics[0])
     count = 0
@@ -181,6 +185,7 @@ def make_drawer(args: argparse.Namespace, metric: DepthMetric) -> Callable:
     """What to do with each sample for --show-dir."""
     if args.show_dir is None:
         return lambda sample: None
+    check_writable(args.show_dir)
     from mmscd.engine.hooks.depth_visualization_hook import picture_name
     from mmscd.visualization import DepthVisualizer, read_image
 

@@ -222,7 +222,9 @@ def report(
         tables.append(make_comparison_table(judged))
     if len(args.corruptions) < len(CORRUPTIONS):
         remark += f'. Means are over {len(args.corruptions)} of {len(CORRUPTIONS)} corruptions'
-    text = '\n\n'.join([*tables, remark, describe_speed(passes[models[0].name], count)]) + '\n'
+    if not args.kitti_c:
+        remark += '\n\n' + describe_speed(passes[models[0].name], count)
+    text = '\n\n'.join([*tables, remark]) + '\n'
     atomic_write(out / 'tables.txt', text.encode())
     say('\n' + text)
     if all(math.isfinite(summary['mrr']) for summary in summaries.values()):
@@ -233,10 +235,9 @@ def report(
     )
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace, out: Path) -> None:
     """All of it."""
     rank, world = start_processes(args.launcher)
-    out = Path(args.out or Path('work_dirs') / 'robustness' / Path(args.config).stem)
     check_writable(out)
     options = RobustnessOptions(
         args.corruptions,
@@ -276,14 +277,16 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run; what the user can mend is one sentence, not a traceback."""
     args = parse_args(argv)
+    out = Path(args.out or Path('work_dirs') / 'robustness' / Path(args.config).stem)
     # the workers are the parallel part; OpenCV's own threads would fight with them
     cv2.setNumThreads(0)
     try:
-        run(args)
+        run(args, out)
     except (OSError, ValueError, RuntimeError) as error:
         if os.environ.get('MMSCD_TRACEBACK'):
             raise
-        sys.exit(f'error: {error}\nFinished passes are kept: the same command goes on.')
+        kept = '\nFinished passes are kept: the same command goes on.'
+        sys.exit(f'error: {error}' + (kept if any(out.glob('passes/*/*.json')) else ''))
     except KeyboardInterrupt:
         sys.exit('interrupted: finished passes are kept, the same command goes on')
     finally:

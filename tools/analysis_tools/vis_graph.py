@@ -171,10 +171,9 @@ class Looker:
         image = resize_image(image, self.size[::-1])
         target = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None] / 255
         outputs: dict[str, Any] = dict(target=target, student_feats={}, diagnostics={})
-        normalise = self.model.data_preprocessor
         name = self.distiller.passes[0]
         with self.distiller.recording(self.model, name, outputs['student_feats']):
-            disps, _ = self.model.estimate_disps((target - normalise.mean) / normalise.std)
+            disps, _ = self.model.estimate_disps(self.model.data_preprocessor.normalise(target))
         maps = outputs['student_feats'][name]
         outputs['student_feats'] = dict.fromkeys(self.distiller.passes, maps)
         self.distiller.run_teacher(outputs)

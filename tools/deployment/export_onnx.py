@@ -61,7 +61,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     kind.add_argument('--torchscript', action='store_true', help='a traced TorchScript file (.pt)')
     group = parser.add_argument_group('comparison with PyTorch')
     group.add_argument(
-        '--images', nargs='+', help='files or folders; default: random ones, which say less'
+        '--images',
+        nargs='+',
+        help='files or folders, searched below; default: random ones, which say less',
     )
     group.add_argument('--max-images', type=int, help='compare at most so many')
     group.add_argument(

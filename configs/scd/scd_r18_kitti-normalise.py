@@ -1,0 +1,4 @@
+# Ablation: nothing but images that are normalised by their own mean and deviation.
+_base_ = ['./scd_r18_kitti.py']
+model = dict(losses=dict(structure=None, texture=None), distiller=None)
+default_hooks = dict(distill=None)

@@ -1,0 +1,179 @@
+"""Where a depth network errs: by distance and by semantic class."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from terminaltables import AsciiTable
+
+from mmscd.utils.compat import atomic_write
+
+# metres; the last one is the cap of the usual protocols
+DISTANCES = (0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0)
+CITYSCAPES_CLASSES = (
+    'road', 'sidewalk', 'building', 'wall', 'fence', 'pole', 'traffic light', 'traffic sign',
+    'vegetation', 'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train',
+    'motorcycle', 'bicycle',
+)  # fmt: skip
+ALL = 'all'
+NO_CLASS = 'no class'
+_FIELDS = ('share', 'abs_rel', 'median_signed', 'n_pixels')
+
+
+class ErrorTally:
+    """Relative errors of many images, pooled over their pixels, apart by distance and class.
+
+    The unit is the pixel: an image with more ground truth counts more, unlike in `DepthMetric`.
+
+    Args:
+        distances: edges of the bins of true depth in metres, increasing; a bin holds its lower
+            edge. Pixels outside of all bins are left out.
+        classes: names of the labels 0, 1, ...; None: no classes. Pixels with another label are
+            'no class'.
+        max_pixels: of an image, evenly chosen where it has more (dense ground truth would fill the
+            memory).
+
+    Raises:
+        ValueError: the edges do not increase.
+    """
+
+    def __init__(
+        self,
+        distances: Sequence[float] = DISTANCES,
+        classes: Sequence[str] | None = None,
+        max_pixels: int = 100_000,
+    ) -> None:
+        self.distances = np.asarray(distances, np.float64)
+        if self.distances.size < 2 or not (np.diff(self.distances) > 0).all():
+            raise ValueError(
+                f'distances must be at least two increasing edges, got {list(distances)}'
+            )
+        if max_pixels < 1:
+            raise ValueError(f'max_pixels must be at least 1, got {max_pixels}')
+        self.classes = None if classes is None else (*classes, NO_CLASS)
+        self.max_pixels = max_pixels
+        # (signed error, bin, class) of each image
+        self._pixels: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    @property
+    def bins(self) -> list[str]:
+        """Names of the bins of distance."""
+        edges = [f'{edge:g}' for edge in self.distances]
+        return [f'{low}-{high} m' for low, high in zip(edges, edges[1:], strict=False)]
+
+    def add(self, pred: np.ndarray, gt: np.ndarray, labels: np.ndarray | None = None) -> None:
+        """One image.
+
+        Args:
+            pred: float (N,), predicted depth, aligned and clipped.
+            gt: float (N,), metres, positive.
+            labels: int (N,); needed where there are classes.
+
+        Raises:
+            ValueError: shapes differ, or labels are missing.
+        """
+        if pred.shape != gt.shape or pred.ndim != 1:
+            raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}: expected (N,) twice')
+        if self.classes is None:
+            labels = np.zeros(gt.size, np.int64)
+        elif labels is None or labels.shape != gt.shape:
+            came = None if labels is None else labels.shape
+            raise ValueError(f'labels have shape {came}, gt {gt.shape}: classes need one per pixel')
+        number = np.searchsorted(self.distances, gt, side='right') - 1
+        inside = np.flatnonzero((number >= 0) & (number < len(self.distances) - 1))
+        if inside.size > self.max_pixels:
+            inside = inside[np.linspace(0, inside.size - 1, self.max_pixels).round().astype(int)]
+        signed = (pred[inside] - gt[inside]) / gt[inside]
+        kind = labels[inside].astype(np.int64)
+        if self.classes is not None:
+            last = len(self.classes) - 1
+            kind = np.where((kind < 0) | (kind > last), last, kind)
+        stored = signed.astype(np.float32), number[inside].astype(np.uint8), kind.astype(np.uint8)
+        self._pixels.append(stored)
+
+    def summarize(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Errors by class (and 'all') and distance (and 'all').
+
+        Returns:
+            class -> distance -> `share` of all pixels, `abs_rel` = mean of |pred - gt| / gt,
+            `median_signed` = median of (pred - gt) / gt (positive: seen too far away),
+            `n_pixels`. Where there are no pixels both errors are NaN. Classes without any are left
+            out.
+
+        Raises:
+            ValueError: there is no pixel at all.
+        """
+        if not sum(signed.size for signed, *_ in self._pixels):
+            raise ValueError('no image has ground truth at these distances: nothing to analyse')
+        signed, number, kind = (np.concatenate(part) for part in zip(*self._pixels, strict=True))
+        groups = {ALL: np.ones(signed.size, bool)}
+        for label, name in enumerate(self.classes or ()):
+            if (kind == label).any():
+                groups[name] = kind == label
+        rows = {}
+        for name, chosen in groups.items():
+            mine, mine_number = signed[chosen], number[chosen]
+            cells = {ALL: describe_errors(mine, signed.size)}
+            for index, label in enumerate(self.bins):
+                cells[label] = describe_errors(mine[mine_number == index], signed.size)
+            rows[name] = cells
+        return rows
+
+
+def describe_errors(signed: np.ndarray, total: int) -> dict[str, float]:
+    """Numbers of a group of pixels.
+
+    Args:
+        signed: (N,), (pred - gt) / gt.
+        total: pixels of all groups together.
+    """
+    empty = signed.size == 0
+    return dict(
+        share=signed.size / total,
+        abs_rel=float('nan') if empty else float(np.abs(signed).mean(dtype=np.float64)),
+        median_signed=float('nan') if empty else float(np.median(signed)),
+        n_pixels=int(signed.size),
+    )
+
+
+def make_group_table(groups: Mapping[str, Mapping[str, float]], head: str) -> str:
+    """A text table, one row per group.
+
+    Args:
+        groups: name -> numbers of `describe_errors`; groups without pixels are left out.
+        head: of the first column.
+    """
+    data = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'pixels']]
+    for name, row in groups.items():
+        if row['n_pixels']:
+            numbers = (
+                f'{row["share"]:.1%}',
+                f'{row["abs_rel"]:.4f}',
+                f'{row["median_signed"]:+.1%}',
+            )
+            data.append([name, *numbers, str(row['n_pixels'])])
+    table = AsciiTable(data)
+    for column in range(1, len(data[0])):
+        table.justify_columns[column] = 'right'
+    return table.table
+
+
+def write_groups(
+    path: str | os.PathLike, rows: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> None:
+    """Write all cells of `ErrorTally.summarize` as csv; empty fields where there are no pixels."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator='\n')
+    writer.writerow(['class', 'distance', *_FIELDS])
+    for name, cells in rows.items():
+        for label, cell in cells.items():
+            writer.writerow([name, label, *_format(cell[key] for key in _FIELDS)])
+    atomic_write(path, stream.getvalue().encode('utf-8'))
+
+
+def _format(values: Iterable[float]) -> list[str]:
+    return ['' if value != value else f'{value:.6g}' for value in values]

@@ -1,0 +1,243 @@
+"""The warped source beside the target: do depth, motion and intrinsics fit together?
+
+Used by `browse_dataset.py`. Depth and pose of a pair come from where they are known best:
+
+- the stereo partner: its calibrated pose, with the ground-truth depth of the sample, else with the
+  depth of a network that was trained on stereo pairs (others do not know metres);
+- a neighbour in time: depth and motion of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmscd.apis import launch
+from mmscd.datasets.projection import project_points
+from mmscd.datasets.transforms.loading import scale_intrinsics
+from mmscd.geometry import disp_to_depth, proj
+from mmscd.registry import MODELS
+from mmscd.utils.compat import load_checkpoint_file
+from mmscd.utils.keyed_random import uniform
+from mmscd.visualization.colormap import apply_color_table
+
+# measured points grow by that share of the width, so that there is something to see between them
+SPREAD = 0.006
+# cells of the checkerboard of target and warped source, in a row
+CELLS = 20
+# differences are drawn that much brighter than they are
+GAIN = 3
+_UNKNOWN = 0.12
+
+
+class Pair(NamedTuple):
+    """A source and what its re-projection needs.
+
+    Attributes:
+        position: of the source among the frames.
+        depth: of the target, (H, W) float32 metres or the network's unit, 0 where unknown.
+        T_source_target: (4, 4) in the unit of `depth`.
+        origin: where depth and pose are from, for the title.
+    """
+
+    position: int
+    depth: Tensor
+    T_source_target: Tensor
+    origin: str
+
+
+class Network:
+    """Depth and motion of a checkpoint.
+
+    Args:
+        cfg: its config; not changed.
+        checkpoint: local file.
+        frame_ids: of the samples, target 0 first.
+
+    Raises:
+        ValueError: the checkpoint lacks weights of the model, as a published one its pose net.
+    """
+
+    def __init__(self, cfg: Config, checkpoint: str, frame_ids: Sequence[int | str]) -> None:
+        slim = Config(cfg.to_dict())
+        self.metric = 's' in (slim.model.get('frame_ids') or ())
+        launch.prepare_for_inference(slim)
+        slim.model.update(losses={}, frame_ids=list(frame_ids))
+        self.model = MODELS.build(slim.model).eval()
+        state = load_checkpoint_file(checkpoint)
+        state = state.get('state_dict', state)
+        absent = self.model.load_state_dict(state, strict=False).missing_keys
+        if absent:
+            hint = 'published checkpoints have no pose net' if 'pose_net' in absent[0] else (
+                'is it of another config?'
+            )  # fmt: skip
+            raise ValueError(
+                f'{checkpoint} lacks {len(absent)} weights of the model (first: {absent[0]}); '
+                f'{hint}'
+            )
+
+    @torch.no_grad()
+    def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Depth (B, 1, H, W) of the targets, and T_source_target (B, S, 4, 4)."""
+        outputs = self.model.compute_outputs(dict(inputs))
+        disp = outputs['disps'][0]
+        return disp_to_depth(disp, *self.model.depth_range), outputs['T_source_target']
+
+
+def is_flipped(draw_key: Tensor, probability: float) -> bool:
+    """Whether `DepthDataPreprocessor` flips the sample of a key in training."""
+    return bool(uniform(draw_key.reshape(1), 'flip')[0, 0] < probability)
+
+
+def true_depth(sample: Any, K: np.ndarray, size: tuple[int, int], flipped: bool) -> np.ndarray:
+    """Ground truth in the image that the network gets, however that was cut and resized.
+
+    Args:
+        sample: with `gt_depth`, `K_ori` and `ori_shape`.
+        K: (3, 3) of the network's image.
+        size: (width, height) of it.
+        flipped: it is mirrored.
+
+    Returns:
+        (H, W) float32 metres, 0 where unknown; measured points have grown by `SPREAD`.
+    """
+    gt = sample.gt_depth.data[0].numpy()
+    height, width = sample.ori_shape
+    K_gt = scale_intrinsics(np.array(sample.K_ori), gt.shape[1] / width, gt.shape[0] / height)
+    rows, columns = np.nonzero(gt > 0)
+    rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(K_gt).T
+    points = rays * gt[rows, columns][:, None]
+    mirror = np.diag([-1.0 if flipped else 1.0, 1.0, 1.0, 1.0])
+    return spread_nearest(project_points(points, mirror, K, size), SPREAD * size[0])
+
+
+def spread_nearest(depth: np.ndarray, radius: float) -> np.ndarray:
+    """Unknown pixels (0) at most `radius` away from a known one get its depth."""
+    if not (depth > 0).any():
+        return depth
+    known = (depth <= 0).astype(np.uint8)
+    distance, labels = cv2.distanceTransformWithLabels(
+        known, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    # labels count the known pixels, in an order of OpenCV's own
+    table = np.zeros(labels.max() + 1, depth.dtype)
+    table[labels[depth > 0]] = depth[depth > 0]
+    return np.where(distance <= radius, table[labels], 0)
+
+
+def find_pairs(
+    inputs: Mapping[str, Tensor],
+    samples: Sequence[Any],
+    network: Network | None,
+    flip_prob: float,
+) -> tuple[list[list[Pair]], list[str]]:
+    """The pairs of every sample whose depth and pose are known.
+
+    Args:
+        inputs: of the batch, as the model gets it.
+        samples: data samples.
+        network: None without checkpoint.
+        flip_prob: of the preprocessor; 0 outside of training.
+
+    Returns:
+        pairs per sample, and a sentence for every frame id that cannot be warped.
+    """
+    frame_ids = list(samples[0].frame_ids)
+    size = tuple(inputs['frames'].shape[:-3:-1])
+    depths, poses = network(inputs) if network is not None and len(frame_ids) > 1 else (None, None)
+    pairs: list[list[Pair]] = [[] for _ in samples]
+    missing: dict[int | str, str] = {}
+    for index, sample in enumerate(samples):
+        truth = None
+        if 'gt_depth' in sample and 's' in frame_ids:
+            flipped = is_flipped(inputs['draw_key'][index], flip_prob)
+            K = inputs['K'][index].double().numpy()
+            truth = torch.from_numpy(true_depth(sample, K, size, flipped))
+        for position, frame_id in enumerate(frame_ids[1:], 1):
+            if frame_id == 's' and truth is not None:
+                pose, origin = inputs['T_stereo'][index], 'ground truth, stereo'
+                pairs[index].append(Pair(position, truth, pose, origin))
+            elif network is None:
+                missing[frame_id] = 'a source in time needs --checkpoint'
+                if frame_id == 's':
+                    missing['s'] = 'it needs ground truth, or --checkpoint of a stereo training'
+            elif frame_id == 's' and not network.metric:
+                missing['s'] = 'it needs ground truth: the network does not know metres'
+            else:
+                pose, origin = poses[index, position - 1], 'network'
+                pairs[index].append(Pair(position, depths[index, 0], pose, origin))
+    notes = [f'source {frame_id} is not warped: {why}' for frame_id, why in missing.items()]
+    if network is not None and len(frame_ids) == 1:
+        notes.append('nothing to warp: the samples have no source frame, see --frame-ids')
+    return pairs, notes
+
+
+def warp(source: Tensor, pair: Pair, K: Tensor) -> tuple[Tensor, Tensor]:
+    """The source as the target's camera would see it.
+
+    Args:
+        source: (3, H, W) in [0, 1].
+        pair: of it.
+        K: (3, 3).
+
+    Returns:
+        (3, H, W), and bool (H, W): where depth is known and the point lies in the source.
+    """
+    known = pair.depth > 0
+    depth = torch.where(known, pair.depth, torch.ones_like(pair.depth))
+    args = (source, depth[None], pair.T_source_target, K, torch.linalg.inv(K))
+    warped, _, inside = proj(*(value[None].double() for value in args))
+    return warped[0].float(), inside[0, 0] & known
+
+
+def warp_panels(
+    frames: Tensor, pair: Pair, K: Tensor, frame_id: int | str, focal_factor: float = 1.0
+) -> list[tuple[str, np.ndarray] | None]:
+    """(title, picture) of one pair, a row of its own.
+
+    Args:
+        frames: (F, 3, H, W) in [0, 1], clean.
+        pair: source, depth and pose.
+        K: (3, 3).
+        frame_id: of the source.
+        focal_factor: the focal lengths are taken that much longer than they are.
+    """
+    K = K.clone()
+    K[0, 0] *= focal_factor
+    K[1, 1] *= focal_factor
+    target, source = frames[0], frames[pair.position]
+    warped, valid = warp(source, pair, K)
+    drawn = torch.where(valid, warped, torch.full_like(warped, _UNKNOWN))
+    width = target.shape[-1]
+    rows, columns = (torch.arange(n) * CELLS // width for n in target.shape[-2:])
+    other = (rows[:, None] + columns) % 2 == 1
+    mixed = torch.where(other & valid, warped, target)
+    before, after = ((view - target).abs().mean(0) for view in (source, warped))
+    share = valid.float().mean()
+    focal = '' if focal_factor == 1 else f', focal x {focal_factor:g}'
+    return [
+        None,
+        (f'source {frame_id} warped ({pair.origin}{focal})', _picture(drawn)),
+        (f'target and warped, checkerboard ({share:.0%} known)', _picture(mixed)),
+        (f'difference not warped: {_mean(before, valid)}', _heat(before, valid)),
+        (f'difference warped: {_mean(after, valid)}', _heat(after, valid)),
+    ]
+
+
+def _mean(difference: Tensor, valid: Tensor) -> str:
+    return f'{difference[valid].mean():.3f}' if valid.any() else 'nothing to compare'
+
+
+def _picture(image: Tensor) -> np.ndarray:
+    return (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+def _heat(difference: Tensor, valid: Tensor) -> np.ndarray:
+    values = (difference * GAIN).clamp(0, 1).double().numpy()
+    return apply_color_table(np.where(valid.numpy(), values, np.nan), 'inferno')

@@ -1,0 +1,129 @@
+"""Semantic classes of the pixels of an image, for `analyze_errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from mmscd.evaluation.error_analysis import CITYSCAPES_CLASSES
+from mmscd.models.teachers import MMSegTeacher
+
+
+class LabelFolder:
+    """Label images of a folder, found by the end of an image's path.
+
+    `drive/0001.png` below the folder belongs to `.../drive/0001.jpg`; a flat folder needs names
+    that no two images share.
+
+    Args:
+        folder: searched below.
+        suffix: of the labels' names, e.g. `_gtFine_labelTrainIds`.
+
+    Raises:
+        FileNotFoundError: there is no label.
+    """
+
+    def __init__(self, folder: Path, suffix: str = '') -> None:
+        files = sorted(folder.rglob(f'*{suffix}.png'))
+        if not files:
+            raise FileNotFoundError(f'{folder} holds no labels (*{suffix}.png): check --labels')
+        end = len(suffix) + len('.png')
+        self.folder = folder
+        self.files = {path.relative_to(folder).as_posix()[:-end]: path for path in files}
+        self._owners: dict[Path, str] = {}
+
+    def find(self, img_path: str) -> Path:
+        """The label image of an image.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: another image has it already.
+        """
+        parts = Path(img_path).with_suffix('').parts
+        for start in range(len(parts)):
+            path = self.files.get('/'.join(parts[start:]))
+            if path is not None:
+                owner = self._owners.setdefault(path, img_path)
+                if owner != img_path:
+                    raise ValueError(
+                        f'{path} would be the label of {owner} and of {img_path}: put labels into '
+                        'folders named like those of the images'
+                    )
+                return path
+        raise FileNotFoundError(
+            f'{self.folder} has no label for {img_path}: expected the end of its path with .png'
+        )
+
+    def __call__(
+        self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Labels (H, W) at a size, by nearest neighbour.
+
+        Args:
+            img_path: whose labels.
+            image: not called.
+            shape: (H, W) of the ground truth.
+
+        Raises:
+            FileNotFoundError, ValueError: there is no label, or no fitting one.
+        """
+        path = self.find(img_path)
+        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if labels is None or labels.ndim != 2:
+            raise ValueError(f'{path} is no label image: expected one channel of class numbers')
+        if abs(labels.shape[0] * shape[1] / (labels.shape[1] * shape[0]) - 1) > 0.02:
+            raise ValueError(
+                f'{path} is {labels.shape[1]}x{labels.shape[0]}, the ground truth of its image '
+                f'{shape[1]}x{shape[0]}: labels must show what the ground truth shows'
+            )
+        if labels.shape != tuple(shape):
+            labels = cv2.resize(labels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        return labels.astype(np.int64)
+
+
+class TeacherLabels:
+    """Classes that a segmentation network of mmseg sees.
+
+    Args:
+        config: path, or `mmseg::...`.
+        checkpoint: path or URL.
+        size: (width, height) of its input; None: the image's.
+        device: e.g. 'cpu'.
+
+    Attributes:
+        classes: names, of the checkpoint; Cityscapes' where it has 19 classes and no names.
+    """
+
+    def __init__(
+        self, config: str, checkpoint: str, size: Sequence[int] | None, device: str
+    ) -> None:
+        self.teacher = MMSegTeacher(
+            config, checkpoint, needs_logits=True, input_size=tuple(size) if size else None
+        ).to(device)
+        self.device = device
+        count = self.teacher.num_classes or len(self.teacher.classes or CITYSCAPES_CLASSES)
+        names = tuple(f'class {number}' for number in range(count))
+        if count == len(CITYSCAPES_CLASSES):
+            names = CITYSCAPES_CLASSES
+        self.classes = self.teacher.classes or names
+
+    def __call__(
+        self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Labels (H, W) at a size: the largest of the resized logits.
+
+        Args:
+            img_path: not read.
+            image: gives the image, uint8 RGB.
+            shape: (H, W) of the ground truth.
+        """
+        pixels = torch.from_numpy(np.ascontiguousarray(image())).to(self.device)
+        images = pixels.permute(2, 0, 1)[None].float() / 255
+        logits = self.teacher(images)['logits']
+        logits = F.interpolate(logits, tuple(shape), mode='bilinear', align_corners=False)
+        return logits.argmax(1)[0].cpu().numpy()
