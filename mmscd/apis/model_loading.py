@@ -169,16 +169,26 @@ def load_weights(network: nn.Module, weights: str | os.PathLike, cfg: Config) ->
         raise ValueError(explain_folder(Path(path)))
     stored = CheckpointLoader.load_checkpoint(path, map_location='cpu')
     state = _find_state(stored, path)
-    problem = explain_misfit(network.state_dict(), state)
+    # of the preprocessor a checkpoint says only how it normalises, which the preprocessor judges
+    known, found = (
+        {k: v for k, v in weights.items() if not k.startswith('data_preprocessor.')}
+        for weights in (network.state_dict(), state)
+    )
+    problem = explain_misfit(known, found)
     if problem:
         raise ValueError(f'weights {path} do not fit the model of {describe(cfg)}: {problem}')
-    bad = [key for key, value in state.items() if not torch.isfinite(value.float()).all()]
+    bad = [key for key, value in found.items() if not torch.isfinite(value.float()).all()]
     if bad:
         raise ValueError(
             f'weights {path} hold values that are not finite ({_some(bad)}): the training had '
             'collapsed; take an earlier checkpoint'
         )
-    network.load_state_dict(state, strict=False)
+    try:
+        network.load_state_dict(state, strict=False)
+    except ValueError as error:
+        raise ValueError(
+            f'weights {path} do not fit the model of {describe(cfg)}: {error}'
+        ) from None
     network.depth_scale = read_depth_scale(stored, path)
 
 

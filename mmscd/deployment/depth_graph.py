@@ -125,7 +125,8 @@ def load_weights(model: nn.Module, checkpoint: str, config: str) -> None:
             f'{(absent + other + surplus)[0]}). Is it a checkpoint of another config? Files of '
             'other projects go through tools/model_converters/ first'
         )
-    model.load_state_dict({key: state[key] for key in wanted}, strict=False)
+    normalisation = {k: v for k, v in state.items() if k.startswith('data_preprocessor.')}
+    model.load_state_dict({key: state[key] for key in wanted} | normalisation, strict=False)
 
 
 def network_size(cfg: Config) -> tuple[int, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
@@ -96,6 +98,29 @@ class InputNormalisation(nn.Module):
         centred = image - image.mean((-2, -1), keepdim=True)
         std = centred.square().mean((-2, -1), keepdim=True).sqrt()
         return centred / std.clamp(min=self.SMALLEST_STD)
+
+    def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.per_image:
+            destination[f'{prefix}per_image'] = torch.tensor(True)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
+        """Weights and normalisation belong together, and nothing else would tell a mismatch."""
+        said = bool(state_dict.pop(f'{prefix}per_image', False))
+        if said and not self.per_image:
+            raise ValueError(
+                'the checkpoint was trained with images normalised one by one, the config '
+                'normalises by constants: set model.data_preprocessor.per_image=True'
+            )
+        if self.per_image and not said:
+            print_log(
+                'the config normalises images one by one, the checkpoint does not say that it was '
+                'trained so: fine to start a training from; to predict with it, set '
+                'model.data_preprocessor.per_image=False if it was trained with constants',
+                logger='current',
+                level=logging.WARNING,
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def to_picture(self, normalised: Tensor) -> Tensor:
         """Network input as something to look at, about [0, 1]: the constants undone."""

@@ -140,6 +140,17 @@ def test_other_forms_of_the_same_weights(tiny_config, tmp_path, state):
         assert all(torch.equal(loaded[key], expected[key]) for key in expected)
 
 
+def test_weights_keep_their_normalisation(tiny_config, tmp_path, state):
+    per_image = tmp_path / 'per_image.py'
+    per_image.write_text(
+        f"_base_ = ['{tiny_config}']\nmodel = dict(data_preprocessor=dict(per_image=True))\n"
+    )
+    said = dict(state, **{'data_preprocessor.normalise.per_image': torch.tensor(True)})
+    assert init_weights(per_image, tmp_path, said)['data_preprocessor.normalise.per_image']
+    init_weights(per_image, tmp_path, state)
+    refuse(tiny_config, tmp_path, said, 'set model.data_preprocessor.per_image=True')
+
+
 def init_weights(config, folder, content):
     torch.save(content, folder / 'weights.pth')
     return init_model(str(config), folder / 'weights.pth', 'cpu').state_dict()

@@ -78,6 +78,16 @@ def test_per_image_normalisation_leaves_flat_images_flat():
     assert normalise(0.5 + noise).abs().max() < 0.05
 
 
+def test_checkpoints_remember_the_normalisation():
+    constant, own = DepthDataPreprocessor(), DepthDataPreprocessor(per_image=True)
+    assert not constant.state_dict()
+    assert list(own.state_dict()) == ['normalise.per_image']
+    DepthDataPreprocessor(per_image=True).load_state_dict(own.state_dict(), strict=True)
+    with pytest.raises(ValueError, match='per_image=True'):
+        constant.load_state_dict(own.state_dict())
+    own.load_state_dict({}, strict=True)  # a training may start from the baseline's weights
+
+
 def test_flip_moves_points_with_the_pixels():
     """Where a 3-D point is seen, before and after, in the target and in the stereo partner."""
     data = make_data()
