@@ -1,5 +1,6 @@
 """Weights of other projects: which of their parameters become which of ours."""
 
+from .folder import add_arguments, convert_folder
 from .key_map import KeyMap, UnmappedKeysError
 from .lite_mono import LiteMonoWeights, convert_lite_mono
 from .monodepth2 import Monodepth2Weights, convert_monodepth2
@@ -13,6 +14,8 @@ __all__ = [
     'LiteMonoWeights',
     'Monodepth2Weights',
     'UnmappedKeysError',
+    'add_arguments',
+    'convert_folder',
     'convert_lite_mono',
     'convert_monodepth2',
     'convert_resnet',

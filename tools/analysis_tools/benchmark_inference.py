@@ -21,16 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmscd.utils.command_line import parse_size
+
 PERCENTILES = (50, 90, 95, 99)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x192`."""
-    try:
-        width, height = (int(side) for side in text.split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}') from None
-    return width, height
 
 
 def positive(text: str) -> int:

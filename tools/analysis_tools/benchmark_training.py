@@ -34,19 +34,11 @@ from mmscd.datasets.image_io import IMAGE_EXTENSIONS
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models import DepthDataPreprocessor
 from mmscd.models.losses import PhotometricLoss
+from mmscd.utils.command_line import parse_size
 from mmscd.utils.keyed_random import make_key
 
 SAMPLES = 4  # per turn: plain, jittered, flipped, both
 IMAGE_FOLDERS = ('*/*/image_02/data', '*/image_02/data', 'data', '.')
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x192`."""
-    try:
-        width, height = (int(side) for side in text.split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}') from None
-    return width, height
 
 
 def parse_args() -> argparse.Namespace:

@@ -15,14 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x192`."""
-    try:
-        width, height = (int(side) for side in text.split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}') from None
-    return width, height
+from mmscd.utils.command_line import parse_size
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

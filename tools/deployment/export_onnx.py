@@ -20,17 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmscd.utils.command_line import parse_size
+
 # relative; float16 has 11 bits of mantissa, and its error grows with the depth of the network
 TOLERANCE, TOLERANCE_FP16 = 1e-4, 2e-2
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x192`."""
-    try:
-        width, height = (int(side) for side in text.split('x'))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}') from None
-    return width, height
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
