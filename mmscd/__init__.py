@@ -18,9 +18,8 @@ Who may import whom (downwards only)::
 
 from typing import Any
 
+from .apis import __all__ as _ENTRY_POINTS
 from .version import __version__
-
-_ENTRY_POINTS = ('DepthInferencer', 'inference_depth', 'init_model', 'list_models')
 
 __all__ = ['__version__', *_ENTRY_POINTS]
 

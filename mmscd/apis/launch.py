@@ -10,6 +10,7 @@ from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
 from mmscd.engine import find_latest_checkpoint
 from mmscd.utils import compat
@@ -119,9 +120,9 @@ def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
         for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
             if cfg.get(name):
                 cfg[name].pin_memory = False  # torch warns in every worker otherwise
-    for name in [name for name, hook in cfg.default_hooks.items() if hook is None]:
-        # a leaf switches a hook off by None, which mmengine takes for its own hooks only
-        if name not in MMENGINE_HOOKS:
+    # a leaf switches a hook off by None, which mmengine takes for its own hooks only
+    for name, hook in list(cfg.default_hooks.items()):
+        if hook is None and name not in MMENGINE_HOOKS:
             cfg.default_hooks.pop(name)
     if 'runner_type' in cfg:
         return RUNNERS.build(cfg)
@@ -173,3 +174,27 @@ def disable_initial_weights(model: dict) -> None:
             model[key] = None
         elif isinstance(value, dict):
             disable_initial_weights(value)
+
+
+def load_all_parts(network: nn.Module, checkpoint: str, config: str) -> None:
+    """Load a checkpoint of mmscd into a model that needs all of its own weights, pose net included.
+
+    Args:
+        network: changed in place; what else the checkpoint holds is left out.
+        checkpoint: local file.
+        config: named in errors.
+
+    Raises:
+        FileNotFoundError, RuntimeError: the file is missing, broken or holds code.
+        ValueError: it lacks weights of the model, as a published one may lack the pose net.
+    """
+    state = compat.load_checkpoint_file(checkpoint)
+    absent = network.load_state_dict(state.get('state_dict', state), strict=False).missing_keys
+    if absent:
+        hint = 'is it of another config?'
+        if absent[0].startswith('pose_net.'):
+            hint = 'published checkpoints have no pose net'
+        raise ValueError(
+            f'{checkpoint} lacks {len(absent)} weights of the model of {config} (first: '
+            f'{absent[0]}); {hint}'
+        )

@@ -20,7 +20,6 @@ from mmscd.evaluation.depth_metric import DepthMetric, predicted_depth
 from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels
 from mmscd.evaluation.robustness import CLEAN
 from mmscd.registry import METRICS, MODELS
-from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import load_config
 
 from . import launch
@@ -114,14 +113,8 @@ def load_contestant(
     cfg = load_config(config, cfg_options)
     launch.disable_initial_weights(cfg.model)
     init_default_scope(cfg.get('default_scope', 'mmscd'))
-    state = load_checkpoint_file(checkpoint)
     model = MODELS.build(cfg.model)
-    absent = model.load_state_dict(state.get('state_dict', state), strict=False).missing_keys
-    if absent:
-        raise ValueError(
-            f'{checkpoint} lacks {len(absent)} weights of the model of {config} (first: '
-            f'{absent[0]}); is it of another config?'
-        )
+    launch.load_all_parts(model, checkpoint, config)
     metric = find_protocol(cfg, config)
     data_key = digest(cfg.test_dataloader.dataset.to_dict())
     weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()

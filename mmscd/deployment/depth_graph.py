@@ -58,6 +58,21 @@ class DepthGraph(nn.Module):
         low, high = 1 / self.max_depth, 1 / self.min_depth
         return low + (high - low) * disp
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Refuse an input that the network cannot take.
+
+        Args:
+            size: (width, height).
+
+        Raises:
+            ValueError: a side is no positive multiple of `stride`.
+        """
+        width, height = size
+        if width < 1 or height < 1 or width % self.stride or height % self.stride:
+            raise ValueError(
+                f'the network takes sides that are multiples of {self.stride}, got {width}x{height}'
+            )
+
     def to_disp(self, inv_depth: Tensor) -> Tensor:
         """The sigmoid disparity in [0, 1] of an inverse depth."""
         low, high = 1 / self.max_depth, 1 / self.min_depth

@@ -79,11 +79,7 @@ def check_options(graph: DepthGraph, kind: str, options: ExportOptions) -> None:
     """Refuse what cannot be exported, before anything is computed; raises as `export`."""
     if kind not in FORMATS:
         raise ValueError(f'the format must be one of {FORMATS}, got {kind!r}')
-    width, height = options.size
-    if width < 1 or height < 1 or width % graph.stride or height % graph.stride:
-        raise ValueError(
-            f'the network takes sides that are multiples of {graph.stride}, got {width}x{height}'
-        )
+    graph.check_size(options.size)
     if options.batch < 1:
         raise ValueError(f'a batch has at least one image, got {options.batch}')
     if kind == 'onnx':

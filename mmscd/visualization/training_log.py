@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from mmscd.utils.scalars import read_scalars
 
 Points = list[tuple[float, float]]
 _TIME = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ')
@@ -79,15 +80,7 @@ def _read_rows(folder: Path) -> list[dict]:
     """Rows with an iteration, of scalars.json or, where there is none, of its timestamped twin."""
     files = [folder / 'scalars.json', *sorted(folder.glob('*.json'))]
     file = next((file for file in files if file.is_file()), None)
-    rows = []
-    for line in file.read_text(errors='replace').splitlines() if file else ():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get('step'), (int, float)):
-            rows.append(row)
-    return rows
+    return read_scalars(file) if file else []
 
 
 def _step(row: Mapping[str, float]) -> float:

@@ -13,10 +13,11 @@ scalars.json.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+
+from mmscd.utils.scalars import read_scalars
 
 Rows = list[dict[str, float]]
 # names with a better end; of all others (diagnostics) no best value is told
@@ -69,7 +70,7 @@ def read_log(path: Path) -> Rows:
         )
     rows: Rows = []
     for file in files:
-        later = _read_file(file)
+        later = read_scalars(file)
         if later:
             # a resumed or repeated start replaces what the earlier one logged from there on
             first = min(row['step'] for row in later)
@@ -77,18 +78,6 @@ def read_log(path: Path) -> Rows:
     if not rows:
         raise ValueError(f'{path}: nothing was logged yet')
     return sorted(rows, key=lambda row: row['step'])
-
-
-def _read_file(file: Path) -> Rows:
-    rows = []
-    for line in file.read_text(errors='replace').splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get('step'), (int, float)):
-            rows.append(row)
-    return rows
 
 
 def curve(rows: Rows, key: str) -> tuple[list[float], list[float]]:

@@ -190,8 +190,7 @@ def run(args: argparse.Namespace) -> None:
     cfg, model = load_network(args.config, args.checkpoint, args.cfg_options)
     size = args.size or network_size(cfg)
     graph = DepthGraph(model, half=args.fp16)
-    if size[0] % graph.stride or size[1] % graph.stride:
-        raise ValueError(f'sides must be multiples of {graph.stride}, got {size[0]}x{size[1]}')
+    graph.check_size(size)
     machine = describe_machine(args)
     precision = 'float16' if args.fp16 else 'float32'
     print(f'{Path(args.config).stem}, {size[0]}x{size[1]}, {precision}, {machine}')

@@ -23,7 +23,6 @@ from mmscd.datasets.projection import project_points
 from mmscd.datasets.transforms.loading import scale_intrinsics
 from mmscd.geometry import disp_to_depth, proj
 from mmscd.registry import MODELS
-from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.keyed_random import uniform
 from mmscd.visualization.colormap import apply_color_table
 
@@ -70,17 +69,7 @@ class Network:
         launch.prepare_for_inference(slim)
         slim.model.update(losses={}, frame_ids=list(frame_ids))
         self.model = MODELS.build(slim.model).eval()
-        state = load_checkpoint_file(checkpoint)
-        state = state.get('state_dict', state)
-        absent = self.model.load_state_dict(state, strict=False).missing_keys
-        if absent:
-            hint = 'published checkpoints have no pose net' if 'pose_net' in absent[0] else (
-                'is it of another config?'
-            )  # fmt: skip
-            raise ValueError(
-                f'{checkpoint} lacks {len(absent)} weights of the model (first: {absent[0]}); '
-                f'{hint}'
-            )
+        launch.load_all_parts(self.model, checkpoint, cfg.filename or 'the config')
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

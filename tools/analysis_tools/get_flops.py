@@ -82,8 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg, model = load_network(args.config, None, args.cfg_options)
         size = args.size or network_size(cfg)
         graph = DepthGraph(model)
-        if size[0] % graph.stride or size[1] % graph.stride:
-            raise ValueError(f'sides must be multiples of {graph.stride}, got {size[0]}x{size[1]}')
+        graph.check_size(size)
     except (ValueError, OSError, ImportError) as error:
         raise SystemExit(f'get_flops: {error}') from error
     rows = count(graph, size)

@@ -24,7 +24,6 @@ from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.datasets.readers import projection_matrix
 from mmscd.evaluation.trajectory import check_poses
 from mmscd.registry import MODELS, TRANSFORMS
-from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import load_config
 
 
@@ -111,13 +110,7 @@ def load_model(
         cfg.model.frame_ids = [0, 1]
     cfg.model.flip_tta = flip_tta
     model = MODELS.build(cfg.model)
-    state = load_checkpoint_file(checkpoint)
-    absent = model.load_state_dict(state.get('state_dict', state), strict=False).missing_keys
-    if absent:
-        raise ValueError(
-            f'{checkpoint} lacks {len(absent)} weights of the model of {config} (first: '
-            f'{absent[0]}); is it of another config?'
-        )
+    launch.load_all_parts(model, checkpoint, config)
     return cfg, model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
 
 

@@ -37,8 +37,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
     - `depth_range`: (min_depth, max_depth), metres up to scale;
     - `source_ids`: frame ids of the sources; `feats`: the backbone's maps;
       `network_input` (B, F, 3, H, W); `draw_key` int64 (B,): for random draws;
-    - `estimate_disps(image, name)`: the same depth network once more, as at inference, on an
-      image (B, 3, H, W) in [0, 1]; `name` says which pass it is (`perturbed`, `source`);
+    - `estimate_disps(image, name)`: the same depth network once more, batch normalisation as at
+      inference (`running_statistics`), on an image (B, 3, H, W) in [0, 1]; `name` says which pass
+      it is (`perturbed`, `source`);
     - `pixel_weights`: what `pixel_weights` made, by name, each (B, 1, H, W) in [0, 1];
     - `teacher`: what the semantic teacher says about the target, while one is at work;
     - `diagnostics`: a dict for scalars that shall be logged and watched.
@@ -221,7 +222,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         return self.distiller.recording(self, name, student_feats)
 
     def _extra_pass(self, student_feats: dict, image: Tensor, name: str) -> list[Tensor]:
-        """Disparities of an image in [0, 1], as at inference; see `running_statistics`."""
+        """Disparities of an image in [0, 1]; batch normalisation as at inference."""
         with running_statistics(self), self._recording(name, student_feats):
             return self.estimate_disps(self.data_preprocessor.normalise(image))[0]
 
