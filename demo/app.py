@@ -1,6 +1,6 @@
 """A page in the browser: drop a picture, see its depth, corrupt it, compare models.
 
-Example: python demo/app.py --model Monodepth2=CONFIG,WEIGHTS --model SCD=CONFIG,WEIGHTS
+Example: python demo/app.py --model Monodepth2=CONFIG,CHECKPOINT --model SCD=CONFIG,CHECKPOINT
 
 Needs gradio: pip install -e .[demo]
 """
@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from command_line import run
 
+from mmscd.utils.command_line import parse_model
+
 NONE = 'none'
 MAX_WIDTH = 1280
 MIN_WIDTH = 320
@@ -27,22 +29,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--model',
         action='append',
         required=True,
-        metavar='NAME=CONFIG,WEIGHTS',
+        type=parse_model,
+        metavar='NAME=CONFIG,CHECKPOINT',
         help='give it once for each model; the first one is the baseline',
     )
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the best there is')
     parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 serves the network')
     parser.add_argument('--port', type=int, default=7860)
     return parser.parse_args(argv)
-
-
-def parse_model(text: str) -> tuple[str, str, str]:
-    """Name, config and weights of `NAME=CONFIG,WEIGHTS`."""
-    name, _, rest = text.partition('=')
-    config, _, weights = rest.rpartition(',')
-    if not (name and config and weights):
-        raise ValueError(f'--model must be NAME=CONFIG,WEIGHTS, got {text!r}')
-    return name, config, weights
 
 
 class Comparison:
@@ -160,7 +154,7 @@ def build_app(comparison: Comparison) -> Any:
 def main() -> int:
     """Serve the page until Ctrl-C."""
     args = parse_args()
-    comparison = Comparison([parse_model(text) for text in args.model], args.device)
+    comparison = Comparison(args.model, args.device)
     build_app(comparison).launch(server_name=args.host, server_port=args.port)
     return 0
 

@@ -40,7 +40,7 @@ def main() -> None:
     from mmengine.dist import is_main_process
 
     from mmscd.apis import launch
-    from mmscd.apis.robustness_store import check_writable
+    from mmscd.utils.command_line import check_writable
     from mmscd.utils.compat import atomic_write
 
     for folder in (args.out and Path(args.out).parent, args.show_dir):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,6 @@ def digest(content: Any) -> str:
     """A short hash of anything that JSON can hold."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode('utf-8'), digest_size=8).hexdigest()
-
-
-def check_writable(folder: str | os.PathLike) -> None:
-    """Make a folder and write to it.
-
-    Raises:
-        OSError: it cannot be made or written to.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(f'cannot write to {folder}: {error}; choose another folder') from error
 
 
 class PassStore:

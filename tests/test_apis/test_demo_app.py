@@ -22,13 +22,6 @@ def comparison(app, tiny_config, tiny_weights):
     return app.Comparison(models, 'cpu')
 
 
-def test_models_on_the_command_line(app):
-    assert app.parse_model('SCD=a.py,w=1.pth') == ('SCD', 'a.py', 'w=1.pth')
-    for text in ('a.py,w.pth', 'SCD=a.py', '=a,b', 'SCD=,b'):
-        with pytest.raises(ValueError, match='NAME=CONFIG,WEIGHTS'):
-            app.parse_model(text)
-
-
 def test_relative_change_ignores_scale(app):
     depth = np.linspace(1, 9, 10).reshape(2, 5)
     assert app.relative_change(depth, 7 * depth) == pytest.approx(0)

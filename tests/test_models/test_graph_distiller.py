@@ -199,8 +199,10 @@ def test_several_taps_are_averaged():
 class ExtraPass(nn.Module):
     """A loss that runs the depth network once more."""
 
+    count = None
+
     def forward(self, outputs):
-        disps = outputs['estimate_disps'](outputs['target'] * 0.5, 'perturbed')
+        disps = outputs['estimate_disps'](outputs['target'][: self.count] * 0.5, 'perturbed')
         return disps[0].mean()
 
 
@@ -220,6 +222,9 @@ def test_the_perturbed_pass_by_option():
     del clean.losses['extra']
     without = distilled(clean(inputs, mode='loss'))
     assert without['loss_distill_edge'] == only_clean['loss_distill_edge']
+    model.losses['extra'].count = 1
+    with pytest.raises(ValueError, match="'perturbed', which saw 1 of 2 images: set `samples=1.0`"):
+        model(inputs, mode='loss')
 
 
 def test_diagnostics_on_demand():

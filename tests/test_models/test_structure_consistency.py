@@ -439,3 +439,26 @@ def test_texture_loss_with_the_real_perturbation_runs():
     outputs, factor, *_ = texture_case()
     loss = TextureDisambiguationLoss()(outputs)
     assert loss > 0 and torch.autograd.grad(loss, factor)[0] != 0
+
+
+def test_texture_loss_of_a_share_of_the_batch_is_the_loss_of_its_first_images():
+    options = dict(consistency_weight=0.3, photometric_weight=0.9)
+    outputs, *_ = texture_case(batch=4)
+    outputs['pixel_weights']['left'] = (torch.arange(40) < 25).double().expand(4, 1, 24, 40)
+    whole = dict(outputs, diagnostics={})
+    loss = texture_loss(samples=0.5, **options)(outputs)
+    assert outputs['perturbed'].image.shape[0] == 2
+
+    for name in ('target', 'sources', 'T_source_target', 'K', 'inv_K', 'draw_key'):
+        whole[name] = whole[name][:2]
+    whole['disps'] = [d[:2] for d in whole['disps']]
+    whole['pixel_weights'] = dict(left=outputs['pixel_weights']['left'][:2])
+    assert loss.item() == pytest.approx(texture_loss(**options)(whole).item(), abs=1e-12)
+    assert loss.item() != pytest.approx(texture_loss(**options)(texture_case(batch=4)[0]).item())
+
+
+def test_texture_loss_of_a_small_batch_has_at_least_one_image():
+    outputs, *_ = texture_case(batch=1)
+    assert texture_loss(samples=0.25)(outputs) > 0
+    with pytest.raises(ValueError, match='samples is a share'):
+        texture_loss(samples=0.0)

@@ -22,9 +22,9 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from video_sequence import VideoSequence, load_model, predict_video, read_sequence
 
-from mmscd.apis.robustness_store import check_writable
 from mmscd.evaluation import PoseMetric
 from mmscd.evaluation.trajectory import align_trajectory, format_kitti_poses, to_first
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.compat import atomic_write
 from mmscd.visualization.rendering import save_image
 

@@ -26,10 +26,10 @@ from mmengine.logging import MMLogger
 from terminaltables import AsciiTable
 from video_sequence import VideoSequence, load_model, predict_video, read_sequence
 
-from mmscd.apis.robustness_store import check_writable
 from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
 from mmscd.evaluation.temporal import motion_ratios, video_consistency, video_scale
 from mmscd.evaluation.trajectory import relative_motions
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.compat import atomic_write
 
 COLUMNS = dict(

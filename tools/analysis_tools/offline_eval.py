@@ -38,10 +38,10 @@ from offline_inputs import (
     to_inverse_depth,
 )
 
-from mmscd.apis.robustness_store import check_writable
 from mmscd.evaluation import PROTOCOLS, DepthMetric, EdgeMetric
 from mmscd.evaluation.functional import ALIGNMENTS, invert, resize_inverse_depth
 from mmscd.structures.depth_data_sample import DepthDataSample
+from mmscd.utils.command_line import check_writable
 
 REFERENCES = [
     dict(type='constant'),

@@ -26,7 +26,6 @@ import torch
 
 from mmscd.apis.robustness import Contestant, RobustnessOptions, load_contestant, run_passes
 from mmscd.apis.robustness_examples import predict_examples
-from mmscd.apis.robustness_store import check_writable
 from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.evaluation.robustness import (
     MONODEPTH2_DEE,
@@ -40,6 +39,7 @@ from mmscd.evaluation.robustness_report import (
     make_corruption_table,
     write_robustness,
 )
+from mmscd.utils.command_line import check_writable, parse_model
 from mmscd.utils.compat import atomic_write
 from mmscd.visualization.rendering import save_image
 from mmscd.visualization.robustness_chart import bar_chart, example_sheet
@@ -57,6 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--compare',
         action='append',
         default=[],
+        type=parse_model,
         metavar='NAME=CONFIG,CHECKPOINT',
         help='a further model for the same table; may be repeated',
     )
@@ -110,11 +111,7 @@ def _unique(parser: argparse.ArgumentParser, option: str, given: list, known: tu
 def _list_models(parser: argparse.ArgumentParser, args: argparse.Namespace) -> dict:
     """Name -> (config, checkpoint)."""
     models = {args.name or Path(args.config).stem: (args.config, args.checkpoint)}
-    for text in args.compare:
-        name, _, files = text.partition('=')
-        config, _, checkpoint = files.rpartition(',')
-        if not (name and config and checkpoint):
-            parser.error(f'--compare takes NAME=CONFIG,CHECKPOINT, got {text!r}')
+    for name, config, checkpoint in args.compare:
         if name in models:
             parser.error(f'two models are named {name!r}: choose other names')
         models[name] = (config, checkpoint)

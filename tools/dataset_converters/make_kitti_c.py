@@ -28,13 +28,13 @@ from pathlib import Path
 
 import cv2
 
-from mmscd.apis.robustness_store import check_writable
 from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
 from mmscd.datasets.corruptions.sheet import corruption_sheet
 from mmscd.datasets.image_io import decode_rgb, image_size, read_bytes
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms.resize import ResizeFrames, shrink
 from mmscd.evaluation.robustness_report import write_json
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.compat import atomic_write
 from mmscd.visualization.rendering import save_image
 

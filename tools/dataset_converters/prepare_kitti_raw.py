@@ -46,11 +46,11 @@ from kitti_archives import (
 from kitti_cache import build, check_settings, list_frames, measure, write_calibrations
 from terminaltables import AsciiTable
 
-from mmscd.apis.robustness_store import check_writable
 from mmscd.datasets.kitti_calibration import CAMERAS
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms import ResizeFrames
 from mmscd.evaluation.ground_truth_file import write_ground_truth
+from mmscd.utils.command_line import check_writable
 
 
 def _size(text: str) -> tuple[int, int]:

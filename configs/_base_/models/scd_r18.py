@@ -13,7 +13,8 @@ model = dict(
                 type='RetinexTexturePerturbation', illumination_prob=0.8, illumination_gain=6.0
             ),
             consistency_weight=0.03,
-            photometric_weight=0.5,
+            photometric_weight=1.0,
+            samples=0.5,
             loss_weight=1.0,
         ),
     ),

@@ -224,7 +224,8 @@ class IsomorphicGraphDistiller(nn.Module):
             outputs: `target`, `student_feats` of all `passes`, `teacher`.
 
         Raises:
-            ValueError: a pass was not made, or a map has another width than its tap declares.
+            ValueError: a pass was not made or saw part of the batch, or a map has another width
+                than its tap declares.
         """
         grid, pairs = self.grid(outputs['target']), []
         for module, (s, t) in zip(self.graphs, self.pairs, strict=True):
@@ -244,7 +245,13 @@ class IsomorphicGraphDistiller(nn.Module):
                 f'that name (there are {sorted(outputs["student_feats"])}); add the loss that '
                 'makes it, or change `distiller.passes`'
             )
-        return outputs['student_feats'][name][index]
+        map_, count = outputs['student_feats'][name][index], len(outputs['target'])
+        if len(map_) != count:
+            raise ValueError(
+                f'the distiller shall distil the pass {name!r}, which saw {len(map_)} of {count} '
+                'images: set `samples=1.0` in the loss that makes it, or change `distiller.passes`'
+            )
+        return map_
 
 
 def _pair_taps(

@@ -78,3 +78,24 @@ def product_of_weights(outputs: dict[str, Any]) -> Tensor | None:
     for weight in outputs.get('pixel_weights', {}).values():
         product = weight if product is None else product * weight
     return product
+
+
+def first_samples(outputs: dict[str, Any], count: int) -> dict[str, Any]:
+    """A copy of the mapping that losses read, with the first `count` samples of the batch alone.
+
+    What was made once per step stays known where it belongs to the whole batch.
+    """
+    batch = len(outputs['target'])
+    if count == batch:
+        return dict(outputs)
+
+    def take(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value[:count] if value.dim() and len(value) == batch else value
+        if isinstance(value, dict):
+            return {name: take(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(take(item) for item in value)
+        return value
+
+    return {name: take(value) for name, value in outputs.items() if name != 'memo'}

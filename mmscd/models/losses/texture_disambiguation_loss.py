@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmscd.geometry import disp_to_depth
 from mmscd.registry import LOSSES, MODELS
 
-from .shared import sample_median
+from .shared import first_samples, sample_median
 
 
 def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0) -> Tensor:
@@ -62,7 +62,12 @@ class TextureDisambiguationLoss(nn.Module):
         photometric_weight: of the photometric part; 0 leaves it out.
         photometric: config of the photometric loss.
         floor: see `relative_difference`.
+        samples: share of the batch that is perturbed, in (0, 1], at least one image: its first
+            ones (a sampler shuffles). Half of them costs half of the pass.
         loss_weight: factor of both.
+
+    Raises:
+        ValueError: `samples` is out of range.
     """
 
     def __init__(
@@ -72,37 +77,39 @@ class TextureDisambiguationLoss(nn.Module):
         photometric_weight: float = 0.5,
         photometric: dict | None = None,
         floor: float = 1.0,
+        samples: float = 1.0,
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < samples <= 1:
+            raise ValueError(f'samples is a share of the batch in (0, 1], got {samples}')
         self.perturbation = MODELS.build(perturbation or dict(type='RetinexTexturePerturbation'))
         self.photometric = LOSSES.build(photometric or dict(type='PhotometricLoss'))
         self.consistency_weight = consistency_weight
         self.photometric_weight = photometric_weight
         self.floor = floor
+        self.samples = samples
         self.loss_weight = loss_weight
 
     def forward(self, outputs: dict[str, Any]) -> Tensor:
         """The loss, a scalar."""
-        perturbed = self.perturbation(outputs['target'], outputs['draw_key'])
+        diagnostics = outputs['diagnostics']
+        batch = len(outputs['target'])
+        seen = first_samples(outputs, max(1, round(self.samples * batch)))
+        perturbed = self.perturbation(seen['target'], seen['draw_key'])
         outputs['perturbed'] = perturbed
         disp = outputs['estimate_disps'](perturbed.image, 'perturbed')[0]
         consistency = relative_difference(
             1 / disp_to_depth(disp, *outputs['depth_range']),
-            1 / disp_to_depth(outputs['disps'][0].detach(), *outputs['depth_range']),
+            1 / disp_to_depth(seen['disps'][0].detach(), *outputs['depth_range']),
             self.floor,
         )
         total = self.consistency_weight * consistency
         if self.photometric_weight:
-            # a copy: diagnostics of the clean pass keep their values
-            seen = dict(
-                outputs,
-                disps=[disp],
-                T_source_target=outputs['T_source_target'].detach(),
-                diagnostics={},
-            )
+            T_source_target = seen['T_source_target'].detach()
+            # diagnostics of the clean pass keep their values
+            seen.update(disps=[disp], T_source_target=T_source_target, diagnostics={})
             total = total + self.photometric_weight * self.photometric(seen)
-        diagnostics = outputs['diagnostics']
         diagnostics['texture_consistency'] = consistency.detach()
         diagnostics['texture_share'] = (perturbed.mask > 0).float().mean()
         return self.loss_weight * total

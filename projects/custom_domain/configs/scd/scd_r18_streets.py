@@ -9,10 +9,22 @@ teacher = dict(
     taps=[dict(module='neck', index=1, channels=128, stride=8)],
     needs_logits=True,
 )
+# what configs/_base_/models/scd_r18.py has: two bases must not both set `model`, and it lies in one
+# here already
 model = dict(
+    data_preprocessor=dict(per_image=True),
     losses=dict(
-        structure=dict(type='StructureConsistencyLoss', loss_weight=0.1),
-        texture=dict(type='TextureDisambiguationLoss', loss_weight=0.1),
+        structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
+        texture=dict(
+            type='TextureDisambiguationLoss',
+            perturbation=dict(
+                type='RetinexTexturePerturbation', illumination_prob=0.8, illumination_gain=6.0
+            ),
+            consistency_weight=0.03,
+            photometric_weight=1.0,
+            samples=0.5,
+            loss_weight=1.0,
+        ),
     ),
     # what moves is left out; ids of `classes` in the teacher's config: person, vehicle
     pixel_weights=dict(moving=dict(type='MovingObjectWeight', classes=(5, 6))),
