@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
@@ -75,13 +76,16 @@ class InputNormalisation(nn.Module):
     With `per_image` every channel of every image is brought to mean 0 and standard deviation 1 by
     its own statistics, so that exposure, contrast and the colour of the light (any a I + b with
     a > 0, up to clipping) drop out before the network. In Retinex terms: what all pixels share of
-    the illumination is divided out.
+    the illumination is divided out. The statistics are those of means over blocks of `BLOCK`
+    pixels: noise adds to the deviation of pixels and blur takes from it, while neither says
+    anything about the light.
 
     Args:
         mean, std: RGB in [0, 1]; constants for all images, without `per_image`.
         per_image: see above.
     """
 
+    BLOCK = 8
     # of a channel: what is flatter than one grey level of 8 bits is flat, not stretched
     SMALLEST_STD = 1 / 255
 
@@ -92,12 +96,14 @@ class InputNormalisation(nn.Module):
         self.per_image = per_image
 
     def forward(self, image: Tensor) -> Tensor:
-        """(..., 3, H, W) in [0, 1] to the same shape."""
+        """(..., 3, H, W) in [0, 1] to the same shape; at least one block."""
         if not self.per_image:
             return (image - self.mean) / self.std
-        centred = image - image.mean((-2, -1), keepdim=True)
-        std = centred.square().mean((-2, -1), keepdim=True).sqrt()
-        return centred / std.clamp(min=self.SMALLEST_STD)
+        blocks = F.avg_pool2d(image.reshape(-1, *image.shape[-3:]), self.BLOCK)
+        blocks = blocks.reshape(*image.shape[:-2], *blocks.shape[-2:])
+        mean = blocks.mean((-2, -1), keepdim=True)
+        std = (blocks - mean).square().mean((-2, -1), keepdim=True).sqrt()
+        return (image - mean) / std.clamp(min=self.SMALLEST_STD)
 
     def _save_to_state_dict(self, destination: dict, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)

@@ -10,7 +10,11 @@ model = dict(
         texture=dict(
             type='TextureDisambiguationLoss',
             perturbation=dict(
-                type='RetinexTexturePerturbation', illumination_prob=0.8, illumination_gain=6.0
+                type='RetinexTexturePerturbation',
+                lowpass_fill_prob=0.7,
+                keep_edges=0.5,
+                illumination_prob=0.8,
+                illumination_gain=6.0,
             ),
             consistency_weight=0.03,
             photometric_weight=1.0,
