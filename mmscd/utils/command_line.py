@@ -12,12 +12,14 @@ def parse_size(text: str) -> tuple[int, int]:
     """(width, height) of `640x192`, as the `type` of an argument.
 
     Raises:
-        argparse.ArgumentTypeError: the text has another form.
+        argparse.ArgumentTypeError: the text has another form, or a side is not positive.
     """
     try:
         width, height = (int(side) for side in text.split('x'))
     except ValueError:
-        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}') from None
+        width = height = 0
+    if width < 1 or height < 1:
+        raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}')
     return width, height
 
 

@@ -66,7 +66,9 @@ def test_per_image_normalisation_equals_the_formula():
             for x in range(0, width - 7, 8)
         ]
         expected = (channel - np.mean(blocks)) / np.std(blocks)
-        assert np.abs(out['network_input'][b, f, c].numpy() - expected).max() < 1e-4
+        error = np.abs(out['network_input'][b, f, c].numpy() - expected).max()
+        # noise is 17 deviations of its blocks' means high
+        assert error < 5e-6 * np.abs(expected).max()
 
 
 def test_per_image_normalisation_drops_exposure_contrast_and_colour_of_the_light():
@@ -74,7 +76,7 @@ def test_per_image_normalisation_drops_exposure_contrast_and_colour_of_the_light
     image = torch.rand(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
     image = F.interpolate(image, (32, 48), mode='bilinear')
     gain = torch.tensor([[0.1, 0.3, 0.2], [0.5, 0.9, 0.7]])[..., None, None]
-    torch.testing.assert_close(normalise(gain * image + 0.05), normalise(image), rtol=0, atol=1e-4)
+    torch.testing.assert_close(normalise(gain * image + 0.05), normalise(image), rtol=0, atol=1e-5)
     constant = DepthDataPreprocessor().normalise
     assert (constant(gain * image + 0.05) - constant(image)).abs().max() > 1
 

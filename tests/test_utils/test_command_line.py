@@ -9,7 +9,7 @@ from mmscd.utils.command_line import check_writable, parse_model, parse_size
 
 def test_sizes():
     assert parse_size('640x192') == (640, 192)
-    for text in ('640', '640x', '640x192x3', 'axb'):
+    for text in ('640', '640x', '640x192x3', 'axb', '0x192', '640x-1'):
         with pytest.raises(argparse.ArgumentTypeError, match='must look like 640x192'):
             parse_size(text)
 

@@ -32,9 +32,9 @@ from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_i
 from mmscd.datasets.corruptions.sheet import corruption_sheet
 from mmscd.datasets.image_io import decode_rgb, image_size, read_bytes
 from mmscd.datasets.kitti_raw import KITTIRawDataset
-from mmscd.datasets.transforms.resize import ResizeFrames, shrink
+from mmscd.datasets.transforms.resize import shrink
 from mmscd.evaluation.robustness_report import write_json
-from mmscd.utils.command_line import check_writable
+from mmscd.utils.command_line import check_writable, parse_size
 from mmscd.utils.compat import atomic_write
 from mmscd.visualization.rendering import save_image
 
@@ -43,13 +43,7 @@ SETTINGS = 'kitti_c.json'
 
 
 def _size(text: str) -> tuple[int, int] | None:
-    if text == 'native':
-        return None
-    try:
-        width, height = (int(part) for part in text.lower().split('x'))
-        return ResizeFrames((width, height)).size
-    except ValueError as error:
-        raise argparse.ArgumentTypeError('expected WIDTHxHEIGHT or `native`') from error
+    return None if text == 'native' else parse_size(text.lower())
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

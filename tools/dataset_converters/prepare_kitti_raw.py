@@ -48,17 +48,12 @@ from terminaltables import AsciiTable
 
 from mmscd.datasets.kitti_calibration import CAMERAS
 from mmscd.datasets.kitti_raw import KITTIRawDataset
-from mmscd.datasets.transforms import ResizeFrames
 from mmscd.evaluation.ground_truth_file import write_ground_truth
-from mmscd.utils.command_line import check_writable
+from mmscd.utils.command_line import check_writable, parse_size
 
 
 def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split('x'))
-        return ResizeFrames((width, height)).size
-    except ValueError as error:
-        raise argparse.ArgumentTypeError('expected WIDTHxHEIGHT, e.g. 640x192') from error
+    return parse_size(text.lower())
 
 
 def _quality(text: str) -> int:

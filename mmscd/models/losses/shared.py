@@ -83,7 +83,7 @@ def product_of_weights(outputs: dict[str, Any]) -> Tensor | None:
 def first_samples(outputs: dict[str, Any], count: int) -> dict[str, Any]:
     """A copy of the mapping that losses read, with the first `count` samples of the batch alone.
 
-    What was made once per step stays known where it belongs to the whole batch.
+    Results that were made once per step (`memoise`) belong to the whole batch and are left behind.
     """
     batch = len(outputs['target'])
     if count == batch:
