@@ -12,6 +12,8 @@ from terminaltables import AsciiTable
 
 from mmscd.utils.compat import atomic_write
 
+from .functional import hole_rate
+
 # metres; the last one is the cap of the usual protocols
 DISTANCES = (0.0, 5.0, 10.0, 20.0, 30.0, 40.0, 60.0, 80.0)
 CITYSCAPES_CLASSES = (
@@ -19,9 +21,10 @@ CITYSCAPES_CLASSES = (
     'vegetation', 'terrain', 'sky', 'person', 'rider', 'car', 'truck', 'bus', 'train',
     'motorcycle', 'bicycle',
 )  # fmt: skip
-ALL = 'all'
-NO_CLASS = 'no class'
-_FIELDS = ('share', 'abs_rel', 'median_signed', 'n_pixels')
+# what moves by itself; all of it together is a group of its own
+MOVABLE_NAMES = CITYSCAPES_CLASSES[CITYSCAPES_CLASSES.index('person') :]
+ALL, MOVABLE, NO_CLASS = 'all', 'movable', 'no class'
+_FIELDS = ('share', 'abs_rel', 'median_signed', 'hole_rate', 'n_pixels')
 
 
 class ErrorTally:
@@ -33,7 +36,7 @@ class ErrorTally:
         distances: edges of the bins of true depth in metres, increasing; a bin holds its lower
             edge. Pixels outside of all bins are left out.
         classes: names of the labels 0, 1, ...; None: no classes. Pixels with another label are
-            'no class'.
+            'no class'. Those of `MOVABLE_NAMES` are pooled as 'movable' besides.
         max_pixels: of an image, evenly chosen where it has more (dense ground truth would fill the
             memory).
 
@@ -96,13 +99,13 @@ class ErrorTally:
         self._pixels.append(stored)
 
     def summarize(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Errors by class (and 'all') and distance (and 'all').
+        """Errors by class (and 'all', 'movable') and distance (and 'all').
 
         Returns:
             class -> distance -> `share` of all pixels, `abs_rel` = mean of |pred - gt| / gt,
-            `median_signed` = median of (pred - gt) / gt (positive: seen too far away),
-            `n_pixels`. Where there are no pixels both errors are NaN. Classes without any are left
-            out.
+            `median_signed` = median of (pred - gt) / gt (positive: seen too far away), `hole_rate`
+            (see `functional.hole_rate`), `n_pixels`. Where there are no pixels the errors are NaN.
+            Classes without any are left out.
 
         Raises:
             ValueError: there is no pixel at all.
@@ -111,9 +114,11 @@ class ErrorTally:
             raise ValueError('no image has ground truth at these distances: nothing to analyse')
         signed, number, kind = (np.concatenate(part) for part in zip(*self._pixels, strict=True))
         groups = {ALL: np.ones(signed.size, bool)}
-        for label, name in enumerate(self.classes or ()):
-            if (kind == label).any():
-                groups[name] = kind == label
+        names = tuple(self.classes or ())
+        movable = [label for label, name in enumerate(names) if name in MOVABLE_NAMES]
+        chosen = {MOVABLE: np.isin(kind, movable)}
+        chosen |= {name: kind == label for label, name in enumerate(names)}
+        groups |= {name: pixels for name, pixels in chosen.items() if pixels.any()}
         rows = {}
         for name, chosen in groups.items():
             mine, mine_number = signed[chosen], number[chosen]
@@ -132,10 +137,12 @@ def describe_errors(signed: np.ndarray, total: int) -> dict[str, float]:
         total: pixels of all groups together.
     """
     empty = signed.size == 0
+    ones = np.ones(signed.size)
     return dict(
         share=signed.size / total,
         abs_rel=float('nan') if empty else float(np.abs(signed).mean(dtype=np.float64)),
         median_signed=float('nan') if empty else float(np.median(signed)),
+        hole_rate=hole_rate(1 + signed, ones, ones.astype(bool)),
         n_pixels=int(signed.size),
     )
 
@@ -147,13 +154,14 @@ def make_group_table(groups: Mapping[str, Mapping[str, float]], head: str) -> st
         groups: name -> numbers of `describe_errors`; groups without pixels are left out.
         head: of the first column.
     """
-    data = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'pixels']]
+    data = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'hole rate', 'pixels']]
     for name, row in groups.items():
         if row['n_pixels']:
             numbers = (
                 f'{row["share"]:.1%}',
                 f'{row["abs_rel"]:.4f}',
                 f'{row["median_signed"]:+.1%}',
+                f'{row["hole_rate"]:.1%}',
             )
             data.append([name, *numbers, str(row['n_pixels'])])
     table = AsciiTable(data)

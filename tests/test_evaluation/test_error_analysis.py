@@ -7,6 +7,7 @@ import pytest
 
 from mmscd.evaluation.error_analysis import (
     ALL,
+    MOVABLE,
     NO_CLASS,
     ErrorTally,
     make_group_table,
@@ -40,6 +41,7 @@ def by_hand(name, low, high):
                 continue
             total += 1
             mine = CLASSES[label] if label < 3 else NO_CLASS
+            mine = MOVABLE if name == MOVABLE and mine == 'car' else mine
             if low <= gt < high and name in (ALL, mine):
                 signed.append((pred - gt) / gt)
     return signed, total
@@ -47,7 +49,7 @@ def by_hand(name, low, high):
 
 def test_every_cell(tally):
     rows = tally.summarize()
-    assert list(rows) == [ALL, 'road', 'car', NO_CLASS]  # nothing is sky
+    assert list(rows) == [ALL, MOVABLE, 'road', 'car', NO_CLASS]  # nothing is sky
     bins = {ALL: (0, 80), '0-10 m': (0, 10), '10-20 m': (10, 20), '20-80 m': (20, 80)}
     for name, cells in rows.items():
         assert list(cells) == list(bins)
@@ -57,8 +59,9 @@ def test_every_cell(tally):
             assert cell['share'] == pytest.approx(len(signed) / total)
             assert cell['abs_rel'] == pytest.approx(np.mean(np.abs(signed)), rel=1e-5)
             assert cell['median_signed'] == pytest.approx(np.median(signed), rel=1e-4, abs=1e-6)
+            assert cell['hole_rate'] == pytest.approx(np.mean([error > 0.5 for error in signed]))
     for label in bins:
-        parts = [rows[name][label] for name in rows if name != ALL]
+        parts = [rows[name][label] for name in rows if name not in (ALL, MOVABLE)]
         assert sum(part['n_pixels'] for part in parts) == rows[ALL][label]['n_pixels']
 
 
@@ -72,6 +75,7 @@ def test_without_classes_and_empty_bins(tmp_path):
     assert np.isnan(rows[ALL]['20-80 m']['abs_rel']) and rows[ALL]['20-80 m']['share'] == 0
     table = make_group_table(rows[ALL], 'distance')
     assert '20-80 m' not in table and '100.0%' in table and '-2.5%' in table
+    assert 'hole rate' in table
     write_groups(tmp_path / 'errors.csv', rows)
     with open(tmp_path / 'errors.csv') as stream:
         written = list(csv.DictReader(stream))

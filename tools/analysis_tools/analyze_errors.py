@@ -12,8 +12,9 @@ Runs the config's test set and writes to --out:
 - `worst.png`: image | depth | error of the worst images by abs_rel, worst on top;
 - `images.csv`: the metrics of every image, worst first;
 - `errors.csv` and `errors.png`: abs_rel, share of pixels and median signed error, (pred - gt) / gt,
-  of every distance and class. Positive: seen too far away. Moving cars with holes are far too far
-  away; a class whose abs_rel is high at every distance is one that the network has not understood.
+  of every distance and class (positive: seen too far away), in the csv the hole rate too: the share
+  of pixels seen more than 1.5 times too far. Moving cars with holes show in the hole rate of
+  `movable`; a class whose abs_rel is high at every distance the network has not understood.
 
 Depth is aligned per image as the config's metric does it. Classes come from label images (train
 ids, found by the end of the image's path) or from a segmentation network of mmseg; its mistakes are
@@ -43,6 +44,7 @@ from mmscd.evaluation.error_analysis import (
     ALL,
     CITYSCAPES_CLASSES,
     DISTANCES,
+    MOVABLE,
     ErrorTally,
     make_group_table,
     write_groups,
@@ -207,9 +209,10 @@ def report(analysis: Analysis, args: argparse.Namespace) -> None:
     by_distance = {key: cell for key, cell in rows[ALL].items() if key != ALL}
     print(make_group_table({**by_distance, ALL: rows[ALL][ALL]}, 'distance'))
     if analysis.labels is not None:
-        by_class = {name: cells[ALL] for name, cells in rows.items() if name != ALL}
+        pooled = {name: rows[name][ALL] for name in (MOVABLE, ALL) if name in rows}
+        by_class = {name: cells[ALL] for name, cells in rows.items() if name not in pooled}
         by_class = dict(sorted(by_class.items(), key=lambda item: -item[1]['abs_rel']))
-        print(make_group_table({**by_class, ALL: rows[ALL][ALL]}, 'class, worst first'))
+        print(make_group_table(by_class | pooled, 'class, worst first'))
     args.out.mkdir(parents=True, exist_ok=True)
     write_groups(args.out / 'errors.csv', rows)
     write_per_image(args.out / 'images.csv', records, summary, protocol)
