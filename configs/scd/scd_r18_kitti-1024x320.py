@@ -12,11 +12,12 @@ optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=
 default_hooks = dict(
     distill=dict(
         type='IsomorphicGraphDistillHook',
-        ramp=6634,  # two epochs
+        begin=6634,  # two epochs
+        ramp=6634,
         probe_size=(320, 1024),
     ),
     loss_schedule=dict(
         type='LossScheduleHook',
-        losses=dict(structure=dict(ramp=6634), texture=dict(ramp=6634)),
+        losses=dict(structure=dict(begin=6634, ramp=6634), texture=dict(begin=6634, ramp=6634)),
     ),
 )

@@ -1,3 +1,3 @@
 # Ablation: graph distillation alone.
 _base_ = ['./scd_r18_kitti-mini.py']
-model = dict(data_preprocessor=dict(per_image=False), losses=dict(structure=None, texture=None))
+model = dict(losses=dict(structure=None, texture=None))

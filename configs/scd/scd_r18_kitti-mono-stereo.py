@@ -13,10 +13,10 @@ model = dict(
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 default_hooks = dict(
-    distill=dict(type='IsomorphicGraphDistillHook', ramp=6634),
+    distill=dict(type='IsomorphicGraphDistillHook', begin=6634, ramp=6634),
     loss_schedule=dict(
         type='LossScheduleHook',
-        losses=dict(structure=dict(ramp=6634), texture=dict(ramp=6634)),
+        losses=dict(structure=dict(begin=6634, ramp=6634), texture=dict(begin=6634, ramp=6634)),
     ),
 )
 val_evaluator = dict(protocol='kitti_eigen_stereo')

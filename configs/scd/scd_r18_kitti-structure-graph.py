@@ -1,3 +1,3 @@
 # Ablation: structure consistency and graph distillation.
 _base_ = ['./scd_r18_kitti.py']
-model = dict(data_preprocessor=dict(per_image=False), losses=dict(texture=None))
+model = dict(losses=dict(texture=None))

@@ -1,4 +1,4 @@
 # Ablation: structure consistency alone.
 _base_ = ['./scd_r18_kitti.py']
-model = dict(data_preprocessor=dict(per_image=False), losses=dict(texture=None), distiller=None)
+model = dict(losses=dict(texture=None), distiller=None)
 default_hooks = dict(distill=None)

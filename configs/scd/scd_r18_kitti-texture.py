@@ -1,4 +1,4 @@
 # Ablation: texture disambiguation alone.
 _base_ = ['./scd_r18_kitti.py']
-model = dict(data_preprocessor=dict(per_image=False), losses=dict(structure=None), distiller=None)
+model = dict(losses=dict(structure=None), distiller=None)
 default_hooks = dict(distill=None)

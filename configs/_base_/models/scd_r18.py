@@ -1,10 +1,8 @@
 # SCD over Monodepth2: structure consistency, texture disambiguation and isomorphic-graph
-# distillation; images are normalised by their own mean and deviation. Without a teacher: a leaf
-# adds exactly one, `model.distiller.teacher`. A part is switched off by None; see
-# scd/scd_r18_kitti-*.py.
+# distillation. Without a teacher: a leaf adds exactly one, `model.distiller.teacher`. A part is
+# switched off by None; see scd/scd_r18_kitti-*.py.
 _base_ = ['./monodepth2_r18.py']
 model = dict(
-    data_preprocessor=dict(per_image=True),
     losses=dict(
         structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
         texture=dict(

@@ -2,6 +2,8 @@
 # ../train_teacher.py has made.
 _base_ = ['../../../configs/_base_/models/scd_r18.py', './_base_/demo_training.py']
 model = dict(
+    # exposure and contrast drop out; README's table is measured with it
+    data_preprocessor=dict(per_image=True),
     # as in monodepth2_r18_demo.py, where the reasons stand
     backbone=dict(init_cfg=None),
     pose_net=dict(encoder=dict(init_cfg=None), translation_scale=0.05),

@@ -12,7 +12,6 @@ teacher = dict(
 # what configs/_base_/models/scd_r18.py has: two bases must not both set `model`, and it lies in one
 # here already
 model = dict(
-    data_preprocessor=dict(per_image=True),
     losses=dict(
         structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
         texture=dict(
@@ -45,13 +44,24 @@ model = dict(
 )
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
+# first the scene, then what it must not depend on: one epoch later
 default_hooks = dict(
-    distill=dict(type='IsomorphicGraphDistillHook', ramp={{_base_.iters_per_epoch}}),
+    distill=dict(
+        type='IsomorphicGraphDistillHook',
+        begin={{_base_.iters_per_epoch}},
+        ramp={{_base_.iters_per_epoch}},
+    ),
     loss_schedule=dict(
         type='LossScheduleHook',
         losses=dict(
-            structure=dict(ramp={{_base_.iters_per_epoch}}),
-            texture=dict(ramp={{_base_.iters_per_epoch}}),
+            structure=dict(
+                begin={{_base_.iters_per_epoch}},
+                ramp={{_base_.iters_per_epoch}},
+            ),
+            texture=dict(
+                begin={{_base_.iters_per_epoch}},
+                ramp={{_base_.iters_per_epoch}},
+            ),
         ),
     ),
 )
