@@ -114,11 +114,12 @@ class ErrorTally:
             raise ValueError('no image has ground truth at these distances: nothing to analyse')
         signed, number, kind = (np.concatenate(part) for part in zip(*self._pixels, strict=True))
         groups = {ALL: np.ones(signed.size, bool)}
-        names = tuple(self.classes or ())
-        movable = [label for label, name in enumerate(names) if name in MOVABLE_NAMES]
-        chosen = {MOVABLE: np.isin(kind, movable)}
-        chosen |= {name: kind == label for label, name in enumerate(names)}
-        groups |= {name: pixels for name, pixels in chosen.items() if pixels.any()}
+        labels = {name: [label] for label, name in enumerate(self.classes or ())}
+        movable = [label for name, (label,) in labels.items() if name in MOVABLE_NAMES]
+        for name, members in {MOVABLE: movable, **labels}.items():
+            pixels = np.isin(kind, members)
+            if pixels.any():
+                groups[name] = pixels
         rows = {}
         for name, chosen in groups.items():
             mine, mine_number = signed[chosen], number[chosen]
