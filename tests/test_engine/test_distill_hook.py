@@ -52,7 +52,8 @@ class Model(nn.Module):
 def runner():
     texts = []
     logger = SimpleNamespace(info=texts.append)
-    return SimpleNamespace(iter=0, model=Model(), logger=logger, texts=texts)
+    wrapper = SimpleNamespace(optimizer=SimpleNamespace(state={}))
+    return SimpleNamespace(iter=0, model=Model(), optim_wrapper=wrapper, logger=logger, texts=texts)
 
 
 def test_schedule():
@@ -89,6 +90,30 @@ def test_life_of_the_teacher(runner):
         assert distiller.strength == 0 and distiller.teacher is None
     assert len(runner.texts) == 2 and 'ended at iteration 4' in runner.texts[1]
     hook.after_train(runner)
+
+
+def test_the_first_step_of_the_graph_is_no_larger_than_later_ones(runner):
+    """After zero gradients Adam knows small moments and many steps, which it divides by."""
+    hook = IsomorphicGraphDistillHook(begin=40)
+    parameters = list(runner.model.distiller.parameters())
+    optimizer = torch.optim.Adam(runner.model.parameters(), lr=1e-3)
+    runner.optim_wrapper.optimizer = optimizer
+    hook.before_train(runner)
+    for runner.iter in range(44):
+        hook.before_train_iter(runner, runner.iter)
+        before = [p.detach().clone() for p in parameters]
+        for parameter in runner.model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        if runner.iter >= 40:
+            for parameter in parameters:
+                parameter.grad.fill_(0.3)
+        optimizer.step()
+        step = max(
+            float((p.detach() - b).abs().max()) for p, b in zip(parameters, before, strict=True)
+        )
+        # Adam's step for a constant gradient is the learning rate
+        assert step == pytest.approx(0 if runner.iter < 40 else 1e-3, rel=1e-3)
+    assert optimizer.state[runner.model.layer.weight]['step'] == 44
 
 
 def test_resumed_after_the_end_there_is_no_teacher(runner):

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.optim import Optimizer
 
 from mmscd.registry import HOOKS, TEACHERS
 
@@ -20,7 +21,9 @@ class IsomorphicGraphDistillHook(Hook):
 
     The strength is a function of the iteration alone, so a resumed run continues exactly: 0 before
     `begin`, then a linear ramp, 1, and 0 again from `end`. At 0 the teacher is not run, and what
-    the teacher occupies is freed at `end`.
+    the teacher occupies is freed at `end`. At `begin` the optimizer forgets the moments of the
+    graph: until then its gradients were zero, and Adam, which corrects for missing history only
+    while it counts few steps, would take the first steps of the graph several times too large.
 
     Args:
         begin: first iteration with distillation.
@@ -81,6 +84,8 @@ class IsomorphicGraphDistillHook(Hook):
         distiller = find_distiller(runner.model)
         distiller.set_strength(self.strength(runner.iter))
         distiller.diagnose = self.every_n_train_iters(runner, self.interval)
+        if 0 < self.begin == runner.iter:
+            _forget_moments(runner.optim_wrapper.optimizer, distiller)
         if self._over(runner.iter) and distiller.teacher is not None:
             distiller.detach_teacher()
             runner.logger.info(f'Distillation: ended at iteration {runner.iter}.')
@@ -108,6 +113,11 @@ def find_distiller(model: nn.Module) -> Any:
             'it, or switch the hook off with `default_hooks.distill = None`'
         )
     return distiller
+
+
+def _forget_moments(optimizer: Optimizer, module: nn.Module) -> None:
+    for parameter in module.parameters():
+        optimizer.state.pop(parameter, None)
 
 
 def _unwrap(model: nn.Module) -> nn.Module:
