@@ -16,9 +16,9 @@ default_hooks = dict(
     collapse_monitor=dict(begin=200),
     # first the scene: with agreement from the start so short a training settles for smooth depth,
     # which agrees with everything, and what perturbed images teach is learnt within 120 steps
-    distill=dict(type='IsomorphicGraphDistillHook', begin=600, ramp=60, probe_size=(96, 320)),
+    distill=dict(type='IsomorphicGraphDistillHook', begin=750, ramp=60, probe_size=(96, 320)),
     loss_schedule=dict(
         type='LossScheduleHook',
-        losses=dict(structure=dict(begin=600, ramp=60), texture=dict(begin=600, ramp=60)),
+        losses=dict(structure=dict(begin=750, ramp=60), texture=dict(begin=750, ramp=60)),
     ),
 )
