@@ -17,10 +17,8 @@ def test_names():
     names = mmscd.list_models()
     assert {'monodepth2_r18_kitti', 'scd_r18_kitti', 'scd_r50_kitti'} <= set(names)
     assert not [n for n in names if 'schedule' in n or 'cityscapes_' in n or n == 'default_runtime']
-    assert mmscd.list_models('*_r18_kitti-mini') == [
-        'monodepth2_r18_kitti-mini',
-        'scd_r18_kitti-mini',
-    ]
+    minis = [f'{m}_{s}_kitti-mini' for m in ('monodepth2', 'scd') for s in ('mobilenetv2', 'r18')]
+    assert mmscd.list_models('*-mini') == minis
     cfg = resolve_model('monodepth2_r18_kitti')
     assert cfg.filename.endswith('configs/monodepth2/monodepth2_r18_kitti.py')
     by_package = resolve_model('mmscd::monodepth2/monodepth2_r18_kitti.py')

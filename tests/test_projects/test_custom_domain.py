@@ -114,6 +114,8 @@ def test_configs_agree(data, streets, monkeypatch):
     )
     # the parts of SCD are a copy, because two bases must not both set `model`
     parts = load_config(str(ROOT / 'configs/_base_/models/scd_r18.py')).model
+    found, wanted = (m.data_preprocessor.get('per_image') for m in (cfg.model, parts))
+    assert found == wanted
     assert cfg.model.distiller.losses == parts.distiller.losses
     for name in ('structure', 'texture'):
         assert cfg.model.losses[name] == parts.losses[name]
