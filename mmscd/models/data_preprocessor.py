@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmscd.geometry import flip_intrinsics, mirror_transform
 from mmscd.registry import MODELS
-from mmscd.utils.keyed_random import uniform
+from mmscd.utils.keyed_random import uniform, uniform_many
 
 # RGB to luma (ITU-R BT.601) and to the two chroma axes of YIQ
 _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
@@ -59,8 +59,8 @@ def colour_jitter(frames: Tensor, draws: Tensor, jitter: dict[str, float]) -> Te
     Returns:
         (B, F, 3, H, W), clamped to [0, 1].
     """
-    matrix, contrast = colour_matrix(draws, jitter)
-    luma = torch.tensor(_YIQ[0], device=frames.device)
+    matrix, contrast = (x.to(frames.dtype) for x in colour_matrix(draws, jitter))
+    luma = torch.tensor(_YIQ[0], dtype=frames.dtype, device=frames.device)
     mean_colour = frames.mean((1, 3, 4))
     grey = ((matrix @ mean_colour[..., None])[..., 0] * luma).sum(-1)
     matrix = matrix * contrast[:, None, None]
@@ -208,6 +208,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         return torch.where(flip[:, None, None, None, None], frames.flip(-1), frames)
 
     def _jitter(self, frames: Tensor, key: Tensor) -> Tensor:
-        chosen = uniform(key, 'jitter')[:, 0] < self.jitter_prob
-        jittered = colour_jitter(frames, uniform(key, 'colour', 4), self.jitter)
+        draws = uniform_many(key, dict(jitter=1, colour=4))
+        chosen = draws['jitter'][:, 0] < self.jitter_prob
+        jittered = colour_jitter(frames, draws['colour'], self.jitter)
         return torch.where(chosen[:, None, None, None, None], jittered, frames)

@@ -8,6 +8,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -177,6 +180,26 @@ def register_atomic_local_backend() -> None:
             atomic_write(filepath, obj.encode(encoding))
 
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+
+
+def current_autocast(device_type: str) -> Callable[[], AbstractContextManager]:
+    """Contexts with the autocast that is in force now, to open later, where it may be off.
+
+    torch before 2.4 asks for the state of each device type by another function.
+
+    Args:
+        device_type: `cpu`, `cuda`, ...
+    """
+    import torch
+
+    if hasattr(torch, 'get_autocast_dtype'):
+        enabled = torch.is_autocast_enabled(device_type)
+        dtype = torch.get_autocast_dtype(device_type)
+    elif device_type == 'cpu':
+        enabled, dtype = torch.is_autocast_cpu_enabled(), torch.get_autocast_cpu_dtype()
+    else:
+        enabled, dtype = torch.is_autocast_enabled(), torch.get_autocast_gpu_dtype()
+    return partial(torch.autocast, device_type, dtype=dtype, enabled=enabled)
 
 
 def prepare_cpu_distributed(cfg: Any, launcher: str) -> None:

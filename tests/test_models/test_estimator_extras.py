@@ -86,6 +86,24 @@ def test_running_statistics_end_after_an_error():
     assert net[0].training and not net[1].training
 
 
+def test_autocast_of_the_caller_reaches_all_networks_and_no_geometry(inputs):
+    """As under AmpOptimWrapper: what it opens holds for every pass, poses stay in float32."""
+    model, dtypes, poses = build().train(), [], []
+    convolution = model.disp_head.fuse['0']
+    convolution.register_forward_hook(lambda module, args, out: dtypes.append(out.dtype))
+    model.pose_net.register_forward_hook(lambda module, args, out: poses.append(out))
+    with torch.autocast('cpu', torch.bfloat16):
+        step(model, inputs)
+    assert dtypes == [torch.bfloat16] * 2
+    T = model.losses['extra'].outputs['T_source_target']
+    translation = poses[0][1]
+    assert torch.equal(T[:, 1, :3, 3], translation[2:])
+    # the pose of the earlier frame is inverted: R^T t is a product that bfloat16 would round
+    back = T[:, 0].double()
+    own = back[:, :3, :3] @ translation[:2, :, None].double() + back[:, :3, 3:]
+    assert own.abs().max() < 1e-6 * translation.abs().max()
+
+
 def test_pixel_weights_come_before_losses(inputs):
     model = build(pixel_weights=dict(left=dict(type='LeftHalf')))
     step(model.train(), inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from mmscd.geometry import (
 from mmscd.models.statistics import running_statistics
 from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
+from mmscd.utils.compat import current_autocast
 
 
 @MODELS.register_module()
@@ -180,11 +182,13 @@ class SelfSupervisedDepthEstimator(BaseModel):
         if pairs:
             with self.network_context(images):
                 axis_angle, translation = self.pose_net(torch.cat(pairs))
-            rotation = axis_angle_to_rotation(_at_least_float32(axis_angle))
-            motion = compose_transform(rotation, _at_least_float32(translation))
-            temporal = [f for f in sources if f != 's']
-            for frame_id, T in zip(temporal, motion.split(batch), strict=True):
-                transforms[frame_id] = invert_transform(T) if frame_id < 0 else T
+            # AmpOptimWrapper's autocast reaches as far as here; its products would have 11 bits
+            with torch.autocast(images.device.type, enabled=False):
+                rotation = axis_angle_to_rotation(_at_least_float32(axis_angle))
+                motion = compose_transform(rotation, _at_least_float32(translation))
+                temporal = [f for f in sources if f != 's']
+                for frame_id, T in zip(temporal, motion.split(batch), strict=True):
+                    transforms[frame_id] = invert_transform(T) if frame_id < 0 else T
         if 's' in sources:
             transforms['s'] = inputs['T_stereo'].to(images.dtype)
         return torch.stack([transforms[f] for f in sources], 1)
@@ -202,7 +206,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
             disps, feats = self.estimate_disps(inputs['network_input'][:, 0])
         return dict(
             inputs,
-            estimate_disps=partial(self._extra_pass, student_feats),
+            estimate_disps=partial(
+                self._extra_pass, current_autocast(frames.device.type), student_feats
+            ),
             student_feats=student_feats,
             pixel_weights={},
             disps=disps,
@@ -221,9 +227,16 @@ class SelfSupervisedDepthEstimator(BaseModel):
             return nullcontext()
         return self.distiller.recording(self, name, student_feats)
 
-    def _extra_pass(self, student_feats: dict, image: Tensor, name: str) -> list[Tensor]:
-        """Disparities of an image in [0, 1]; batch normalisation as at inference."""
-        with running_statistics(self), self._recording(name, student_feats):
+    def _extra_pass(
+        self,
+        autocast: Callable[[], AbstractContextManager],
+        student_feats: dict,
+        image: Tensor,
+        name: str,
+    ) -> list[Tensor]:
+        """Disparities of an image in [0, 1]; batch normalisation as at inference, autocast as in
+        the first pass (the losses, which call this, run without)."""
+        with autocast(), running_statistics(self), self._recording(name, student_feats):
             return self.estimate_disps(self.data_preprocessor.normalise(image))[0]
 
     def loss(

@@ -1,0 +1,108 @@
+"""What only a GPU can show: the CPU's numbers, mixed precision, nccl, half-precision inference."""
+
+import pytest
+import torch
+
+from mmscd.apis import launch
+from mmscd.registry import MODELS, TEACHERS
+from mmscd.utils.config import load_config
+from mmscd.utils.keyed_random import make_key
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+
+
+def load(path):
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def losses(checkpoint, name='loss'):
+    return checkpoint['message_hub']['log_scalars'][f'train/{name}']['log_history']
+
+
+@pytest.fixture(scope='module')
+def scd(tiny_scd_config):
+    """A step of the full method, and its inputs."""
+    from mmengine.registry import init_default_scope
+
+    cfg = load_config(str(tiny_scd_config))
+    init_default_scope('mmscd')
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).train()
+    model.distiller.attach_teacher(TEACHERS.build(model.distiller.teacher_cfg))
+    frames = torch.randint(0, 256, (2, 3, 3, 8, 16), dtype=torch.uint8).float()
+    frames = torch.nn.functional.interpolate(frames.flatten(0, 1), (64, 128), mode='bicubic')
+    frames = frames.clamp(0, 255).to(torch.uint8).reshape(2, 3, 3, 64, 128)
+    K = torch.tensor([[72.0, 0, 63.5], [0, 72, 31.5], [0, 0, 1]]).repeat(2, 1, 1)
+    keys = torch.tensor([make_key(0, 0), make_key(0, 1)])
+    return model, dict(inputs=dict(frames=frames, K=K, draw_key=keys))
+
+
+def step(model, data, device):
+    model.to(device)
+    model.distiller.teacher.to(device)
+    model.zero_grad()
+    data = model.data_preprocessor(data, True)
+    outputs = {k: v for k, v in model(**data, mode='loss').items() if 'loss' in k}
+    sum(outputs.values()).backward()
+    gradients = {n: p.grad.cpu().clone() for n, p in model.named_parameters()}
+    return {k: v.item() for k, v in outputs.items()}, gradients
+
+
+def test_losses_and_gradients_are_those_of_the_cpu(scd, monkeypatch):
+    """All parts of SCD, random draws included; float64, so that only real differences show."""
+    model, data = scd
+    model.double()
+    model.distiller.teacher.double()
+    data = dict(inputs=dict(data['inputs'], K=data['inputs']['K'].double()))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    expected, gradients = step(model, data, 'cpu')
+    model.load_state_dict(state)
+    found, others = step(model, data, 'cuda')
+    assert len(expected) == 7 and all(v > 0 for v in expected.values())
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-6), name
+    for name, gradient in gradients.items():
+        assert (others[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-12, name
+
+
+def test_mixed_precision_trains_and_resumes(tiny_scd_config, run_tool, tmp_path):
+    command = ('tools/train.py', tiny_scd_config, '--work-dir', tmp_path, '--amp')
+    run_tool(*command)
+    whole = load(tmp_path / 'iter_4.pth')
+    assert 'loss_scaler' in whole['optimizer']
+    assert torch.tensor(losses(whole)).isfinite().all()
+    assert min(losses(whole, 'loss_distill_edge')[2:]) > 0
+    (tmp_path / 'iter_4.pth').unlink()
+    run_tool(*command, '--resume')
+    # atomic additions on a GPU come in any order
+    resumed = load(tmp_path / 'iter_4.pth')
+    assert losses(resumed) == pytest.approx(losses(whole), rel=2e-2)
+
+
+def test_mixed_precision_is_set_for_cuda(tiny_config):
+    cfg = load_config(str(tiny_config))
+    launch.set_amp(cfg)
+    assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+
+
+def test_one_process_over_nccl(tiny_scd_config, run_tool, tmp_path):
+    """DDP, SyncBN and the graph with a schedule that passes from off to on."""
+    run_tool('bash', 'tools/dist_train.sh', tiny_scd_config, 1, '--work-dir', tmp_path)
+    checkpoint = load(tmp_path / 'iter_4.pth')
+    assert torch.tensor(losses(checkpoint)).isfinite().all()
+    assert min(losses(checkpoint, 'loss_distill_edge')[2:]) > 0
+
+
+def test_half_precision_inference_is_close(tiny_config, run_tool, tmp_path):
+    from mmscd import DepthInferencer
+
+    image = torch.randint(0, 256, (64, 128, 3), dtype=torch.uint8).numpy()
+    torch.manual_seed(0)
+    model = MODELS.build(load_config(str(tiny_config)).model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'w.pth')
+    depths = []
+    for options in (dict(device='cpu'), dict(device='cuda'), dict(device='cuda', half=True)):
+        inferencer = DepthInferencer(str(tiny_config), weights=str(tmp_path / 'w.pth'), **options)
+        depths.append(torch.as_tensor(inferencer(image)['predictions'][0]['pred_depth']))
+    full, half = ((depth - depths[0]).abs() / depths[0] for depth in depths[1:])
+    assert full.max() < 1e-2 and half.max() < 5e-2
