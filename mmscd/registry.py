@@ -14,6 +14,9 @@ from mmengine.registry import DATASETS as MMENGINE_DATASETS  # noqa: E402
 from mmengine.registry import HOOKS as MMENGINE_HOOKS  # noqa: E402
 from mmengine.registry import METRICS as MMENGINE_METRICS  # noqa: E402
 from mmengine.registry import MODELS as MMENGINE_MODELS  # noqa: E402
+from mmengine.registry import (  # noqa: E402
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+)
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS  # noqa: E402
 from mmengine.registry import VISUALIZERS as MMENGINE_VISUALIZERS  # noqa: E402
 from mmengine.registry import Registry  # noqa: E402
@@ -29,6 +32,12 @@ TRANSFORMS = Registry(
 )
 MODELS = Registry('model', parent=MMENGINE_MODELS, scope='mmscd', locations=['mmscd.models'])
 HOOKS = Registry('hook', parent=MMENGINE_HOOKS, scope='mmscd', locations=['mmscd.engine'])
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmscd',
+    locations=['mmscd.engine'],
+)
 METRICS = Registry('metric', parent=MMENGINE_METRICS, scope='mmscd', locations=['mmscd.evaluation'])
 VISUALIZERS = Registry(
     'visualizer', parent=MMENGINE_VISUALIZERS, scope='mmscd', locations=['mmscd.visualization']
@@ -48,7 +57,6 @@ for _name in (
     'MODEL_WRAPPERS',
     'OPTIMIZERS',
     'OPTIM_WRAPPERS',
-    'OPTIM_WRAPPER_CONSTRUCTORS',
     'PARAM_SCHEDULERS',
     'RUNNERS',
     'VISBACKENDS',

@@ -8,6 +8,7 @@ from .hooks import (
     IterationSeedHook,
     find_latest_checkpoint,
 )
+from .optimizers import MergedGroupsConstructor
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -15,5 +16,6 @@ __all__ = [
     'DepthVisualizationHook',
     'IsomorphicGraphDistillHook',
     'IterationSeedHook',
+    'MergedGroupsConstructor',
     'find_latest_checkpoint',
 ]

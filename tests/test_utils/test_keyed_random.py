@@ -5,7 +5,7 @@ import zlib
 import pytest
 import torch
 
-from mmscd.utils.keyed_random import _mix, make_key, uniform
+from mmscd.utils.keyed_random import _mix, make_key, uniform, uniform_many
 
 MASK = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -112,3 +112,12 @@ def test_wrong_keys_are_refused():
         uniform(torch.zeros(3), 'flip')
     with pytest.raises(ValueError, match='int64 vector'):
         uniform(torch.zeros(3, 1, dtype=torch.int64), 'flip')
+
+
+def test_many_names_at_once_are_those_one_by_one():
+    counts = dict(flip=1, colour=4, order=37)
+    drawn = uniform_many(keys(5), counts)
+    assert list(drawn) == list(counts)
+    for name, count in counts.items():
+        assert torch.equal(drawn[name], uniform(keys(5), name, count))
+        assert drawn[name][3].tolist() == naive_uniform(int(keys(5)[3]), name, count)

@@ -2,7 +2,11 @@
 # the 15th. Other totals: `tools/train.py --auto-scale-lr` keeps the number of epochs.
 iters_per_epoch = 39810 // 12
 
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=1e-4))
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='MergedGroupsConstructor',
+    optimizer=dict(type='Adam', lr=1e-4),
+)
 param_scheduler = [
     dict(type='MultiStepLR', by_epoch=False, milestones=[15 * iters_per_epoch], gamma=0.1),
 ]

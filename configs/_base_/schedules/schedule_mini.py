@@ -1,5 +1,9 @@
 # 1050 iterations at a batch of 8: a training for a CPU.
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=2e-4))
+optim_wrapper = dict(
+    type='OptimWrapper',
+    constructor='MergedGroupsConstructor',
+    optimizer=dict(type='Adam', lr=2e-4),
+)
 param_scheduler = [
     dict(type='CosineAnnealingLR', by_epoch=False, begin=450, end=1050, eta_min=2e-6),
 ]

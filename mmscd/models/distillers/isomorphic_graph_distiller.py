@@ -196,8 +196,9 @@ class IsomorphicGraphDistiller(nn.Module):
         names and all parameters take part at any strength, so DDP meets no unused one.
         """
         zero = outputs['target'].new_zeros(())
-        for parameter in self.parameters():
-            zero = zero + 0 * parameter.sum()
+        parameters = [parameter.flatten() for parameter in self.parameters()]
+        if parameters:
+            zero = zero + 0 * torch.cat(parameters).sum()
         totals = dict.fromkeys(self.loss_names, zero)
         if self.strength > 0 and self.graphs:
             pairs = self.graph_pairs(outputs)

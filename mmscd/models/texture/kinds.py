@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmscd.utils.keyed_random import uniform
+from mmscd.utils.keyed_random import uniform, uniform_many
 
 from .regions import (
     Cells,
@@ -32,21 +33,40 @@ class Draws:
         key: int64 (B,).
         kind: name of the kind.
         width: of the image; lengths are given for images `REFERENCE_WIDTH` wide.
+        known: numbers that were drawn before, by name; others are drawn when they are asked for.
     """
 
-    def __init__(self, key: Tensor, kind: str, width: int) -> None:
+    def __init__(
+        self, key: Tensor, kind: str, width: int, known: Mapping[str, Tensor] | None = None
+    ) -> None:
         self.key = key
         self.kind = kind
         self.scale = width / REFERENCE_WIDTH
+        self.known = known or {}
 
     def __call__(self, name: str, count: int = 1) -> Tensor:
         """float64 (B, count) in [0, 1)."""
+        known = self.known.get(name)
+        if known is not None and known.shape[1] == count:
+            return known
         return uniform(self.key, f'texture_{self.kind}_{name}', count)
 
     def pixels(self, lengths: tuple[float, float]) -> tuple[int, int]:
         """A range of lengths in pixels of this image, nowhere below `SMALLEST_PATCH`."""
         low, high = (max(SMALLEST_PATCH, round(value * self.scale)) for value in lengths)
         return low, high
+
+
+def draw_kinds(
+    key: Tensor, width: int, counts: Mapping[str, Mapping[str, int]]
+) -> dict[str, Draws]:
+    """`Draws` by kind, with what `counts` lists by kind and name drawn at once."""
+    names = {(kind, name): f'texture_{kind}_{name}' for kind in counts for name in counts[kind]}
+    drawn = uniform_many(key, {full: counts[kind][name] for (kind, name), full in names.items()})
+    return {
+        kind: Draws(key, kind, width, {name: drawn[names[kind, name]] for name in counts[kind]})
+        for kind in counts
+    }
 
 
 def between(draws: Tensor, limits: tuple[float, float]) -> Tensor:

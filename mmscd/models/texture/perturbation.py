@@ -15,6 +15,7 @@ from .kinds import (
     Draws,
     between,
     displaced,
+    draw_kinds,
     following,
     missing_texture,
     rectangle_field,
@@ -143,6 +144,13 @@ class RetinexTexturePerturbation(nn.Module):
         self.keep_edges = keep_edges
         self.illumination_sigma = illumination_sigma
         self.max_rectangles = max_rectangles
+        rectangles = dict(count=1, rectangles=4 * max_rectangles, softness=max_rectangles)
+        self.draw_counts = dict(
+            missing=dict(size=2, offset=2, soft=1),
+            shuffle=dict(size=2, offset=2),
+            blend=dict(strength=max_rectangles, place=4, **rectangles),
+            light=dict(height=max_rectangles, **rectangles),
+        )
 
     @torch.no_grad()
     def forward(self, image: Tensor, draw_key: Tensor) -> PerturbedTexture:
@@ -153,7 +161,7 @@ class RetinexTexturePerturbation(nn.Module):
             draw_key: int64 (B,).
         """
         height, width = image.shape[-2:]
-        draws = {k: Draws(draw_key, k, width) for k in ('missing', 'shuffle', 'blend', 'light')}
+        draws = draw_kinds(draw_key, width, self.draw_counts)
         scale = draws['missing'].scale
         with torch.autocast(image.device.type, enabled=False):
             light, clean = retinex_split(image, self.illumination_sigma * scale)
