@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import NamedTuple
 
+from terminaltables import AsciiTable
+
 from .robustness import CLEAN
 
 # corruption (and 'clean') -> abs_rel, delta1, dee, as `average_severities` gives them
@@ -26,7 +28,9 @@ class Spread(NamedTuple):
 
 
 def spread(values: list[float]) -> Spread:
-    """Mean and sample standard deviation of at least one value."""
+    """Mean and sample standard deviation of at least one value; NaN where one is NaN."""
+    if any(math.isnan(value) for value in values):  # which `stdev` fails on
+        return Spread(math.nan, math.nan)
     return Spread(mean(values), stdev(values) if len(values) > 1 else math.nan)
 
 
@@ -93,6 +97,24 @@ def summarise_ablation(
             dee=_mean_dee(seeds, [CLEAN, *names]),
         )
     return out
+
+
+def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str) -> str:
+    """Two tables: the comparison, and DEE by corruption."""
+    head = ['variant', 'seeds', 'abs_rel clean', 'x baseline', 'DEE clean', 'DEE corrupted']
+    rows = [[*head, 'excess error', 'mCE %']]
+    for name, s in summaries.items():
+        row = [name, s.seeds, s.abs_rel, f'{s.abs_rel_ratio:.3f}', s.clean_dee, s.corrupted_dee]
+        mce = f'{s.mce.mean:.1f}' + (f' +- {s.mce.std:.1f}' if s.seeds > 1 else '')
+        rows.append([*map(str, row), str(s.excess), mce])
+    by_corruption = [['DEE', *summaries]]
+    for name in summaries[baseline].dee:
+        by_corruption.append([name, *(f'{s.dee[name]:.4f}' for s in summaries.values())])
+    note = (
+        f'excess error: sum over corruptions of (DEE - clean DEE of {baseline}) relative to '
+        f"{baseline}'s; +- is the standard deviation over seeds"
+    )
+    return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
 
 
 def _mean_dee(seeds: Mapping[int, Rows], names: list[str]) -> dict[str, float]:

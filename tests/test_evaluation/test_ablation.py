@@ -32,5 +32,7 @@ def test_by_hand():
 def test_no_baseline_and_no_harm():
     with pytest.raises(KeyError, match='no run of the baseline'):
         summarise_ablation(RUNS, 'other')
-    unhurt = summarise_ablation(dict(base={0: rows(0.5, 0.2, 0.2)}), 'base')
-    assert math.isnan(unhurt['base'].excess.mean) and unhurt['base'].mce.mean == pytest.approx(100)
+    for seeds in (1, 2):
+        runs = dict(base={seed: rows(0.5, 0.2, 0.2) for seed in range(seeds)})
+        unhurt = summarise_ablation(runs, 'base')['base']
+        assert math.isnan(unhurt.excess.mean) and unhurt.mce.mean == pytest.approx(100)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 TOOL = 'tools/analysis_tools/run_ablation.py'
 
@@ -32,3 +33,35 @@ def test_trains_judges_skips_and_refuses(tiny_config, run_tool, tmp_path):
     command[command.index('train_cfg.max_iters=2')] = 'train_cfg.max_iters=3'
     refused = run_tool(*command, check=False)
     assert refused.returncode and 'holds another experiment' in refused.stderr
+
+
+@pytest.mark.slow
+def test_runs_that_share_their_beginning_are_those_trained_whole(
+    tiny_scd_config, run_tool, tmp_path
+):
+    command = [
+        TOOL, '--seeds', '0', '--corruptions', 'contrast', '--severities', '3', '--jobs', '2',
+        '--options', 'train_cfg.val_interval=4', '--variant', 'base', tiny_scd_config,
+        'default_hooks.distill.begin=100', '--variant', 'graph', tiny_scd_config,
+        '--variant', 'weak', tiny_scd_config, 'model.distiller.losses.edge.loss_weight=0.01',
+    ]  # fmt: skip
+    env = {'OMP_NUM_THREADS': '1'}
+    shared, whole = tmp_path / 'shared', tmp_path / 'whole'
+    run_tool(*command, '--work-dir', shared, '--shared-until', '2', env=env)
+    run_tool(*command, '--work-dir', whole, env=env)
+    results = [json.loads((f / 'ablation.json').read_text())['summary'] for f in (shared, whole)]
+    assert results[0] == results[1] and list(results[0]) == ['base', 'graph', 'weak']
+    for name in ('graph', 'weak'):
+        one, other = (
+            torch.load(f / name / 'seed0' / 'iter_4.pth', weights_only=True)['state_dict']
+            for f in (shared, whole)
+        )
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
+    logs = [(f / 'graph' / 'seed0' / 'console.log').read_text() for f in (shared, whole)]
+    assert ['Iter(train) [1/4]' in log for log in logs] == [False, True]
+    assert all('Iter(train) [3/4]' in log for log in logs)
+    refused = run_tool(*command, '--work-dir', whole, '--shared-until', '2', check=False)
+    assert refused.returncode and 'holds another experiment' in refused.stderr
+    command += ['--variant', 'late', tiny_scd_config, '--work-dir', shared, '--shared-until', '3']
+    missing = run_tool(*command, check=False)
+    assert missing.returncode and 'iter_3.pth does not exist' in missing.stderr

@@ -9,9 +9,12 @@ Example::
             model.distiller=None default_hooks.distill=None \
         --corruptions dark fog snow gaussian_noise --severities 3
 
-A variant is a name, a config and overrides. Runs are trained one after the other, each resumable:
-the same command goes on where it was interrupted and skips what is finished. Every run is judged at
-its last iteration on clean and corrupted test images; the first variant is the baseline.
+A variant is a name, a config and overrides. Every run is resumable: the same command goes on where
+it was interrupted and skips what is finished. Every run is judged at its last iteration on clean
+and corrupted test images; the first variant is the baseline. `--jobs N` keeps N runs going at a
+time, on a machine with room for them. Where parts begin late, `--shared-until N` trains the first N
+iterations once per seed: the other variants go on from the baseline's checkpoint. For that all must
+have the same parameters: a part is switched off by a `begin` after the end, not by None.
 """
 
 from __future__ import annotations
@@ -20,16 +23,17 @@ import argparse
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from terminaltables import AsciiTable
-
 from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES
-from mmscd.evaluation.ablation import VariantSummary, summarise_ablation
+from mmscd.evaluation.ablation import make_ablation_tables, summarise_ablation
 from mmscd.utils.compat import atomic_write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,8 +84,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--severities', nargs='+', type=int, default=list(SEVERITIES), choices=SEVERITIES
     )
     parser.add_argument('--protocol', choices=('robodepth', 'native'), default='robodepth')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time')
+    parser.add_argument(
+        '--shared-until',
+        type=int,
+        metavar='ITERATION',
+        help='until then all runs of a seed are the baseline; a checkpoint must fall on it',
+    )
     parser.add_argument('--dry-run', action='store_true', help='only say what would be done')
     args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error(f'--jobs must be at least 1, got {args.jobs}')
     names = [variant[0] for variant in args.variant]
     for variant in args.variant:
         if len(variant) < 2 or any('=' not in option for option in variant[2:]):
@@ -109,13 +122,15 @@ def plan_runs(args: argparse.Namespace) -> list[Run]:
     return runs
 
 
-def claim_folder(run: Run, amp: bool) -> None:
+def claim_folder(run: Run, amp: bool, shared_until: int | None) -> None:
     """Refuse a folder that holds another experiment.
 
     Raises:
         ValueError: config, options or precision differ from what the folder was made with.
     """
     wanted = dict(config=run.config, options=run.options, seed=run.seed, amp=amp)
+    if shared_until:
+        wanted['shared_until'] = shared_until
     file = run.folder / RUN_FILE
     if file.is_file():
         found = json.loads(file.read_text())
@@ -157,14 +172,14 @@ def call(command: list[str], log: Path, brief: bool) -> None:
         raise RuntimeError(f'{" ".join(command[:2])} failed with {process.returncode}: see {log}')
 
 
-def train(run: Run, amp: bool) -> None:
-    """Train, or go on."""
+def train(run: Run, amp: bool, brief: bool = True) -> None:
+    """Train, or go on; `brief` shows the progress."""
     if run.checkpoint.is_file():
         return
     options = [f'randomness.seed={run.seed}', *run.options]
     command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
     command += ['--amp'] * amp + ['--cfg-options', *options]
-    call(command, run.folder / 'console.log', brief=True)
+    call(command, run.folder / 'console.log', brief)
     if not run.checkpoint.is_file():
         raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
 
@@ -181,22 +196,53 @@ def evaluate(run: Run, args: argparse.Namespace) -> dict:
     return json.loads(run.scores.read_text())['models'][run.variant]['corruptions']
 
 
-def make_tables(summaries: dict[str, VariantSummary], baseline: str) -> str:
-    """Two tables: the comparison, and DEE by corruption."""
-    head = ['variant', 'seeds', 'abs_rel clean', 'x baseline', 'DEE clean', 'DEE corrupted']
-    rows = [[*head, 'excess error', 'mCE %']]
-    for name, s in summaries.items():
-        row = [name, s.seeds, s.abs_rel, f'{s.abs_rel_ratio:.3f}', s.clean_dee, s.corrupted_dee]
-        mce = f'{s.mce.mean:.1f}' + (f' +- {s.mce.std:.1f}' if s.seeds > 1 else '')
-        rows.append([*map(str, row), str(s.excess), mce])
-    by_corruption = [['DEE', *summaries]]
-    for name in summaries[baseline].dee:
-        by_corruption.append([name, *(f'{s.dee[name]:.4f}' for s in summaries.values())])
-    note = (
-        f'excess error: sum over corruptions of (DEE - clean DEE of {baseline}) relative to '
-        f"{baseline}'s; +- is the standard deviation over seeds"
-    )
-    return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
+def branch(run: Run, trunk: Run, iteration: int) -> None:
+    """Let a run that has not begun go on from a checkpoint of another one.
+
+    Raises:
+        FileNotFoundError: the other run kept none of that iteration.
+    """
+    from mmscd.engine import find_latest_checkpoint
+
+    if find_latest_checkpoint(run.folder):
+        return
+    source = trunk.folder / f'iter_{iteration}.pth'
+    if not source.is_file():
+        raise FileNotFoundError(
+            f'--shared-until {iteration}: {source} does not exist; let it be a multiple of '
+            'default_hooks.checkpoint.interval, and max_keep_ckpts large enough to keep it'
+        )
+    part = run.folder / f'.{source.name}.part'
+    shutil.copyfile(source, part)
+    part.rename(run.folder / source.name)
+
+
+def finish(run: Run, trunk: Run | None, args: argparse.Namespace) -> dict:
+    """One run from what there is of it to its scores."""
+    claim_folder(run, args.amp, args.shared_until if trunk else None)
+    if trunk:
+        branch(run, trunk, args.shared_until)
+    train(run, args.amp, brief=args.jobs == 1)
+    return evaluate(run, args)
+
+
+def work(runs: list[Run], args: argparse.Namespace) -> Iterator[tuple[Run, dict]]:
+    """Finished runs with their scores, as they come; the trunks of the others come first."""
+    baseline = args.variant[0][0]
+    trunks = {run.seed: run for run in runs if run.variant == baseline} if args.shared_until else {}
+    waves = [list(trunks.values()), [run for run in runs if trunks.get(run.seed) is not run]]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        for number, wave in enumerate(waves):
+            jobs = {
+                pool.submit(finish, run, trunks.get(run.seed) if number else None, args): run
+                for run in wave
+            }
+            try:
+                for job in as_completed(jobs):
+                    yield jobs[job], job.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
 
 def write_results(
@@ -221,22 +267,22 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     args.work_dir = args.work_dir.resolve()
     runs = plan_runs(args)
-    baseline, scores, begin = args.variant[0][0], {}, time.monotonic()
-    for number, run in enumerate(runs, 1):
+    for run in runs:
         state = 'finished' if run.checkpoint.is_file() else 'to train'
+        print(f'{run.variant}, seed {run.seed}: {state}', flush=True)
+    if args.dry_run:
+        return
+    baseline, scores, begin = args.variant[0][0], {}, time.monotonic()
+    for number, (run, rows) in enumerate(work(runs, args), 1):
+        scores.setdefault(run.variant, {})[run.seed] = rows
         minutes = (time.monotonic() - begin) / 60
-        print(
-            f'== {number}/{len(runs)}: {run.variant}, seed {run.seed} ({state}), {minutes:.1f} min'
-        )
-        if args.dry_run:
-            continue
-        claim_folder(run, args.amp)
-        train(run, args.amp)
-        scores.setdefault(run.variant, {})[run.seed] = evaluate(run, args)
-        summaries = summarise_ablation(scores, baseline)
-        text = make_tables(summaries, baseline)
-        write_results(args.work_dir, scores, summaries, text)
-        print(text, flush=True)
+        print(f'== {number}/{len(runs)}: {run.variant}, seed {run.seed}, {minutes:.1f} min')
+        if baseline in scores:
+            order = {v[0]: scores[v[0]] for v in args.variant if v[0] in scores}
+            summaries = summarise_ablation(order, baseline)
+            text = make_ablation_tables(summaries, baseline)
+            write_results(args.work_dir, order, summaries, text)
+            print(text, flush=True)
 
 
 if __name__ == '__main__':
