@@ -62,6 +62,6 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     assert all('Iter(train) [3/4]' in log for log in logs)
     refused = run_tool(*command, '--work-dir', whole, '--shared-until', '2', check=False)
     assert refused.returncode and 'holds another experiment' in refused.stderr
-    command += ['--variant', 'late', tiny_scd_config, '--work-dir', shared, '--shared-until', '3']
-    missing = run_tool(*command, check=False)
+    late = command[: command.index('graph')] + ['late', tiny_scd_config]
+    missing = run_tool(*late, '--work-dir', shared, '--shared-until', '3', check=False)
     assert missing.returncode and 'iter_3.pth does not exist' in missing.stderr

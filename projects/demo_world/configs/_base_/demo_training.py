@@ -7,12 +7,12 @@ _base_ = [
 ]
 train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=8)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
+optim_wrapper = dict(optimizer=dict(lr=8e-4))
 param_scheduler = [
     dict(type='LinearLR', by_epoch=False, begin=0, end=50, start_factor=0.1),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=750, eta_min=5e-6),
+    dict(type='CosineAnnealingLR', by_epoch=False, begin=50, end=550, eta_min=5e-6),
 ]
-train_cfg = dict(max_iters=750, val_interval=250)
+train_cfg = dict(max_iters=550, val_interval=275)
 
 default_hooks = dict(
     checkpoint=dict(interval=100),
