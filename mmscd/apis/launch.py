@@ -28,13 +28,13 @@ MMENGINE_HOOKS = (
 
 def set_amp(cfg: Config) -> None:
     """Mixed precision: mmengine's AmpOptimWrapper on CUDA, bfloat16 networks on the CPU, where
-    AmpOptimWrapper refuses to work. Maps in NHWC order, which is faster on both."""
-    cfg.model.channels_last = True
+    AmpOptimWrapper refuses to work."""
     if torch.cuda.is_available():
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     else:
         cfg.model.network_dtype = 'bfloat16'
+        cfg.model.channels_last = True
 
 
 def scale_schedule(cfg: Config, total_batch: int) -> None:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmscd.models.texture import (
     RetinexTexturePerturbation,
     gaussian_lowpass,
+    kinds,
     retinex_split,
     strong_edges,
 )
@@ -22,7 +23,7 @@ from mmscd.models.texture.regions import (
     place_rectangles,
 )
 from mmscd.registry import MODELS
-from mmscd.utils.keyed_random import make_key
+from mmscd.utils.keyed_random import make_key, uniform
 
 SHAPE = (96, 320)
 ONLY = dict(missing_prob=0.0, shuffle_prob=0.0, blend_prob=0.0, illumination_prob=0.0)
@@ -447,3 +448,18 @@ def test_on_real_streets(mmscd_data):
         assert (out.illumination * out.reflectance - image).abs().max() < 1e-6
         assert light_change(image, out, 12.0).max() < 0.1
         assert gradient_correlation(image, out.image, where) > 0.95
+
+
+def test_all_but_the_draws_of_cells_are_made_at_once(monkeypatch):
+    """How many cells there are is known late; every other draw is listed in `draw_counts`."""
+    late = []
+
+    def spy(key, name, count=1):
+        late.append(name)
+        return uniform(key, name, count)
+
+    monkeypatch.setattr(kinds, 'uniform', spy)
+    perturbation = RetinexTexturePerturbation(illumination_prob=1.0, lowpass_fill_prob=0.5)
+    perturbation(scenes(2), keys(2))
+    cells = ['texture_missing_order', 'texture_missing_lowpass', 'texture_shuffle_order']
+    assert sorted(late) == sorted(cells)

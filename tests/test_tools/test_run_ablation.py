@@ -62,6 +62,20 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     assert all('Iter(train) [3/4]' in log for log in logs)
     refused = run_tool(*command, '--work-dir', whole, '--shared-until', '2', check=False)
     assert refused.returncode and 'holds another experiment' in refused.stderr
-    late = command[: command.index('graph')] + ['late', tiny_scd_config]
-    missing = run_tool(*late, '--work-dir', shared, '--shared-until', '3', check=False)
-    assert missing.returncode and 'iter_3.pth does not exist' in missing.stderr
+    # the files of the trunk are its own: no branch took or replaced its best checkpoint
+    assert [len(list((shared / n / 'seed0').glob('best_*'))) for n in ('base', 'graph')] == [1, 0]
+
+
+def test_what_cannot_share_its_beginning_is_refused(tiny_config, run_tool, tmp_path):
+    base = [TOOL, '--work-dir', tmp_path, '--dry-run', '--variant', 'base', tiny_config]
+    for until in ('1', '3', '4', '8', '-2', '0'):
+        result = run_tool(*base, '--shared-until', until, check=False)
+        assert f'--shared-until {until}: of the 4 iterations' in result.stderr
+    assert 'checkpoints [2, 4] remain' in result.stderr
+    for option in ('optim_wrapper.optimizer.lr=0.1', 'param_scheduler=None'):
+        other = ('--variant', 'other', tiny_config, option, '--shared-until', '2')
+        result = run_tool(*base, *other, check=False)
+        assert option.split('.')[0].split('=')[0] + ' of other differs' in result.stderr
+    assert 'to train' in run_tool(*base, '--shared-until', '2').stdout
+    twice = run_tool(*base, '--seeds', '0', '0', check=False)
+    assert '--seeds must differ' in twice.stderr

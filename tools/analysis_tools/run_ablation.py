@@ -14,7 +14,8 @@ it was interrupted and skips what is finished. Every run is judged at its last i
 and corrupted test images; the first variant is the baseline. `--jobs N` keeps N runs going at a
 time, on a machine with room for them. Where parts begin late, `--shared-until N` trains the first N
 iterations once per seed: the other variants go on from the baseline's checkpoint. For that all must
-have the same parameters: a part is switched off by a `begin` after the end, not by None.
+have the same parameters and optimizer: a part is switched off by a `begin` after the end, not by
+None.
 """
 
 from __future__ import annotations
@@ -23,43 +24,22 @@ import argparse
 import csv
 import io
 import json
-import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
+
+from ablation_runs import Run, branch, claim_folder, plan_runs
 
 from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.evaluation.ablation import make_ablation_tables, summarise_ablation
 from mmscd.utils.compat import atomic_write
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN_FILE = 'run.json'
-
-
-@dataclass
-class Run:
-    """One training: a variant and a seed."""
-
-    variant: str
-    config: str
-    options: list[str]
-    seed: int
-    folder: Path
-    iterations: int
-
-    @property
-    def checkpoint(self) -> Path:
-        """What the training ends with."""
-        return self.folder / f'iter_{self.iterations}.pth'
-
-    @property
-    def scores(self) -> Path:
-        """What the evaluation ends with."""
-        return self.folder / 'robustness' / 'summary.json'
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -95,6 +75,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.jobs < 1:
         parser.error(f'--jobs must be at least 1, got {args.jobs}')
+    if len(set(args.seeds)) < len(args.seeds):
+        parser.error(f'--seeds must differ, got {args.seeds}')
     names = [variant[0] for variant in args.variant]
     for variant in args.variant:
         if len(variant) < 2 or any('=' not in option for option in variant[2:]):
@@ -104,51 +86,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def plan_runs(args: argparse.Namespace) -> list[Run]:
-    """All runs, seed by seed, so that an interrupted comparison has whole seeds."""
-    from mmengine.config import DictAction
-
-    from mmscd.utils.config import load_config
-
-    runs = []
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--o', nargs='*', action=DictAction)
-    for seed in args.seeds:
-        for name, config, *options in args.variant:
-            options = [*args.options, *options]
-            cfg = load_config(config, parser.parse_args(['--o', *options]).o if options else None)
-            folder = args.work_dir / name / f'seed{seed}'
-            runs.append(Run(name, config, options, seed, folder, cfg.train_cfg.max_iters))
-    return runs
-
-
-def claim_folder(run: Run, amp: bool, shared_until: int | None) -> None:
-    """Refuse a folder that holds another experiment.
-
-    Raises:
-        ValueError: config, options or precision differ from what the folder was made with.
-    """
-    wanted = dict(config=run.config, options=run.options, seed=run.seed, amp=amp)
-    if shared_until:
-        wanted['shared_until'] = shared_until
-    file = run.folder / RUN_FILE
-    if file.is_file():
-        found = json.loads(file.read_text())
-        if found != wanted:
-            raise ValueError(
-                f'{run.folder} holds another experiment: {found}, wanted {wanted}; choose another '
-                '--work-dir or name, or delete the folder'
-            )
-    else:
-        atomic_write(file, json.dumps(wanted, indent=2).encode())
-
-
-def call(command: list[str], log: Path, brief: bool) -> None:
+def call(command: list[str], log: Path, brief: bool, stop: threading.Event) -> None:
     """Run a command with its whole output in a file and its progress on the screen.
 
     Raises:
-        RuntimeError: it failed; names the log.
+        RuntimeError: it failed (names the log), or nothing shall be started any more.
     """
+    if stop.is_set():
+        raise RuntimeError('stopped')
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open('a') as file:
         process = subprocess.Popen(
@@ -172,77 +117,75 @@ def call(command: list[str], log: Path, brief: bool) -> None:
         raise RuntimeError(f'{" ".join(command[:2])} failed with {process.returncode}: see {log}')
 
 
-def train(run: Run, amp: bool, brief: bool = True) -> None:
-    """Train, or go on; `brief` shows the progress."""
-    if run.checkpoint.is_file():
-        return
-    options = [f'randomness.seed={run.seed}', *run.options]
-    command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
-    command += ['--amp'] * amp + ['--cfg-options', *options]
-    call(command, run.folder / 'console.log', brief)
-    if not run.checkpoint.is_file():
-        raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
+class Worker:
+    """Trains and judges runs; one object for all threads.
 
-
-def evaluate(run: Run, args: argparse.Namespace) -> dict:
-    """Scores by corruption; finished passes are kept by the tool."""
-    command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
-    command += ['--name', run.variant, '--out', str(run.scores.parent)]
-    command += ['--protocol', args.protocol, '--corruptions', *args.corruptions]
-    command += ['--severities', *map(str, args.severities)]
-    if run.options:
-        command += ['--cfg-options', *run.options]
-    call(command, run.folder / 'robustness.log', brief=False)
-    return json.loads(run.scores.read_text())['models'][run.variant]['corruptions']
-
-
-def branch(run: Run, trunk: Run, iteration: int) -> None:
-    """Let a run that has not begun go on from a checkpoint of another one.
-
-    Raises:
-        FileNotFoundError: the other run kept none of that iteration.
+    Args:
+        args: of the command line.
     """
-    from mmscd.engine import find_latest_checkpoint
 
-    if find_latest_checkpoint(run.folder):
-        return
-    source = trunk.folder / f'iter_{iteration}.pth'
-    if not source.is_file():
-        raise FileNotFoundError(
-            f'--shared-until {iteration}: {source} does not exist; let it be a multiple of '
-            'default_hooks.checkpoint.interval, and max_keep_ckpts large enough to keep it'
-        )
-    part = run.folder / f'.{source.name}.part'
-    shutil.copyfile(source, part)
-    part.rename(run.folder / source.name)
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.stop = threading.Event()
 
+    def train(self, run: Run, trunk: Run | None = None) -> Run:
+        """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
+        shared = None
+        if trunk:
+            shared = dict(until=self.args.shared_until, config=trunk.config, options=trunk.options)
+        claim_folder(run, self.args.amp, shared)
+        if run.checkpoint.is_file():
+            return run
+        options = [f'randomness.seed={run.seed}', *run.options]
+        if trunk:
+            branch(run, trunk, self.args.shared_until)
+            # the checkpoint names the trunk's best one, which would be replaced by this run's
+            options.append('default_hooks.checkpoint.save_best=None')
+        command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
+        command += ['--amp'] * self.args.amp + ['--cfg-options', *options]
+        call(command, run.folder / 'console.log', self.args.jobs == 1, self.stop)
+        if not run.checkpoint.is_file():
+            raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
+        return run
 
-def finish(run: Run, trunk: Run | None, args: argparse.Namespace) -> dict:
-    """One run from what there is of it to its scores."""
-    claim_folder(run, args.amp, args.shared_until if trunk else None)
-    if trunk:
-        branch(run, trunk, args.shared_until)
-    train(run, args.amp, brief=args.jobs == 1)
-    return evaluate(run, args)
+    def evaluate(self, run: Run) -> dict:
+        """Scores by corruption; finished passes are kept by the tool."""
+        command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
+        command += ['--name', run.variant, '--out', str(run.scores.parent)]
+        command += ['--protocol', self.args.protocol, '--corruptions', *self.args.corruptions]
+        command += ['--severities', *map(str, self.args.severities)]
+        if run.options:
+            command += ['--cfg-options', *run.options]
+        call(command, run.folder / 'robustness.log', False, self.stop)
+        return json.loads(run.scores.read_text())['models'][run.variant]['corruptions']
+
+    def finish(self, run: Run, trunk: Future | None) -> dict:
+        """One run from what there is of it to its scores, once its trunk is trained."""
+        trained = trunk.result() if trunk else None
+        self.train(run, None if trained is run else trained)
+        return self.evaluate(run)
 
 
 def work(runs: list[Run], args: argparse.Namespace) -> Iterator[tuple[Run, dict]]:
-    """Finished runs with their scores, as they come; the trunks of the others come first."""
-    baseline = args.variant[0][0]
-    trunks = {run.seed: run for run in runs if run.variant == baseline} if args.shared_until else {}
-    waves = [list(trunks.values()), [run for run in runs if trunks.get(run.seed) is not run]]
+    """Finished runs with their scores, as they come.
+
+    Trunks are trained first; a run that waits for its own keeps a place that nothing else wants.
+    """
+    worker = Worker(args)
     with ThreadPoolExecutor(args.jobs) as pool:
-        for number, wave in enumerate(waves):
-            jobs = {
-                pool.submit(finish, run, trunks.get(run.seed) if number else None, args): run
-                for run in wave
-            }
-            try:
-                for job in as_completed(jobs):
-                    yield jobs[job], job.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        baselines = [run for run in runs if run.variant == args.variant[0][0]]
+        trunks = {r.seed: pool.submit(worker.train, r) for r in baselines if args.shared_until}
+        jobs = {pool.submit(worker.finish, run, trunks.get(run.seed)): run for run in runs}
+        try:
+            for job in as_completed(jobs):
+                run = jobs[job]
+                if job.exception():
+                    print(f'{run.variant}, seed {run.seed}: {job.exception()}', flush=True)
+                yield run, job.result()
+        except BaseException:
+            worker.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def write_results(
@@ -278,7 +221,8 @@ def main(argv: list[str] | None = None) -> None:
         minutes = (time.monotonic() - begin) / 60
         print(f'== {number}/{len(runs)}: {run.variant}, seed {run.seed}, {minutes:.1f} min')
         if baseline in scores:
-            order = {v[0]: scores[v[0]] for v in args.variant if v[0] in scores}
+            names = [variant[0] for variant in args.variant if variant[0] in scores]
+            order = {name: dict(sorted(scores[name].items())) for name in names}
             summaries = summarise_ablation(order, baseline)
             text = make_ablation_tables(summaries, baseline)
             write_results(args.work_dir, order, summaries, text)

@@ -21,7 +21,9 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
     Args: as `mmengine.optim.DefaultOptimWrapperConstructor`.
     """
 
-    def add_params(self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: Any):
+    def add_params(
+        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: Any
+    ) -> None:
         """Add the groups of a module to `params`; at the root of the model they are merged."""
         super().add_params(params, module, prefix=prefix, **kwargs)
         if not prefix:
