@@ -48,19 +48,21 @@ def plan_runs(args: argparse.Namespace) -> list[Run]:
 
     from mmscd.utils.config import load_config
 
-    runs, first = [], None
     parser = argparse.ArgumentParser()
     parser.add_argument('--o', nargs='*', action=DictAction)
-    for seed in args.seeds:
-        for name, config, *options in args.variant:
-            options = [*args.options, *options]
-            cfg = load_config(config, parser.parse_args(['--o', *options]).o if options else None)
-            folder = args.work_dir / name / f'seed{seed}'
-            runs.append(Run(name, config, options, seed, folder, cfg.train_cfg.max_iters))
-            if args.shared_until is not None:
-                first = first or cfg
-                check_sharing(name, cfg, first, args.shared_until)
-    return runs
+    variants, first = [], None
+    for name, config, *options in args.variant:
+        options = [*args.options, *options]
+        cfg = load_config(config, parser.parse_args(['--o', *options]).o if options else None)
+        first = first or cfg
+        if args.shared_until is not None:
+            check_sharing(name, cfg, first, args.shared_until)
+        variants.append((name, config, options, cfg.train_cfg.max_iters))
+    return [
+        Run(name, config, options, seed, args.work_dir / name / f'seed{seed}', iterations)
+        for seed in args.seeds
+        for name, config, options, iterations in variants
+    ]
 
 
 def check_sharing(name: str, cfg: Config, first: Config, until: int) -> None:

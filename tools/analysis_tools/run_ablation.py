@@ -141,6 +141,7 @@ class Worker:
             branch(run, trunk, self.args.shared_until)
             # the checkpoint names the trunk's best one, which would be replaced by this run's
             options.append('default_hooks.checkpoint.save_best=None')
+        print(f'== {run.variant}, seed {run.seed}: training', flush=True)
         command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
         command += ['--amp'] * self.args.amp + ['--cfg-options', *options]
         call(command, run.folder / 'console.log', self.args.jobs == 1, self.stop)
