@@ -174,6 +174,16 @@ def test_tool_holds_the_end_of_a_drive_out(street, tmp_path, run_tool):
         assert (part.gt, part.improved_gt_root) == ('improved', str(tmp_path))
 
 
+def test_tool_trains_on_nothing_of_a_drive_that_is_not_asked_for(street, tmp_path, run_tool):
+    run_tool(TOOL, street, tmp_path, '--train', OTHER, '--drive', DRIVE, *SMALL)
+    parts = [(tmp_path / f'{part}_files.txt').read_text().split() for part in ('train', 'val')]
+    assert [set(part[::3]) for part in parts] == [
+        {f'2011_09_26/{OTHER}'},
+        {f'2011_09_26/{DRIVE}'},
+    ]
+    assert [sorted(map(int, part[1::3])) for part in parts] == [[*range(1, 11)], [8, 9, 10]]
+
+
 def test_tool_says_what_is_wrong(street, tmp_path, run_tool):
     drives = ['--train', DRIVE, '--drive', DRIVE]
     result = run_tool(TOOL, street, tmp_path / 'out', *drives, '--frames', 9, check=False)

@@ -1,4 +1,4 @@
-"""Hold the end of a drive out of training and give it sparse depth, for choosing without LiDAR.
+"""Hold frames out of training and give them sparse depth, for choosing without LiDAR.
 
 Example::
 
@@ -7,6 +7,9 @@ Example::
         --drive 2011_09_26_drive_0095_sync --frames 60
     python tools/analysis_tools/run_ablation.py --work-dir work_dirs/choice --seeds 0 --amp \
         --options $(cat data/held_out/options.txt) --variant ... --variant ...
+
+With a --drive that is not one of --train nothing of it is trained on: a street the network has not
+seen, which the end of a drive is not.
 
 Corners of the held-out frames are triangulated with the frame before and the one after (see
 `mmscd.datasets.triangulation`): a few hundred points a frame, up to scale, which median scaling of
@@ -41,8 +44,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('data_root', type=Path, help='KITTI raw')
     parser.add_argument('out', type=Path)
     parser.add_argument('--train', nargs='+', required=True, help='drives to train on')
-    parser.add_argument('--drive', required=True, help='the drive whose end is held out')
-    parser.add_argument('--frames', type=int, default=60, help='so many of its last frames')
+    parser.add_argument(
+        '--drive',
+        required=True,
+        help='whose last frames are held out; if not in --train, all else of it too',
+    )
+    parser.add_argument('--frames', type=int, default=60, help='judge on its last ones, so many')
     parser.add_argument('--gap', type=int, default=10, help='frames before them, in neither part')
     parser.add_argument('--check', action='store_true', help='compare with LiDAR')
     args = parser.parse_args(argv)
@@ -51,14 +58,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def split(dataset: KITTIRawDataset, drive: str, frames: int, gap: int) -> tuple[list, list]:
-    """Samples to train on, and the last ones of `drive`.
+def split(
+    dataset: KITTIRawDataset, drive: str, frames: int, gap: int, trained: bool
+) -> tuple[list, list]:
+    """Samples to train on, and the last ones of `drive`, whose beginning is `trained` on or not.
 
     Raises:
-        ValueError: nothing of the drive would be left.
+        ValueError: nothing of the drive would be left to train on.
     """
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     own = [info for info in infos if info['drive'] == drive]
+    if not trained:
+        return [info for info in infos if info['drive'] != drive], own[-frames:]
     if len(own) <= frames + gap:
         raise ValueError(
             f'{drive} has {len(own)} frames with both neighbours, too few to hold {frames} out '
@@ -149,7 +160,9 @@ def main(argv: list[str] | None = None) -> None:
             with_gt=args.check,
             missing='drop',
         )
-        train, held_out = split(dataset, args.drive, args.frames, args.gap)
+        train, held_out = split(
+            dataset, args.drive, args.frames, args.gap, args.drive in args.train
+        )
         kept, points, errors = write_depth(dataset, held_out, out, args.check)
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
