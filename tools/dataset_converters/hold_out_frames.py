@@ -59,23 +59,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def split(
-    dataset: KITTIRawDataset, drive: str, frames: int, gap: int, trained: bool
+    dataset: KITTIRawDataset, train: list[str], drive: str, frames: int, gap: int
 ) -> tuple[list, list]:
-    """Samples to train on, and the last ones of `drive`, whose beginning is `trained` on or not.
+    """Samples of the drives `train` to train on, and the last ones of `drive`.
 
     Raises:
         ValueError: nothing of the drive would be left to train on.
     """
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     own = [info for info in infos if info['drive'] == drive]
-    if not trained:
-        return [info for info in infos if info['drive'] != drive], own[-frames:]
+    rest = [info for info in infos if info['drive'] != drive]
+    if drive not in train:
+        return rest, own[-frames:]
     if len(own) <= frames + gap:
         raise ValueError(
             f'{drive} has {len(own)} frames with both neighbours, too few to hold {frames} out '
             f'with a gap of {gap}; lower --frames'
         )
-    rest = [info for info in infos if info['drive'] != drive]
     return rest + own[: -frames - gap], own[-frames:]
 
 
@@ -160,9 +160,7 @@ def main(argv: list[str] | None = None) -> None:
             with_gt=args.check,
             missing='drop',
         )
-        train, held_out = split(
-            dataset, args.drive, args.frames, args.gap, args.drive in args.train
-        )
+        train, held_out = split(dataset, args.train, args.drive, args.frames, args.gap)
         kept, points, errors = write_depth(dataset, held_out, out, args.check)
     except (OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
