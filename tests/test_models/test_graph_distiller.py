@@ -52,14 +52,14 @@ def distiller_cfg(losses=LOSSES, student_taps=(STUDENT_TAP,), taps=TEACHER_TAPS,
     )  # fmt: skip
 
 
-def build(cfg=None, attach=True, **kwargs):
+def build(cfg=None, attach=True, losses=None, **kwargs):
     torch.manual_seed(0)
     encoder = dict(type='ResNetEncoder', depth=18)
     model = SelfSupervisedDepthEstimator(
         backbone=encoder,
         disp_head=dict(type='DispHead', channels=(4, 4, 8, 8, 16)),
         pose_net=dict(type='PoseNet', encoder=dict(encoder, in_channels=6), channels=16),
-        losses=dict(smoothness=dict(type='SmoothnessLoss')),
+        losses=losses or dict(smoothness=dict(type='SmoothnessLoss')),
         distiller=cfg or distiller_cfg(),
         **kwargs,
     )
@@ -225,6 +225,15 @@ def test_the_perturbed_pass_by_option():
     model.losses['extra'].count = 1
     with pytest.raises(ValueError, match="'perturbed', which saw 1 of 2 images: set `samples=1.0`"):
         model(inputs, mode='loss')
+
+
+def test_a_perturbed_pass_of_half_a_batch_is_refused_before_training():
+    cfg = distiller_cfg(passes=('clean', 'perturbed'))
+    half = dict(type='TextureDisambiguationLoss', samples=0.5)
+    with pytest.raises(ValueError, match=r"'perturbed', of which losses.texture makes .* 0.5 of"):
+        build(cfg, losses=dict(texture=half))
+    build(cfg, losses=dict(texture=dict(half, samples=1.0)))
+    build(distiller_cfg(), losses=dict(texture=half))
 
 
 def test_diagnostics_on_demand():

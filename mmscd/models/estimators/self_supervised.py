@@ -102,6 +102,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
         self._check_teacher()
+        self._check_distilled_passes()
         self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
@@ -116,6 +117,18 @@ class SelfSupervisedDepthEstimator(BaseModel):
                     f'pixel_weights.{name} ({type(weight).__name__}) needs a teacher, and '
                     f'model.distiller is None: set pixel_weights.{name}=None as well'
                 )
+
+    def _check_distilled_passes(self) -> None:
+        """A loss that begins late would find out after hours."""
+        distilled = getattr(self.distiller, 'passes', ())
+        for name, loss in self.losses.items():
+            for made, share in getattr(loss, 'pass_shares', {}).items():
+                if made in distilled and share < 1:
+                    raise ValueError(
+                        f'distiller.passes has {made!r}, of which losses.{name} makes a share of '
+                        f'{share:g} of the batch: set losses.{name}.samples=1.0, or change '
+                        'distiller.passes'
+                    )
 
     def forward(
         self,
