@@ -69,8 +69,8 @@ class Comparison:
             colormap: see `DepthPainter`. The colours span the depths of the clean picture, so that
                 what changes is seen.
         """
-        from mmscd.apis.depth_pictures import DepthPainter
-        from mmscd.datasets.corruptions import corrupt
+        from mmscd.corruptions import corrupt
+        from mmscd.inference.pictures import DepthPainter
 
         if image is None:
             return [None] * (1 + 2 * len(self.inferencers))
@@ -116,7 +116,7 @@ def build_app(comparison: Comparison) -> Any:
         raise ImportError(
             f'the app needs gradio ({error}): run `pip install -e .[demo]` in the repository'
         ) from None
-    from mmscd.datasets.corruptions import CORRUPTIONS
+    from mmscd.corruptions import CORRUPTIONS
     from mmscd.visualization.colormap import COLORMAPS
 
     def show(title: str, **options: Any) -> Any:

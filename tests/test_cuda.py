@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmscd.apis import launch
+from mmscd.engine import launch
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.utils.keyed_random import make_key

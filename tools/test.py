@@ -39,9 +39,10 @@ def main() -> None:
 
     from mmengine.dist import is_main_process
 
-    from mmscd.apis import launch
+    from mmscd.engine import launch
+    from mmscd.models import loading
     from mmscd.utils.command_line import check_writable
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     for folder in (args.out and Path(args.out).parent, args.show_dir):
         if folder and is_main_process():
@@ -52,7 +53,7 @@ def main() -> None:
         cfg.model.flip_tta = True
     if args.show_dir:
         cfg.default_hooks.visualization.show_dir = args.show_dir
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     metrics = launch.build_runner(cfg, args.launcher).test()
     if args.out and is_main_process():
         # NaN is no JSON

@@ -45,8 +45,8 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options)
 
-    from mmscd.apis import launch
-    from mmscd.utils.teacher_option import set_teacher
+    from mmscd.engine import launch
+    from mmscd.models.teachers.teacher_option import set_teacher
 
     if args.teacher:
         set_teacher(cfg, args.teacher)

@@ -7,10 +7,10 @@ from typing import Any
 
 # loaded when they are asked for: torch and mmengine take seconds
 _HOMES = dict(
-    DepthInferencer='inferencer',
-    inference_depth='inference_functions',
-    init_model='model_loading',
-    list_models='model_names',
+    DepthInferencer='mmscd.inference.inferencer',
+    inference_depth='mmscd.inference.functions',
+    init_model='mmscd.models.loading',
+    list_models='mmscd.models.model_names',
 )
 
 __all__ = ['DepthInferencer', 'inference_depth', 'init_model', 'list_models']
@@ -18,7 +18,7 @@ __all__ = ['DepthInferencer', 'inference_depth', 'init_model', 'list_models']
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f'.{_HOMES[name]}', __name__), name)
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 

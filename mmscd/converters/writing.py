@@ -12,9 +12,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
-from mmscd.apis import launch
+from mmscd.models import loading
 from mmscd.registry import MODELS
 from mmscd.utils import compat
+from mmscd.utils.files import atomic_write
 
 
 def build_and_load(config_text: str, weights: Mapping[str, Tensor]) -> torch.nn.Module:
@@ -29,7 +30,7 @@ def build_and_load(config_text: str, weights: Mapping[str, Tensor]) -> torch.nn.
     """
     compat.apply()
     cfg = Config.fromstring(config_text, '.py')
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     init_default_scope(cfg.get('default_scope', 'mmscd'))
     model = MODELS.build(cfg.model).eval()
     model.load_state_dict(dict(weights), strict=True)
@@ -62,6 +63,6 @@ def write_converted(
     written = [out]
     if config_text is not None:
         written.append(out.with_suffix('.py'))
-        compat.atomic_write(written[-1], config_text.encode())
-    compat.atomic_write(out, buffer.getvalue())
+        atomic_write(written[-1], config_text.encode())
+    atomic_write(out, buffer.getvalue())
     return written

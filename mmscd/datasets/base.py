@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 
 from mmscd.registry import TRANSFORMS
 
-from .image_io import image_size, read_bytes
+from .formats.images import image_size, read_bytes
 
 _SHOWN_PROBLEMS = 5
 

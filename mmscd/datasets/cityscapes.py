@@ -11,8 +11,8 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .image_io import read_depth_png
-from .readers import (
+from .formats.images import read_depth_png
+from .formats.readers import (
     FileIndex,
     camera_matrix,
     choose,

@@ -11,10 +11,10 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .depth_cache import DepthCache
-from .image_io import read_bytes
-from .projection import project_points, rigid_pose
-from .readers import FileIndex, camera_matrix, choose, read_json
+from .formats.depth_cache import DepthCache
+from .formats.images import read_bytes
+from .formats.lidar import project_points, rigid_pose
+from .formats.readers import FileIndex, camera_matrix, choose, read_json
 
 # keys of `scene_splits` (dgp.proto.dataset.proto, enum DatasetSplit)
 SPLITS = {'train': '0', 'val': '1', 'test': '2'}

@@ -11,9 +11,15 @@ from mmengine.logging import MMLogger
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .image_io import image_size, read_bytes, read_depth_png
-from .kitti_calibration import read_calibration_file
-from .readers import FileIndex, choose, choose_all, projection_matrix, stereo_from_projections
+from .formats.images import image_size, read_bytes, read_depth_png
+from .formats.kitti_calibration import read_calibration_file
+from .formats.readers import (
+    FileIndex,
+    choose,
+    choose_all,
+    projection_matrix,
+    stereo_from_projections,
+)
 
 CONDITIONS = ('sunny', 'cloudy', 'rainy', 'foggy')
 _EXTENSIONS = {'half': '.jpg', 'full': '.png'}

@@ -13,9 +13,9 @@ from mmengine.logging import MMLogger
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .camera_file import CameraFile
-from .image_io import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
-from .video_frames import VIDEO_EXTENSIONS, extract_frames
+from .formats.camera_file import CameraFile
+from .formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
+from .formats.video_frames import VIDEO_EXTENSIONS, extract_frames
 
 
 def natural_key(name: str) -> list:

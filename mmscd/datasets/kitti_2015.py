@@ -11,9 +11,9 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .image_io import image_size, read_bytes, read_depth_png
-from .kitti_calibration import read_calibration_file
-from .readers import (
+from .formats.images import image_size, read_bytes, read_depth_png
+from .formats.kitti_calibration import read_calibration_file
+from .formats.readers import (
     FileIndex,
     choose,
     disparity_to_depth,

@@ -11,8 +11,8 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .image_io import read_depth_png
-from .readers import FileIndex, choose, finite_array, refuse_gt
+from .formats.images import read_depth_png
+from .formats.readers import FileIndex, choose, finite_array, refuse_gt
 
 PARTS = ('val_selection_cropped', 'test_depth_prediction_anonymous')
 

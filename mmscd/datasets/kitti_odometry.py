@@ -11,9 +11,9 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .image_io import IMAGE_EXTENSIONS
-from .kitti_calibration import read_calibration_file
-from .readers import (
+from .formats.images import IMAGE_EXTENSIONS
+from .formats.kitti_calibration import read_calibration_file
+from .formats.readers import (
     FileIndex,
     choose,
     finite_array,

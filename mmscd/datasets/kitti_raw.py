@@ -12,14 +12,9 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .depth_cache import DepthCache
-from .image_io import image_size, read_bytes, read_depth_png
-from .kitti_calibration import (
-    CAMERAS,
-    KITTICalibration,
-    project_velodyne,
-    read_velodyne,
-)
+from .formats.depth_cache import DepthCache
+from .formats.images import image_size, read_bytes, read_depth_png
+from .formats.kitti_calibration import CAMERAS, KITTICalibration, project_velodyne, read_velodyne
 
 _LINE = re.compile(r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])')
 _IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg')

@@ -12,8 +12,8 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .mat_file import read_mat
-from .readers import FileIndex
+from .formats.mat_file import read_mat
+from .formats.readers import FileIndex
 
 SIZE = (1704, 2272)
 GT_SHAPE = (55, 305)

@@ -11,11 +11,11 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .depth_cache import DepthCache
-from .nuscenes_splits import SPLITS
-from .nuscenes_tables import NuScenesTables
-from .projection import project_points, read_points
-from .readers import FileIndex, choose, choose_all
+from .formats.depth_cache import DepthCache
+from .formats.lidar import project_points, read_points
+from .formats.nuscenes_splits import SPLITS
+from .formats.nuscenes_tables import NuScenesTables
+from .formats.readers import FileIndex, choose, choose_all
 
 CONDITIONS = ('day', 'rain', 'night')
 MIN_DISTANCE = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .readers import FileIndex, camera_matrix, choose, finite_array, read_depth_npy
+from .formats.readers import FileIndex, camera_matrix, choose, finite_array, read_depth_npy
 
 # condition by drive, of the two that depth estimation uses
 DRIVES = {'2014-12-09-13-21-02': 'day', '2014-12-16-18-44-24': 'night'}

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from mmscd.apis import launch
+from mmscd.models import loading
 from mmscd.registry import MODELS
 from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import load_config
@@ -103,7 +103,7 @@ def load_network(
             f'{config} is no config of a depth model: expected model.backbone and '
             f'model.disp_head, found {sorted(model_cfg or cfg)}'
         )
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     # losses may ask for maps of a teacher; a graph is float32 unless the export says otherwise
     model_cfg.losses = {}  # an update would merge
     model_cfg.update(network_dtype=None, channels_last=False, flip_tta=False)

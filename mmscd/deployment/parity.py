@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmscd.datasets.image_io import IMAGE_EXTENSIONS, decode_rgb, read_bytes
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
 from mmscd.datasets.transforms.resize import ResizeFrames
 from mmscd.structures import DepthDataSample
 

@@ -1,10 +1,10 @@
 """Evaluation of depth: pure functions, named protocols and the metric for mmengine's loops."""
 
-from .depth_metric import DepthMetric, predicted_depth
-from .edge_metric import EdgeMetric
 from .functional import METRIC_NAMES, depth_errors
-from .kitti_submission import KITTISubmission
-from .pose_metric import PoseMetric
+from .metrics.depth_metric import DepthMetric, predicted_depth
+from .metrics.edge_metric import EdgeMetric
+from .metrics.kitti_submission import KITTISubmission
+from .metrics.pose_metric import PoseMetric
 from .predictors import ConstantDepth, DepthMap, FlatRoad, build_references
 from .protocols import (
     PROTOCOLS,
@@ -14,7 +14,7 @@ from .protocols import (
     get_protocol,
     select_pixels,
 )
-from .report import make_table, summarize
+from .tables import make_table, summarize
 
 __all__ = [
     'METRIC_NAMES',

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 from .functional import hole_rate
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 _KEYS = ('names', 'shapes', 'offsets', 'index', 'depth', 'K')
 

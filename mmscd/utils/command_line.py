@@ -4,8 +4,67 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+TRACEBACK_VARIABLE = 'MMSCD_TRACEBACK'
+
+
+def make_parser(doc: str | None) -> argparse.ArgumentParser:
+    """A parser whose help is a tool's docstring, laid out as it stands there."""
+    return argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_model(parser: argparse.ArgumentParser, checkpoint: bool | None = True) -> None:
+    """Arguments `config`, `checkpoint` and `--cfg-options`.
+
+    Args:
+        parser: gets them.
+        checkpoint: True: it must be given; False: it may be left out; None: the tool takes none.
+    """
+    from mmengine.config import DictAction
+
+    parser.add_argument('config', help='path, or package::path')
+    if checkpoint is not None:
+        parser.add_argument('checkpoint', nargs=None if checkpoint else '?', help='path or URL')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+
+
+def add_launcher(parser: argparse.ArgumentParser) -> None:
+    """Arguments of a tool that runs in several processes."""
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def run_tool(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], Any],
+    argv: Sequence[str] | None = None,
+) -> Any:
+    """Parse the command line and run; what the user can mend is one sentence and exit status 1.
+
+    Args:
+        parser: of the tool.
+        run: takes the parsed arguments.
+        argv: arguments; None: those of the process.
+
+    Returns:
+        What `run` returns. `MMSCD_TRACEBACK=1` in the environment shows the traceback of an error.
+    """
+    args = parser.parse_args(argv)
+    if 'local_rank' in args:  # launchers of old pass it as an argument only
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    try:
+        return run(args)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        if os.environ.get(TRACEBACK_VARIABLE) == '1':
+            raise
+        sys.exit(f'error: {error}')
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from mmscd.utils.files import atomic_write
 
 INSTALL_COMMAND = 'pip install -e .[openmmlab]'
 UNSAFE_LOAD_VARIABLE = 'MMSCD_UNSAFE_CHECKPOINTS'
@@ -144,26 +145,6 @@ def register_safe_checkpoint_loaders() -> None:
 
     CheckpointLoader.register_scheme('', load_from_local, force=True)
     CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
-
-
-def atomic_write(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that no reader sees half of it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-    try:
-        with os.fdopen(handle, 'wb') as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files private; outputs get what the umask grants
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def register_atomic_local_backend() -> None:

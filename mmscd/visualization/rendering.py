@@ -17,7 +17,7 @@ from mmscd.evaluation.functional import (
     scale_ratio,
 )
 from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels, select_pixels
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 from .colormap import color_table, colorize_depth, colorize_error, robust_limits, scatter_mean
 

@@ -11,8 +11,8 @@ import io
 from pathlib import Path
 from typing import Any
 
-from mmscd.utils.compat import atomic_write
 from mmscd.utils.config import load_config
+from mmscd.utils.files import atomic_write
 
 CONFIG = Path(__file__).resolve().parent / 'configs' / 'teacher_fpn_r18_demo.py'
 WEIGHTS = 'teacher.pth'
@@ -58,7 +58,7 @@ def build_runner(cfg: Any) -> Any:
     """mmengine's Runner, which goes on from the newest whole checkpoint of the work dir."""
     import torch
 
-    from mmscd.apis import launch
+    from mmscd.engine import launch
 
     launch.resolve_resume(cfg, 'auto')
     runner = launch.build_runner(cfg)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmscd.apis.launch import disable_initial_weights, prepare_for_inference
+from mmscd.models.loading import disable_initial_weights, prepare_for_inference
 from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS, TEACHERS
 from mmscd.utils.config import load_config
 

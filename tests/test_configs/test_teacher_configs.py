@@ -9,9 +9,9 @@ import torch
 
 from mmscd.models.distillers import IsomorphicGraphDistiller
 from mmscd.models.teachers import find_weights
+from mmscd.models.teachers.teacher_option import set_teacher
 from mmscd.registry import TEACHERS
 from mmscd.utils.config import load_config
-from mmscd.utils.teacher_option import set_teacher
 
 pytest.importorskip('mmseg')
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmscd.datasets import FolderDepthDataset
-from mmscd.datasets.camera_file import CameraFile
-from mmscd.datasets.video_frames import extract_frames
+from mmscd.datasets.formats.camera_file import CameraFile
+from mmscd.datasets.formats.video_frames import extract_frames
 
 CAMERA = 'fx: 50\nfy: 52\ncx: 31.5\ncy: 19.5\nwidth: 64\nheight: 40\n'
 PIPELINE = [dict(type='LoadFrames'), dict(type='PackDepthInputs')]

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from mmscd.datasets import KITTIRawDataset
-from mmscd.datasets.depth_cache import DepthCache
-from mmscd.datasets.kitti_calibration import KITTICalibration, project_velodyne, read_velodyne
+from mmscd.datasets.formats.depth_cache import DepthCache
+from mmscd.datasets.formats.kitti_calibration import (
+    KITTICalibration,
+    project_velodyne,
+    read_velodyne,
+)
 
 FOLDER = '2011_09_26/2011_09_26_drive_0001_sync'
 DATA = os.environ.get('MMSCD_DATA')

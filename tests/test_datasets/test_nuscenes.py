@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mmscd.datasets import LoadFrames, NuScenesDataset
+from mmscd.datasets.formats.nuscenes_splits import SPLITS
+from mmscd.datasets.formats.nuscenes_tables import read_records
 from mmscd.datasets.nuscenes import scene_condition
-from mmscd.datasets.nuscenes_splits import SPLITS
-from mmscd.datasets.nuscenes_tables import read_records
 
 NAME = 'n015-2018-07-24-11-22-45+0800'
 

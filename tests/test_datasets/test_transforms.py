@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmscd.datasets import LoadFrames, PackDepthInputs, ResizeFrames
-from mmscd.datasets.image_io import image_size, reduction_for
+from mmscd.datasets.formats.images import image_size, reduction_for
 
 K_ORI = np.array([[721.5, 0, 609.6], [0, 719.25, 172.9], [0, 0, 1]])
 

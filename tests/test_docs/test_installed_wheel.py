@@ -13,7 +13,7 @@ CODE = """
 import sys
 import mmscd
 from mmscd import DepthInferencer
-from mmscd.apis.model_names import resolve_model
+from mmscd.models.model_names import resolve_model
 
 inferencer = DepthInferencer('scd_r18_kitti', weights=sys.argv[1], device='cpu')
 inferencer(sys.argv[2], out_dir='out', save=['color', 'npy'])

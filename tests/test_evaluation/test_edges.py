@@ -6,8 +6,8 @@ import torch
 from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 
-from mmscd.evaluation.edge_metric import EdgeMetric
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges, distance_to
+from mmscd.evaluation.metrics.edge_metric import EdgeMetric
 from mmscd.registry import METRICS
 from mmscd.structures import DepthDataSample
 
@@ -190,7 +190,7 @@ def evaluate(samples, **options):
 def test_metric_leaves_out_sparse_and_edgeless_images(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmscd.evaluation.edge_metric.print_log', lambda text, *_, **__: lines.append(text)
+        'mmscd.evaluation.metrics.edge_metric.print_log', lambda text, *_, **__: lines.append(text)
     )
     gt = step(10, 20)
     sparse = gt * (np.random.default_rng(0).random(SHAPE) < 0.05)

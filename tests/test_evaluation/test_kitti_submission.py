@@ -7,7 +7,7 @@ import torch
 from mmengine.structures import PixelData
 
 from mmscd.evaluation import KITTISubmission
-from mmscd.evaluation.kitti_submission import encode_depth
+from mmscd.evaluation.metrics.kitti_submission import encode_depth
 from mmscd.structures import DepthDataSample
 
 

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
-from mmscd.models.losses import PhotometricLoss, minimum_reprojection, photometric_error
-from mmscd.models.losses.photometric_error import box_mean, box_mean_adjoint
+from mmscd.models.losses import PhotometricLoss, minimum_reprojection
+from mmscd.ops import photometric as photometric_error
+from mmscd.ops.photometric import box_mean, box_mean_adjoint
 
 
 def naive_error(a, b, alpha=0.85):
@@ -153,7 +154,7 @@ def test_box_mean_adjoint_is_the_transpose():
 
 def test_whole_batch_path_equals_parts(monkeypatch):
     """The path that a GPU takes, run here."""
-    from mmscd.models.losses import photometric_error as module_function
+    from mmscd.ops import photometric as module_function
 
     module = __import__(module_function.__module__, fromlist=['_parts'])
     outputs, leaves = make_outputs()

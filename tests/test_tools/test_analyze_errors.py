@@ -35,7 +35,7 @@ def weights(tiny_config, tmp_path_factory):
 def judged(tiny_config, weights, tiny_kitti):
     """abs_rel of the five test images, by the public way."""
     from mmscd import DepthInferencer
-    from mmscd.datasets.image_io import read_depth_png
+    from mmscd.datasets.formats.images import read_depth_png
 
     inferencer = DepthInferencer(str(tiny_config), weights, 'cpu', show_progress=False)
     drive = tiny_kitti / '2011_09_26/2011_09_26_drive_0001_sync'

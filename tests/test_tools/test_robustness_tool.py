@@ -122,7 +122,7 @@ def test_clean_numbers_are_those_of_the_test_tool(
 def test_interrupted_run_goes_on_and_equals_an_uninterrupted_one(
     reference, run, tool, tmp_path, monkeypatch
 ):
-    from mmscd.apis import robustness
+    from mmscd.robustness import benchmark as robustness
 
     judge, calls = robustness._judge_batch, []
 

@@ -102,7 +102,7 @@ def test_tensorboard_by_config(tiny_config, run_tool, tmp_path):
 
 
 def test_auto_scale_lr_keeps_the_epochs(tiny_config, tmp_path):
-    from mmscd.apis.launch import scale_schedule
+    from mmscd.engine.launch import scale_schedule
     from mmscd.utils.config import load_config
 
     cfg = load_config(str(ROOT / 'configs/monodepth2/monodepth2_r18_kitti.py'))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -38,7 +38,6 @@ from mmengine.registry import DefaultScope
 
 import mmscd.datasets  # noqa: F401, registers the datasets
 from mmscd.apis import init_model
-from mmscd.apis.robustness import find_protocol
 from mmscd.evaluation import METRIC_NAMES, DepthProtocol, evaluate_pixels, select_pixels
 from mmscd.evaluation.error_analysis import (
     ALL,
@@ -50,9 +49,10 @@ from mmscd.evaluation.error_analysis import (
     write_groups,
 )
 from mmscd.evaluation.functional import align_depth, clip_depth
-from mmscd.evaluation.report import summarize, write_per_image
 from mmscd.evaluation.samples import get_map, predicted_depth
+from mmscd.evaluation.tables import summarize, write_per_image
 from mmscd.registry import DATASETS
+from mmscd.robustness.benchmark import find_protocol
 from mmscd.utils.config import load_config
 from mmscd.visualization.error_matrix import draw_error_matrix
 from mmscd.visualization.rendering import (

@@ -126,7 +126,7 @@ def _draw(args: argparse.Namespace, logs: dict[Path, Rows], names: list[str]) ->
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     count = len(args.keys)
     columns = min(count, 3)

@@ -179,7 +179,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from mmscd.deployment import DepthGraph, load_network, network_size
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         raise ValueError(f'--device {args.device}: this machine has no CUDA; use --device cpu')

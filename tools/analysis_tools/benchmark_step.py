@@ -19,7 +19,8 @@ from collections.abc import Callable, Sequence
 import torch
 from terminaltables import AsciiTable
 
-from mmscd.apis import launch
+from mmscd.engine import launch
+from mmscd.models import loading
 from mmscd.utils.config import load_config
 
 
@@ -50,7 +51,7 @@ def make_step(config: str, args: argparse.Namespace, work_dir: str) -> Callable[
     cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
     cfg.default_hooks.checkpoint.save_best = None
     cfg.train_dataloader.update(num_workers=0, persistent_workers=False)
-    launch.disable_initial_weights(cfg.model)
+    loading.disable_initial_weights(cfg.model)
     if args.amp:
         launch.set_amp(cfg)
     if cfg.default_hooks.get('distill'):

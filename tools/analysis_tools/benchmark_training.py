@@ -30,7 +30,7 @@ from mmengine.dataset import default_collate
 from torch import Tensor
 
 from mmscd.datasets import LoadFrames, PackDepthInputs, ResizeFrames
-from mmscd.datasets.image_io import IMAGE_EXTENSIONS
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models import DepthDataPreprocessor
 from mmscd.models.losses import PhotometricLoss

@@ -18,10 +18,10 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmscd.apis import launch
-from mmscd.datasets.projection import project_points
+from mmscd.datasets.formats.lidar import project_points
 from mmscd.datasets.transforms.loading import scale_intrinsics
 from mmscd.geometry import disp_to_depth, proj
+from mmscd.models import loading
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import uniform
 from mmscd.visualization.colormap import apply_color_table
@@ -66,10 +66,10 @@ class Network:
     def __init__(self, cfg: Config, checkpoint: str, frame_ids: Sequence[int | str]) -> None:
         slim = Config(cfg.to_dict())
         self.metric = 's' in (slim.model.get('frame_ids') or ())
-        launch.prepare_for_inference(slim)
+        loading.prepare_for_inference(slim)
         slim.model.update(losses={}, frame_ids=list(frame_ids))
         self.model = MODELS.build(slim.model).eval()
-        launch.load_all_parts(self.model, checkpoint, cfg.filename or 'the config')
+        loading.load_all_parts(self.model, checkpoint, cfg.filename or 'the config')
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

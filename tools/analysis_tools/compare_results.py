@@ -21,7 +21,7 @@ from terminaltables import AsciiTable
 
 from mmscd.evaluation.bootstrap import Bootstrap, paired_differences
 from mmscd.evaluation.functional import HIGHER_IS_BETTER, METRIC_NAMES
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -25,7 +25,7 @@ from video_sequence import VideoSequence, load_model, predict_video, read_sequen
 from mmscd.evaluation import PoseMetric
 from mmscd.evaluation.trajectory import align_trajectory, format_kitti_poses, to_first
 from mmscd.utils.command_line import check_writable
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 from mmscd.visualization.rendering import save_image
 
 

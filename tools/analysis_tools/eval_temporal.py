@@ -30,7 +30,7 @@ from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_rati
 from mmscd.evaluation.temporal import motion_ratios, video_consistency, video_scale
 from mmscd.evaluation.trajectory import relative_motions
 from mmscd.utils.command_line import check_writable
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 COLUMNS = dict(
     inconsistency='inconsistency ↓',

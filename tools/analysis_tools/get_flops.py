@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from terminaltables import AsciiTable
 
     from mmscd.deployment import DepthGraph, load_network, network_size
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     try:
         cfg, model = load_network(args.config, None, args.cfg_options)

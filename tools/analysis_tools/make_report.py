@@ -25,13 +25,14 @@ import torch
 from mmengine.config import Config, DictAction
 
 import mmscd
-from mmscd.apis import launch
+from mmscd.engine import launch
 from mmscd.evaluation import get_protocol
-from mmscd.utils.compat import atomic_write
+from mmscd.models import loading
+from mmscd.report.page import Report, Shot, build_page, describe_duration
+from mmscd.report.robustness import read_comparison
+from mmscd.report.training_log import TrainingLog, read_training_log
 from mmscd.utils.config import load_config
-from mmscd.visualization.report_page import Report, Shot, build_page, describe_duration
-from mmscd.visualization.report_robustness import read_comparison
-from mmscd.visualization.training_log import TrainingLog, read_training_log
+from mmscd.utils.files import atomic_write
 
 TRAIN, TEST = 'tools/train.py', 'tools/test.py'
 REPORT = 'tools/analysis_tools/make_report.py'
@@ -89,7 +90,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     overrides = {key: metric.get(key) for key in PROTOCOL_FIELDS}
     protocol = get_protocol(metric.get('protocol', 'kitti_eigen'), **overrides)
     cfg.visualizer.protocol = asdict(protocol)
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     launch.build_runner(cfg).test()
     table = json.loads((folder / 'table.json').read_text())
     return table, json.loads((folder / 'images.json').read_text())['images']

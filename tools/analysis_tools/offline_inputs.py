@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmscd.datasets.image_io import read_depth_png
+from mmscd.datasets.formats.images import read_depth_png
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.evaluation.functional import invert
 from mmscd.evaluation.ground_truth_file import GroundTruthFile

@@ -35,9 +35,9 @@ from pathlib import Path
 
 from ablation_runs import Run, branch, claim_folder, plan_runs
 
-from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES
-from mmscd.evaluation.ablation import make_ablation_tables, summarise_ablation
-from mmscd.utils.compat import atomic_write
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES
+from mmscd.robustness.ablation import make_ablation_tables, summarise_ablation
+from mmscd.utils.files import atomic_write
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -24,25 +24,25 @@ from pathlib import Path
 import cv2
 import torch
 
-from mmscd.apis.robustness import Contestant, RobustnessOptions, load_contestant, run_passes
-from mmscd.apis.robustness_examples import predict_examples
-from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES
-from mmscd.evaluation.robustness import (
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES
+from mmscd.robustness.benchmark import Contestant, RobustnessOptions, load_contestant, run_passes
+from mmscd.robustness.chart import bar_chart, example_sheet
+from mmscd.robustness.examples import predict_examples
+from mmscd.robustness.scores import (
     MONODEPTH2_DEE,
     PUBLISHED_BASELINE,
     average_severities,
     score_robustness,
 )
-from mmscd.evaluation.robustness_report import (
+from mmscd.robustness.tables import (
     describe_speed,
     make_comparison_table,
     make_corruption_table,
     write_robustness,
 )
 from mmscd.utils.command_line import check_writable, parse_model
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 from mmscd.visualization.rendering import save_image
-from mmscd.visualization.robustness_chart import bar_chart, example_sheet
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -17,12 +17,12 @@ from mmengine.dataset import default_collate
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmscd.apis import launch
-from mmscd.datasets.image_io import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
-from mmscd.datasets.kitti_calibration import KITTICalibration, read_calibration_file
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
+from mmscd.datasets.formats.kitti_calibration import KITTICalibration, read_calibration_file
+from mmscd.datasets.formats.readers import projection_matrix
 from mmscd.datasets.kitti_odometry import read_poses
-from mmscd.datasets.readers import projection_matrix
 from mmscd.evaluation.trajectory import check_poses
+from mmscd.models import loading
 from mmscd.registry import MODELS, TRANSFORMS
 from mmscd.utils.config import load_config
 
@@ -104,13 +104,13 @@ def load_model(
     """
     cfg = load_config(config, cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmscd'))
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     if cfg.model.get('pose_net') is not None:
         # as the target 0 and the source +1
         cfg.model.frame_ids = [0, 1]
     cfg.model.flip_tta = flip_tta
     model = MODELS.build(cfg.model)
-    launch.load_all_parts(model, checkpoint, config)
+    loading.load_all_parts(model, checkpoint, config)
     return cfg, model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
 
 

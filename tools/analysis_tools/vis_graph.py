@@ -29,9 +29,9 @@ import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor
 
-from mmscd.apis import launch
-from mmscd.datasets.corruptions import CORRUPTIONS, corrupt, image_id_from_path
+from mmscd.corruptions import CORRUPTIONS, corrupt, image_id_from_path
 from mmscd.geometry import disp_to_depth
+from mmscd.models import loading
 from mmscd.models.distillers import GraphPair
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.compat import load_checkpoint_file
@@ -149,7 +149,7 @@ class Looker:
     ) -> None:
         if not cfg.model.get('distiller'):
             raise ValueError('the config has no model.distiller: there are no graphs to draw')
-        launch.disable_initial_weights(cfg.model)
+        loading.disable_initial_weights(cfg.model)
         self.model = MODELS.build(cfg.model)
         state = load_checkpoint_file(checkpoint)['state_dict']
         if not any(key.startswith('distiller.graphs.') for key in state):

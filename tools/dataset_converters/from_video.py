@@ -34,11 +34,11 @@ from from_video_output import Camera, open_camera, write_config, write_intrinsic
 from mmengine.utils import ProgressBar, scandir
 
 from mmscd.datasets.folder import natural_key
-from mmscd.datasets.image_io import IMAGE_EXTENSIONS
-from mmscd.datasets.video_frames import VIDEO_EXTENSIONS
-from mmscd.datasets.video_lint import STATIC, lint_video
-from mmscd.datasets.video_motion import FrameSelector
-from mmscd.utils.compat import atomic_write
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS
+from mmscd.datasets.formats.video_frames import VIDEO_EXTENSIONS
+from mmscd.utils.files import atomic_write
+from mmscd.video.lint import STATIC, lint_video
+from mmscd.video.motion import FrameSelector
 
 MANIFEST = 'manifest.json'
 

@@ -9,14 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmscd.datasets.calibration_import import (
-    Calibration,
-    read_colmap,
-    read_opencv,
-    undistort_maps,
-)
-from mmscd.datasets.camera_file import CameraFile
-from mmscd.utils.compat import atomic_write
+from mmscd.datasets.formats.camera_file import CameraFile
+from mmscd.utils.files import atomic_write
+from mmscd.video.calibration_import import Calibration, read_colmap, read_opencv, undistort_maps
 
 EPOCHS, BATCH = 20, 12
 PIXELS = 640 * 192  # of the network's input, about

@@ -12,7 +12,7 @@ With a --drive that is not one of --train nothing of it is trained on: a street 
 seen, which the end of a drive is not.
 
 Corners of the held-out frames are triangulated with the frame before and the one after (see
-`mmscd.datasets.triangulation`): a few hundred points a frame, up to scale, which median scaling of
+`mmscd.video.triangulation`): a few hundred points a frame, up to scale, which median scaling of
 the evaluation takes out. OUT gets `train_files.txt`, `val_files.txt`, the depth as 16-bit PNGs in
 the layout of KITTI's depth benchmark, and `options.txt`, the overrides of a config over
 `KITTIRawDataset`. With --check the drive has LiDAR, and how far the points are from it is printed.
@@ -26,11 +26,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmscd.apis.progress import track
 from mmscd.datasets import KITTIRawDataset
-from mmscd.datasets.image_io import decode_rgb, read_bytes
-from mmscd.datasets.triangulation import draw_depth, triangulate_frame
-from mmscd.utils.compat import atomic_write
+from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.utils.files import atomic_write
+from mmscd.utils.progress import track
+from mmscd.video.triangulation import draw_depth, triangulate_frame
 
 MIN_POINTS = 50
 MAX_DEPTH = 250.0  # what 16 bits of 1/256 m can hold

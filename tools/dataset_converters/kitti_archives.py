@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmscd.datasets.image_io import image_size
-from mmscd.datasets.kitti_calibration import KITTICalibration
+from mmscd.datasets.formats.images import image_size
+from mmscd.datasets.formats.kitti_calibration import KITTICalibration
 
 PARTS = ('image_00', 'image_01', 'image_02', 'image_03', 'velodyne_points', 'oxts', 'proj_depth')
 DEFAULT_PARTS = ('image_02', 'image_03', 'velodyne_points', 'oxts', 'proj_depth')

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from kitti_archives import Progress, write_renamed
 
-from mmscd.datasets.image_io import decode_rgb, read_bytes
-from mmscd.datasets.kitti_calibration import read_calibration_file
+from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.kitti_calibration import read_calibration_file
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms import LoadFrames, ResizeFrames
 

@@ -28,14 +28,14 @@ from pathlib import Path
 
 import cv2
 
-from mmscd.datasets.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
-from mmscd.datasets.corruptions.sheet import corruption_sheet
-from mmscd.datasets.image_io import decode_rgb, image_size, read_bytes
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
+from mmscd.corruptions.sheet import corruption_sheet
+from mmscd.datasets.formats.images import decode_rgb, image_size, read_bytes
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms.resize import shrink
-from mmscd.evaluation.robustness_report import write_json
+from mmscd.robustness.tables import write_json
 from mmscd.utils.command_line import check_writable, parse_size
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 from mmscd.visualization.rendering import save_image
 
 PREFIX = 'kitti_data'

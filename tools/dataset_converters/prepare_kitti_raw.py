@@ -46,7 +46,7 @@ from kitti_archives import (
 from kitti_cache import build, check_settings, list_frames, measure, write_calibrations
 from terminaltables import AsciiTable
 
-from mmscd.datasets.kitti_calibration import CAMERAS
+from mmscd.datasets.formats.kitti_calibration import CAMERAS
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.evaluation.ground_truth_file import write_ground_truth
 from mmscd.utils.command_line import check_writable, parse_size

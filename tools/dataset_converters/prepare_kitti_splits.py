@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mmscd.utils.compat import atomic_write
+from mmscd.utils.files import atomic_write
 
 URL = 'https://raw.githubusercontent.com/nianticlabs/monodepth2/master/splits'
 # relative path: (sha256, lines)

@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
         run_exported,
     )
     from mmscd.deployment.formats import SUFFIXES, check_options
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     kind = 'torchscript' if args.torchscript else 'torch-export' if args.torch_export else 'onnx'
     if args.out.suffix != SUFFIXES[kind]:

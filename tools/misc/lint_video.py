@@ -16,8 +16,8 @@ import itertools
 import numpy as np
 
 from mmscd.datasets import FolderDepthDataset
-from mmscd.datasets.image_io import image_size, read_bytes
-from mmscd.datasets.video_lint import lint_video
+from mmscd.datasets.formats.images import image_size, read_bytes
+from mmscd.video.lint import lint_video
 
 
 def main(argv: list[str] | None = None) -> int:

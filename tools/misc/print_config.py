@@ -46,7 +46,7 @@ def main(argv=None) -> None:
     args = parse_args(argv)
     from mmengine.config import Config
 
-    from mmscd.utils.compat import atomic_write
+    from mmscd.utils.files import atomic_write
 
     try:
         cfg = load_config(args.config, args.cfg_options)

@@ -20,9 +20,10 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
-from mmscd.apis import launch
 from mmscd.engine.hooks.atomic_checkpoint_hook import to_plain
-from mmscd.utils.compat import atomic_write, load_checkpoint_file
+from mmscd.models import loading
+from mmscd.utils.compat import load_checkpoint_file
+from mmscd.utils.files import atomic_write
 
 HASH_DIGITS = 8
 # of the config: what evaluation and prediction read; all else is about the training
@@ -57,7 +58,7 @@ def publish_config(text: str, pose: bool = True) -> str:
         weights and everything else about the training.
     """
     cfg = Config.fromstring(text, '.py')
-    launch.prepare_for_inference(cfg)
+    loading.prepare_for_inference(cfg)
     cfg.model.pop('distiller', None)
     # losses may ask for maps that only a teacher makes
     cfg.model.pop('pixel_weights', None)

@@ -29,7 +29,7 @@ from mmengine.config import Config, DictAction
 from terminaltables import AsciiTable
 
 import mmscd.datasets  # noqa: F401, registers the data sets
-from mmscd.datasets.image_io import decode_rgb, image_size, read_bytes
+from mmscd.datasets.formats.images import decode_rgb, image_size, read_bytes
 from mmscd.registry import DATASETS
 from mmscd.utils.config import load_config
 

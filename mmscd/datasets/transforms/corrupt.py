@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmscd.datasets.corruptions import corrupt, get_parameters, image_id_from_path
+from mmscd.corruptions import corrupt, get_parameters, image_id_from_path
 from mmscd.registry import TRANSFORMS
 
 PROTOCOLS = ('robodepth', 'native')
@@ -15,7 +15,7 @@ class CorruptFrames:
     For evaluation: training on a test corruption would make its numbers worthless.
 
     Args:
-        name: one of `mmscd.datasets.corruptions.CORRUPTIONS`.
+        name: one of `mmscd.corruptions.CORRUPTIONS`.
         severity: 1 to 5.
         seed: of the random draws; they also depend on the file of each frame.
         protocol: where in the pipeline it stands. `robodepth`: after `ResizeFrames`, as the

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmscd.datasets.image_io import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import decode_rgb, read_bytes
 from mmscd.registry import TRANSFORMS
 
 

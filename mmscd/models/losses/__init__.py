@@ -1,6 +1,7 @@
 """Losses: each a registered module that reads what it needs from `outputs`, returns a scalar."""
 
-from .photometric_error import photometric_error
+from mmscd.ops.photometric import photometric_error
+
 from .photometric_loss import (
     PhotometricLoss,
     identity_error,

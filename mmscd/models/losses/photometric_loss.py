@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid
+from mmscd.ops.photometric import photometric_error
 from mmscd.registry import LOSSES
 
-from .photometric_error import photometric_error
 from .shared import masked_mean, memoise, product_of_weights
 
 

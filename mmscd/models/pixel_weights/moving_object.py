@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from mmscd.geometry import disp_to_depth
 from mmscd.models.losses import (
     identity_error,
-    photometric_error,
     structure_difference,
     synthesise_views,
     upsample_disps,
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
+from mmscd.ops import photometric as photometric_error
 from mmscd.registry import MODELS
 
 # person, rider, car, truck, bus, train, motorcycle, bicycle: Cityscapes train ids

@@ -1,0 +1,174 @@
+"""`EdgeMetric`: accuracy and completeness at depth discontinuities."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from terminaltables import AsciiTable
+
+from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges
+from mmscd.evaluation.functional import align_depth, clip_depth, crop_bounds, invert, scale_ratio
+from mmscd.evaluation.protocols import DepthProtocol, get_protocol
+from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
+from mmscd.registry import METRICS
+
+EDGE_METRICS = ('edge_accuracy', 'edge_completeness', 'edge_precision')
+
+
+@METRICS.register_module()
+class EdgeMetric(BaseMetric):
+    """Depth boundary errors, mean over images; see `edges` for the definitions.
+
+    It needs dense ground truth (rendered, or stereo): pixels within a few pixels of a hole do not
+    count, and images where less than `min_density` is left are left out, with a warning. Of a LiDAR
+    scan nothing is left: where all images are sparse the metrics are NaN.
+
+    Args:
+        protocol, crop, min_depth, max_depth, alignment: as in `DepthMetric`. Truth and aligned
+            prediction are clipped to the depth range; the truth's own bounds do not matter.
+        ratio, sigma: of the `edges.EdgeDetector` of true edges: factor of depth, pixels.
+        pred_ratio, pred_sigma: of the predictions'. Networks draw edges softly, and a soft edge is
+            a lower one: with the same thresholds hardly any would be found. Predicted edges are
+            those of either detector, and true edges that only this one sees may be predicted.
+        max_distance: where distances are truncated, pixels.
+        min_density: share of the image that must count, in (0, 1].
+        prefix, collect_device, collect_dir: of mmengine's `BaseMetric`.
+
+    The metrics: `edge_accuracy`, `edge_completeness` (pixels, lower is better), `edge_precision`,
+    `edge_n_images`, `edge_n_sparse`, `edge_n_edgeless` (without a true edge: left out).
+    """
+
+    default_prefix = ''
+
+    def __init__(
+        self,
+        protocol: str | dict | DepthProtocol = 'default',
+        crop: str | Sequence[float] | None = None,
+        min_depth: float | None = None,
+        max_depth: float | None = None,
+        alignment: str | None = None,
+        ratio: float = 1.25,
+        sigma: float = 2**0.5,
+        pred_ratio: float = 1.1,
+        pred_sigma: float = 2.5,
+        max_distance: float = 10.0,
+        min_density: float = 0.2,
+        prefix: str | None = None,
+        collect_device: str = 'cpu',
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.protocol = get_protocol(
+            protocol, crop=crop, min_depth=min_depth, max_depth=max_depth, alignment=alignment
+        )
+        if self.protocol.alignment == 'least_squares':
+            raise ValueError(
+                "EdgeMetric aligns by 'median', 'fixed' or 'none', got 'least_squares': a shift of "
+                'inverse depth changes what an edge is'
+            )
+        self.detector = EdgeDetector(ratio, sigma=sigma)
+        self.pred_detector = EdgeDetector(pred_ratio, sigma=pred_sigma)
+        if not max_distance > 0:
+            raise ValueError(f'max_distance must be positive (pixels), got {max_distance}')
+        if not 0 < min_density <= 1:
+            raise ValueError(f'min_density must lie in (0, 1], got {min_density}')
+        self.max_distance, self.min_density = float(max_distance), min_density
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Judge one batch of `DepthDataSample.to_dict()`.
+
+        Raises:
+            KeyError: a sample has no prediction, or nothing that names it.
+        """
+        for sample in data_samples:
+            record = identify(sample)
+            truth = get_map(sample, 'gt_depth')
+            record['metrics'], record['state'] = None, 'sparse'
+            if truth is not None:
+                pred = predicted_depth(sample, truth.shape)
+                record['metrics'], record['state'] = self.judge(pred, truth)
+            self.results.append(record)
+
+    def judge(self, pred: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float] | None, str]:
+        """The errors of one image.
+
+        Args:
+            pred: (H, W) depth, not aligned.
+            truth: (H, W) metres, 0 where there is none.
+
+        Returns:
+            those of `edges.compare_edges`, or None; and 'ok', 'sparse' or 'edgeless'.
+        """
+        valid = (truth > 0) & np.isfinite(truth)
+        counts = comparable_pixels(valid, self.detector.margin)
+        top, bottom, left, right = crop_bounds(self.protocol.crop, truth.shape)
+        inside = np.zeros_like(counts)
+        inside[top:bottom, left:right] = counts[top:bottom, left:right]
+        if inside.sum() < self.min_density * (bottom - top) * (right - left):
+            return None, 'sparse'
+        true_inverse = self._clipped_inverse(np.where(valid, truth, np.inf))
+        gt_edges = self.detector(true_inverse) & inside
+        if not gt_edges.any():
+            return None, 'edgeless'
+        in_range = valid & (truth < self.protocol.gt_bounds[1])
+        aligned = self._align(pred.astype(np.float64), truth, in_range)
+        # either scale: the soft one alone would lose thin poles
+        inverse = self._clipped_inverse(aligned)
+        pred_edges = (self.detector(inverse) | self.pred_detector(inverse)) & inside
+        faint = self.pred_detector(true_inverse)
+        return compare_edges(pred_edges, gt_edges, faint, self.max_distance), 'ok'
+
+    def _align(self, pred: np.ndarray, truth: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """The whole map, brought to scale by the pixels `where`."""
+        if self.protocol.alignment != 'median':
+            return align_depth(pred, truth, self.protocol.alignment, self.protocol.scale)
+        ratio = scale_ratio(pred[where], truth[where].astype(np.float64))
+        return pred * ratio if np.isfinite(ratio) else pred
+
+    def _clipped_inverse(self, depth: np.ndarray) -> np.ndarray:
+        protocol = self.protocol
+        return invert(clip_depth(depth, protocol.min_depth, protocol.max_depth))
+
+    def evaluate(self, size: int) -> dict:
+        """Collect from all ranks; every image counts once, as in `DepthMetric`."""
+        return super().evaluate(sys.maxsize)
+
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
+        """Means over the images that count; NaN where there is none."""
+        records = drop_doubles(results)
+        judged = [record['metrics'] for record in records if record['metrics'] is not None]
+        states = [record['state'] for record in records]
+        summary = {
+            key: float(np.mean([row[key] for row in judged])) if judged else float('nan')
+            for key in EDGE_METRICS
+        }
+        summary['edge_n_images'] = len(judged)
+        summary['edge_n_sparse'] = states.count('sparse')
+        summary['edge_n_edgeless'] = states.count('edgeless')
+        if summary['edge_n_sparse']:
+            print_log(
+                f'EdgeMetric: {summary["edge_n_sparse"]} of {len(records)} images have no ground '
+                f'truth, or sparse one (less than {self.min_density:.0%} of the pixels have it all '
+                f'around, {self.detector.margin} pixels far): edges cannot be seen in it, and they '
+                'are left out. LiDAR is always so; use rendered or dense stereo depth',
+                'current',
+                logging.WARNING,
+            )
+        print_log(f'\n{self._table(summary)}', 'current')
+        return summary
+
+    def _table(self, summary: Mapping[str, float]) -> str:
+        title = (
+            f'depth edges (factor {self.detector.ratio:g}, predicted '
+            f'{self.pred_detector.ratio:g}, truncated at {self.max_distance:g} px), '
+            f'{summary["edge_n_images"]} images'
+        )
+        head = ['accuracy, px ↓', 'completeness, px ↓', 'precision ↑']
+        row = [f'{summary[key]:.3f}' for key in EDGE_METRICS]
+        return f'{title}\n{AsciiTable([head, row]).table}'

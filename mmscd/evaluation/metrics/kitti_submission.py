@@ -1,0 +1,138 @@
+"""`KITTISubmission`: predictions as the KITTI depth-prediction benchmark takes them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from mmscd.evaluation.samples import predicted_depth
+from mmscd.registry import METRICS
+from mmscd.utils.files import atomic_write
+
+SCALE = 256.0
+N_IMAGES = 500
+
+
+def encode_depth(depth: np.ndarray) -> bytes:
+    """A depth map as a PNG of the benchmark: uint16, metres x 256.
+
+    The server reads 0 as "no prediction" and fills it in, so every value is at least 1.
+
+    Args:
+        depth: (H, W) metres, positive; what exceeds 65535 / 256 m is cut off there.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    if not np.isfinite(depth).all():
+        raise ValueError('depth to submit must be finite; clip it first')
+    stored = np.clip(np.round(depth.astype(np.float64) * SCALE), 1, np.iinfo(np.uint16).max)
+    written, data = cv2.imencode('.png', stored.astype(np.uint16))
+    assert written
+    return data.tobytes()
+
+
+@METRICS.register_module()
+class KITTISubmission(BaseMetric):
+    """Writes one PNG per image, named as the image; computes nothing.
+
+    Zip the files (not the folder) and hand them in at
+    https://www.cvlibs.net/datasets/kitti/eval_depth.php?benchmark=depth_prediction. The server
+    aligns nothing: a model that knows depth up to scale only needs `scale`, e.g. the median of
+    `scale_ratio` that `DepthMetric` prints for `val_selection_cropped`.
+
+    Files are written under a temporary name and renamed, as each batch is done: an interrupted run
+    leaves whole files. Over several ranks every rank writes its own.
+
+    Args:
+        out_dir: folder of the PNGs, made if need be.
+        scale: predictions are multiplied by it.
+        min_depth: and clipped to it from below, metres.
+        max_depth: and to this from above.
+        n_images: expected number; another one is warned of. None: any.
+        prefix, collect_device, collect_dir: of mmengine's `BaseMetric`.
+
+    The metrics: `n_written`.
+
+    Raises:
+        OSError: `out_dir` cannot be written to.
+    """
+
+    default_prefix = ''
+
+    def __init__(
+        self,
+        out_dir: str | os.PathLike,
+        scale: float = 1.0,
+        min_depth: float = 1e-3,
+        max_depth: float = 80.0,
+        n_images: int | None = N_IMAGES,
+        prefix: str | None = None,
+        collect_device: str = 'cpu',
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        if not 0 < scale < float('inf'):
+            raise ValueError(f'scale must be a positive number, got {scale!r}')
+        if not 0 < min_depth < max_depth < 65536 / SCALE:
+            raise ValueError(
+                f'expected 0 < min_depth < max_depth < 256 (all that the PNGs hold), got '
+                f'{min_depth!r} and {max_depth!r}'
+            )
+        self.out_dir = Path(out_dir).expanduser()
+        self.scale, self.min_depth, self.max_depth = scale, min_depth, max_depth
+        self.n_images = n_images
+        self._write('.writable', b'')
+        (self.out_dir / '.writable').unlink(missing_ok=True)
+
+    def _write(self, name: str, data: bytes) -> None:
+        try:
+            atomic_write(self.out_dir / name, data)
+        except OSError as error:
+            raise OSError(
+                f'cannot write {self.out_dir / name}: {error}; set out_dir to a folder that can be '
+                'written'
+            ) from error
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Write one batch.
+
+        Args:
+            data_batch: not read.
+            data_samples: `DepthDataSample.to_dict()` of each image.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        for sample in data_samples:
+            depth = np.asarray(predicted_depth(sample, tuple(sample['ori_shape'])), np.float64)
+            depth = np.nan_to_num(depth * self.scale, nan=self.max_depth, posinf=self.max_depth)
+            name = f'{Path(sample["img_path"]).stem}.png'
+            self._write(name, encode_depth(np.clip(depth, self.min_depth, self.max_depth)))
+            self.results.append(name)
+
+    def evaluate(self, size: int) -> dict:
+        """Collect the names of all ranks."""
+        return super().evaluate(sys.maxsize)
+
+    def compute_metrics(self, results: list[str]) -> dict[str, int]:
+        """The number of files; warns where it is not the expected one."""
+        count = len(set(results))
+        print_log(f'{count} depth maps are in {self.out_dir}', 'current')
+        if self.n_images is not None and count != self.n_images:
+            print_log(
+                f'the benchmark expects {self.n_images} files, these are {count}: check the data '
+                'set, or whether the loop ended early',
+                'current',
+                logging.WARNING,
+            )
+        return dict(n_written=count)

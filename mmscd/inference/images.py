@@ -1,0 +1,102 @@
+"""From whatever an image comes as to uint8 RGB."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+
+from mmscd.datasets.formats.images import image_size, read_bytes
+
+IMAGE_SUFFIXES = (
+    *('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff'),
+    *('.ppm', '.pgm', '.jp2'),
+)
+# colours and depth as stored, alpha dropped, turned as EXIF says: what a viewer shows
+_FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+_ARRAYS = 'expected uint8 RGB of shape (H, W, 3) (or grey (H, W), RGBA (H, W, 4), uint16)'
+
+
+def read_rgb(path: str | os.PathLike) -> np.ndarray:
+    """Read an image of any common kind.
+
+    Args:
+        path: 8 or 16 bits; grey, colour, palette; alpha is dropped. The rotation in EXIF data is
+            applied, so that the image is the one that viewers show.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it is no image, truncated, or of a kind that cannot be read.
+    """
+    data = read_bytes(path)
+    try:
+        image_size(data, path)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+    except (OSError, cv2.error):
+        image = None
+    if image is None:
+        raise OSError(
+            f'image file {path} ({len(data)} bytes) is truncated, or no image: its content cannot '
+            'be decoded, whatever its name says; copy or download it again'
+        )
+    if image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return as_rgb(image, f'image file {path}')
+
+
+def as_rgb(image: Any, name: str = 'the image') -> np.ndarray:
+    """An array as uint8 RGB.
+
+    Args:
+        image: uint8 or uint16, (H, W) grey, (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA, whose alpha
+            is dropped; or a PIL image. OpenCV's own arrays are BGR: turn them by `[..., ::-1]`.
+        name: in errors.
+
+    Returns:
+        uint8 RGB (H, W, 3), contiguous.
+
+    Raises:
+        TypeError: no array, or of another dtype.
+        ValueError: another shape, or empty.
+    """
+    if hasattr(image, 'convert') and hasattr(image, 'mode'):
+        # of PIL; those of 16 bits are grey, and convert('RGB') would cut them off at 255
+        image = np.asarray(image if image.mode.startswith('I;16') else image.convert('RGB'))
+    if not isinstance(image, np.ndarray):
+        hint = '; a torch tensor: x.permute(1, 2, 0).numpy()' if hasattr(image, 'detach') else ''
+        raise TypeError(f'{name} is a {type(image).__name__}; {_ARRAYS}{hint}')
+    if image.dtype not in (np.uint8, np.uint16):
+        hint = ''
+        if image.dtype.kind == 'f':
+            hint = '; for values in [0, 1]: (x * 255).round().astype("uint8")'
+        raise TypeError(f'{name} has dtype {image.dtype}; {_ARRAYS}{hint}')
+    shape = image.shape
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or image.size == 0:
+        channels_first = len(shape) == 3 and shape[0] in (1, 3, 4)
+        hint = '; channels come last: x.transpose(1, 2, 0)' if channels_first else ''
+        raise ValueError(f'{name} has shape {shape}; {_ARRAYS}{hint}')
+    image = image[..., :3] if image.shape[2] > 1 else np.repeat(image, 3, axis=2)
+    if image.dtype == np.uint16:
+        image = _to_8_bits(image, name)
+    return np.ascontiguousarray(image)
+
+
+def _to_8_bits(image: np.ndarray, name: str) -> np.ndarray:
+    """65535 is white: 257 steps to one."""
+    if image.max() < 4096:
+        # no stretching by the image's own maximum: frames of a video would flicker
+        print_log(
+            f'{name} has 16 bits but no value above {image.max()}: it comes out almost black. If '
+            'its sensor has 10 or 12 bits, multiply it by 64 or 16 first',
+            'current',
+            30,
+        )
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,0 +1,267 @@
+"""What `DepthInferencer` takes, as one stream of frames that never lies in memory as a whole."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.logging import print_log
+
+from mmscd.datasets.formats.video_frames import VIDEO_EXTENSIONS
+
+from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
+from .videos import Video, count_video_frames, open_video, read_video
+
+_KINDS = (
+    'give the path of an image, video or folder, a pattern like "folder/*.png", the number of a '
+    'camera, an array (uint8 RGB), or a list or generator of these'
+)
+
+
+@dataclass(eq=False)
+class Frame:
+    """One image to predict for.
+
+    Attributes:
+        image: uint8 RGB (H, W, 3).
+        name: of its outputs, without suffix; may hold folders; unique in a stream.
+        origin: for messages: path, 'frame 12 of drive.mp4', ...
+        video: the video it belongs to, or None.
+        index: number in its video, or in the stream.
+        K: (3, 3), pixels of the image; None where the camera is not known.
+    """
+
+    image: np.ndarray
+    name: str
+    origin: str
+    video: Video | None = None
+    index: int = 0
+    K: np.ndarray | None = None
+
+
+@dataclass
+class FrameReader:
+    """Reads inputs one after the other.
+
+    Args:
+        inputs: see `DepthInferencer.__call__`.
+        on_error: 'raise' or 'skip' inputs that cannot be read; the latter says so for each.
+        frame_step: of videos and cameras only every so many-th frame.
+        max_frames: of each video and camera at most so many.
+        camera: gives the K of images of a shape.
+
+    Attributes:
+        failures: what was skipped: (origin, reason).
+    """
+
+    inputs: Any
+    on_error: str = 'raise'
+    frame_step: int = 1
+    max_frames: int | None = None
+    camera: Callable[[tuple[int, int]], np.ndarray] | None = None
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ('raise', 'skip'):
+            raise ValueError(f"on_error must be 'raise' or 'skip', got {self.on_error!r}")
+        if self.frame_step < 1 or (self.max_frames is not None and self.max_frames < 1):
+            raise ValueError(
+                'frame_step and max_frames must be at least 1, got '
+                f'{self.frame_step} and {self.max_frames}'
+            )
+        self._used: set[str] = set()
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        yield from self._read(self.inputs)
+
+    def fail(self, origin: str, error: Exception) -> None:
+        """An input is unusable: skip it and say so, or raise the error.
+
+        Args:
+            origin: of the input.
+            error: why.
+        """
+        if self.on_error == 'raise':
+            raise error
+        self.failures.append((origin, str(error)))
+        print_log(f'skipped: {error}', 'current', 30)
+
+    def _read(self, item: Any) -> Iterator[Frame]:
+        try:
+            if isinstance(item, (str, os.PathLike)):
+                yield from self._read_path(str(item))
+            elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
+                yield from self._read_video(int(item))
+            elif _is_image(item):
+                name = f'array {self._count}'
+                yield self._frame(as_rgb(item, name), f'{self._count:06d}', name)
+            elif isinstance(item, Iterable) and not isinstance(item, (dict, bytes, set)):
+                for part in item:
+                    yield from self._read(part)
+            else:
+                raise TypeError(f'inputs of type {type(item).__name__} are not known; {_KINDS}')
+        except (OSError, ValueError, TypeError) as error:
+            what = str(item) if isinstance(item, (str, os.PathLike)) else f'input {self._count}'
+            self.fail(what, error)
+
+    def _read_path(self, text: str) -> Iterator[Frame]:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            for file in list_images(path):
+                yield from self._read_file(file, file.stem)
+        elif path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+            yield from self._read_video(path)
+        elif path.is_file():
+            yield self._frame(read_rgb(path), path.stem, str(path))
+        elif glob.has_magic(text):
+            yield from self._read_pattern(path)
+        elif '://' in text:
+            raise ValueError(f'{text}: addresses are not fetched; download it and give the file')
+        else:
+            raise FileNotFoundError(f'there is no file or folder {text}; {_KINDS}')
+
+    def _read_pattern(self, pattern: Path) -> Iterator[Frame]:
+        known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
+        found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
+        files = sorted(p for p in found if p.is_file() and p.suffix.lower() in known)
+        if not files:
+            raise FileNotFoundError(
+                f'no image or video matches {pattern} ({len(found)} other files and folders do)'
+            )
+        # folders tell files of one name apart
+        common = Path(os.path.commonpath([file.parent for file in files]))
+        for file in files:
+            yield from self._read_file(file, str(file.relative_to(common).with_suffix('')))
+
+    def _read_file(self, file: Path, name: str) -> Iterator[Frame]:
+        """A file out of many: with on_error='skip' the others are still read."""
+        try:
+            if file.suffix.lower() in VIDEO_EXTENSIONS:
+                yield from self._read_video(file, name)
+            else:
+                yield self._frame(read_rgb(file), name, str(file))
+        except (OSError, ValueError, TypeError) as error:
+            self.fail(str(file), error)
+
+    def _read_video(self, source: Path | int, name: str | None = None) -> Iterator[Frame]:
+        video = open_video(source, self.frame_step, self.max_frames)
+        video.name = self._unique(name or video.name)
+        for index, image in read_video(video):
+            origin = f'frame {index} of {video.origin}'
+            yield self._frame(image, f'{video.name}/{index:06d}', origin, video, index)
+
+    def _frame(
+        self,
+        image: np.ndarray,
+        name: str,
+        origin: str,
+        video: Video | None = None,
+        index: int | None = None,
+    ) -> Frame:
+        K = None
+        if self.camera is not None:
+            try:
+                K = self.camera(image.shape)
+            except ValueError as error:
+                raise ValueError(f'{origin}: {error}') from None
+        self._count += 1
+        index = self._count - 1 if index is None else index
+        # the names of a video's frames lie in a folder of the video's own
+        name = name if video is not None else self._unique(name)
+        return Frame(image, name, origin, video, index, K)
+
+    def _unique(self, name: str) -> str:
+        """No output overwrites another one of the same run."""
+        number, candidate = 1, name
+        while candidate in self._used:
+            number += 1
+            candidate = f'{name}_{number}'
+        self._used.add(candidate)
+        return candidate
+
+
+def _is_image(item: Any) -> bool:
+    """Whether it is one image (or a broken one), not a collection of them."""
+    if isinstance(item, np.ndarray):
+        # a stack of images is a collection
+        return not (item.ndim == 4 and item.shape[-1] in (1, 3, 4))
+    return hasattr(item, 'detach') or (hasattr(item, 'convert') and hasattr(item, 'mode'))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The images of a folder, sorted by name.
+
+    Raises:
+        FileNotFoundError: there is none; says what there is.
+    """
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    if files:
+        return files
+    below = next((p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES), None)
+    if below is not None:
+        hint = f'there are some further down: give the pattern "{folder}/**/*{below.suffix}"'
+    else:
+        hint = f'expected files with {", ".join(IMAGE_SUFFIXES)}'
+        if any(p.suffix.lower() in VIDEO_EXTENSIONS for p in folder.iterdir()):
+            hint += '; give videos by their path, or by a pattern'
+    raise FileNotFoundError(f'there is no image in the folder {folder}; {hint}')
+
+
+def make_batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    """Lists of at most `size` frames; those of a camera do not wait for one another.
+
+    Where reading fails, what was read before is handed on first.
+    """
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size or (frame.video is not None and frame.video.live):
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def count_images(inputs: Any) -> int | None:
+    """How many images inputs have, where that is known beforehand; None with videos, cameras,
+    generators and patterns."""
+    if _is_image(inputs):
+        return 1
+    if isinstance(inputs, np.ndarray):
+        return len(inputs)
+    if isinstance(inputs, (str, os.PathLike)):
+        path = Path(inputs).expanduser()
+        if path.is_dir():
+            return sum(p.suffix.lower() in IMAGE_SUFFIXES for p in path.iterdir())
+        if path.is_file() and path.suffix.lower() not in VIDEO_EXTENSIONS:
+            return 1
+    if isinstance(inputs, (list, tuple)):
+        counts = [count_images(item) for item in inputs]
+        return None if None in counts else sum(counts)
+    return None
+
+
+def count_frames(inputs: Any, step: int = 1, limit: int | None = None) -> int | None:
+    """As `count_images`, with the frames that a video file announces; for progress only.
+
+    Args:
+        inputs: see `DepthInferencer.__call__`.
+        step: only every so many-th frame.
+        limit: at most so many.
+    """
+    path = Path(inputs).expanduser() if isinstance(inputs, (str, os.PathLike)) else None
+    if path is not None and path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+        count = -(-count_video_frames(path) // step)
+        return min(count, limit or count) or None
+    return count_images(inputs)

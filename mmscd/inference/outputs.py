@@ -1,0 +1,229 @@
+"""What `DepthInferencer` writes: every file is either whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from mmengine.logging import print_log
+
+from mmscd.evaluation.metrics.kitti_submission import encode_depth
+from mmscd.utils.files import atomic_write
+
+from .inputs import Frame
+from .pictures import DepthPainter
+from .point_cloud import NO_CAMERA, encode_ply, make_point_cloud
+from .video_writer import DiskFullError, VideoWriter
+from .videos import Video
+
+# kind -> suffix of its files, each kind in a folder of its name
+KINDS = dict(color='.png', beside='.png', kitti_png='.png', npy='.npy', ply='.ply', video='.mp4')
+MAX_VIDEO_PANEL = 960
+
+
+class OutputWriter:
+    """Writes the outputs of one run; a context manager.
+
+    The files lie in `out_dir/KIND/NAME.SUFFIX`, NAME being the one of the input, so that a folder
+    `kitti_png` has the names that the benchmark wants. Kinds:
+
+    - `color`: colour map with a scale bar, .png;
+    - `beside`: image and colour map in one, .png;
+    - `kitti_png`: uint16 .png, depth x 256, as KITTI stores depth; 0 means none and is not used;
+    - `npy`: float32 (H, W) depth;
+    - `ply`: coloured point cloud;
+    - `video`: image and colour map in one, .mp4, one file per video.
+
+    Args:
+        out_dir: made if need be.
+        kinds: which of these; `video` is left out for inputs that are no videos.
+        painter: colours the depth.
+        layout: of `beside` and `video`, see `DepthPainter.paint_beside`.
+        panel_width: pixels of each half of `beside` and `video`; None: as the input, in videos 960
+            at most.
+        ply_options: of `make_point_cloud`: `max_depth`, `jump`.
+
+    Raises:
+        ValueError: an unknown kind.
+        OSError: `out_dir` cannot be written to.
+    """
+
+    def __init__(
+        self,
+        out_dir: str | Path,
+        kinds: Sequence[str],
+        painter: DepthPainter,
+        layout: str = 'auto',
+        panel_width: int | None = None,
+        ply_options: dict[str, Any] | None = None,
+    ) -> None:
+        self.out_dir, self.kinds, self.painter = Path(out_dir).expanduser(), kinds, painter
+        self.layout, self.panel_width = layout, panel_width
+        self.ply_options = ply_options or {}
+        self.written = 0
+        self._video: Video | None = None
+        self._movie: VideoWriter | None = None
+        self._write('.writable', b'')
+        (self.out_dir / '.writable').unlink(missing_ok=True)
+
+    def write(self, frame: Frame, depth: np.ndarray) -> dict[str, str]:
+        """Write the outputs of one image.
+
+        Args:
+            frame: the image; `ply` needs its K.
+            depth: (H, W).
+
+        Returns:
+            paths by kind.
+
+        Raises:
+            OSError: a file cannot be written; it is not there then, and those before it are whole.
+        """
+        if frame.video is not self._video:
+            self.finish_video()
+            self._video = frame.video
+            self.painter.reset()
+        files = {}
+        limits = self.painter.inverse_limits(depth, frame.video is not None)
+        for kind in self.kinds:
+            if kind == 'video':
+                if frame.video is not None:
+                    files[kind] = str(self._write_movie(frame, depth, limits))
+                continue
+            path = Path(kind) / f'{frame.name}{KINDS[kind]}'
+            if kind == 'color':
+                data = _encode_png(self.painter.paint(depth, limits))
+            elif kind == 'beside':
+                data = _encode_png(self._beside(frame, depth, self.panel_width, limits))
+            else:
+                data = self._encode(kind, frame, depth)
+            self._write(path, data)
+            files[kind] = str(self.out_dir / path)
+        return files
+
+    def _encode(self, kind: str, frame: Frame, depth: np.ndarray) -> bytes:
+        if kind == 'kitti_png':
+            return encode_depth(depth)
+        if kind == 'npy':
+            stream = io.BytesIO()
+            np.save(stream, depth)
+            return stream.getvalue()
+        return encode_ply(*make_point_cloud(depth, frame.image, frame.K, **self.ply_options))
+
+    def _beside(
+        self, frame: Frame, depth: np.ndarray, width: int | None, limits: tuple[float, float]
+    ) -> np.ndarray:
+        title = Path(frame.name).name
+        return self.painter.paint_beside(frame.image, depth, title, width, self.layout, limits)
+
+    def _write_movie(self, frame: Frame, depth: np.ndarray, limits: tuple[float, float]) -> Path:
+        path = self.out_dir / 'video' / f'{frame.video.name}.mp4'
+        if self._movie is None:
+            self._movie = VideoWriter(path, frame.video.fps)
+        width = self.panel_width or min(frame.image.shape[1], MAX_VIDEO_PANEL)
+        self._movie.write(self._beside(frame, depth, width, limits))
+        return path
+
+    def _write(self, path: str | Path, data: bytes) -> None:
+        target = self.out_dir / path
+        try:
+            atomic_write(target, data)
+        except OSError as error:
+            kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else OSError
+            raise kind(
+                f'cannot write {target} ({len(data) / 1024:.0f} KiB): '
+                f'{error.strerror or error}; {self.written} files of this run are whole. Free some '
+                'space, or choose another out_dir'
+            ) from None
+        self.written += bool(data)
+
+    def finish_video(self, stopped: bool = False) -> Path | None:
+        """Close the video at hand.
+
+        Args:
+            stopped: it did not come to its end. What is there becomes a file of its own that says
+                so in its name.
+
+        Returns:
+            the file, None where there is none.
+        """
+        movie, self._movie = self._movie, None
+        if movie is None:
+            return None
+        target = movie.path
+        if stopped and not self._video.live:
+            target = target.with_name(f'{target.stem}_first_{movie.written}_frames.mp4')
+        done = movie.close(target)
+        if done is not None:
+            self.written += 1
+            print_log(f'{done}: {movie.written} frames', 'current')
+        return done
+
+    def __enter__(self) -> OutputWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.finish_video()
+            return
+        try:
+            self.finish_video(stopped=True)
+        except OSError as second:  # the first error is the one to tell
+            print_log(str(second), 'current', 40)
+        if issubclass(kind, KeyboardInterrupt):
+            print_log(
+                f'stopped; {self.written} finished files in {self.out_dir} are whole', 'current'
+            )
+
+
+def check_kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
+    """What to save, as a tuple without repetitions.
+
+    Raises:
+        ValueError: an unknown kind.
+    """
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(dict.fromkeys(kinds))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f'cannot save {unknown}: expected some of {list(KINDS)}')
+    return kinds
+
+
+def check_outputs(kinds: Sequence[str], camera: bool, metric: bool) -> None:
+    """Refuse what cannot be made, and warn of what is easily misread.
+
+    Args:
+        kinds: of output.
+        camera: intrinsics are known.
+        metric: the depth is metres.
+
+    Raises:
+        ValueError: a point cloud without camera.
+    """
+    if 'ply' in kinds and not camera:
+        raise ValueError(f'a point cloud {NO_CAMERA}')
+    if 'kitti_png' in kinds and not metric:
+        print_log(
+            'the depth is up to scale, so the values of kitti_png are not metres x 256: give the '
+            'inferencer a scale',
+            'current',
+            30,
+        )
+
+
+def _encode_png(picture: np.ndarray) -> bytes:
+    done, data = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise OSError(f'a picture of shape {picture.shape} cannot be encoded as .png')
+    return data.tobytes()

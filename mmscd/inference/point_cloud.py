@@ -1,0 +1,162 @@
+"""Coloured point clouds of a depth map, as .ply."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from mmscd.datasets.formats.camera_file import CameraFile
+
+NO_CAMERA = (
+    'needs the camera: give intrinsics="camera.yaml" (a file with fx, fy, cx, cy, width, height, '
+    'or with hfov_deg), or a 3x3 matrix, in pixels of the input images'
+)
+_VERTEX = np.dtype(
+    [('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('red', 'u1'), ('green', 'u1'), ('blue', 'u1')]
+)
+
+
+class Intrinsics:
+    """A pinhole camera for images of several sizes.
+
+    Args:
+        source: path of a yaml file (see `CameraFile`), or a (3, 3) matrix in pixels of the input
+            images, pixel centres at whole numbers.
+        scale: images that are a plain resize of what the file describes are allowed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: not a pinhole camera.
+    """
+
+    def __init__(self, source: Any, scale: bool = False) -> None:
+        self.file = self.matrix = None
+        self.scale = scale
+        if isinstance(source, (str, os.PathLike)):
+            self.file = CameraFile(source)
+        else:
+            self.matrix = check_matrix(source)
+
+    def __call__(self, shape: tuple[int, int]) -> np.ndarray:
+        """K (3, 3) float64 for images of `shape` (H, W).
+
+        Raises:
+            ValueError: the camera is for images of another size.
+        """
+        height, width = shape[:2]
+        if self.file is not None:
+            return self.file.intrinsics((width, height), self.scale)
+        cx, cy = self.matrix[0, 2], self.matrix[1, 2]
+        if not (-0.5 <= cx < width and -0.5 <= cy < height):
+            raise ValueError(
+                f'the principal point ({cx:g}, {cy:g}) of the intrinsics lies outside of the image '
+                f'of {width}x{height}: the matrix must be in pixels of the input images'
+            )
+        return self.matrix
+
+
+def check_matrix(matrix: Any) -> np.ndarray:
+    """A (3, 3) matrix of a pinhole camera as float64.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        K = np.array(matrix, np.float64)
+    except (TypeError, ValueError):
+        K = np.zeros(0)
+    whole = K.shape == (3, 3) and np.isfinite(K).all()
+    if not whole or K[0, 0] <= 0 or K[1, 1] <= 0 or not np.allclose(K[2], (0, 0, 1)):
+        raise ValueError(
+            'intrinsics must be a (3, 3) matrix [[fx, s, cx], [0, fy, cy], [0, 0, 1]] in pixels, '
+            f'or the path of a yaml file, got {matrix!r}'
+        )
+    return K
+
+
+def back_project(depth: np.ndarray, K: np.ndarray) -> np.ndarray:
+    """Points in the camera's frame: x right, y down, z ahead.
+
+    Args:
+        depth: (H, W), along z.
+        K: (3, 3), pixel centres at whole numbers.
+
+    Returns:
+        float64 (H, W, 3) in the unit of the depth.
+    """
+    height, width = depth.shape
+    rays = np.linalg.inv(K)
+    u, v = np.meshgrid(np.arange(width), np.arange(height))
+    pixels = np.stack([u, v, np.ones_like(u)], axis=-1)
+    return (pixels @ rays.T) * depth[..., None].astype(np.float64)
+
+
+def at_edge(depth: np.ndarray, jump: float) -> np.ndarray:
+    """Where depth jumps to a neighbour: such points hang between object and background.
+
+    Args:
+        depth: (H, W).
+        jump: relative difference to one of the four neighbours that counts as a jump.
+
+    Returns:
+        bool (H, W).
+    """
+    log = np.log(np.maximum(depth, 1e-12))
+    limit = np.log1p(jump)
+    edge = np.zeros(depth.shape, bool)
+    across, down = np.abs(np.diff(log, axis=1)) > limit, np.abs(np.diff(log, axis=0)) > limit
+    for steps, left, right in (
+        (across, np.s_[:, :-1], np.s_[:, 1:]),
+        (down, np.s_[:-1], np.s_[1:]),
+    ):
+        edge[left] |= steps
+        edge[right] |= steps
+    return edge
+
+
+def make_point_cloud(
+    depth: np.ndarray,
+    image: np.ndarray,
+    K: np.ndarray,
+    max_depth: float | None = None,
+    jump: float | None = 0.1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points and their colours.
+
+    Args:
+        depth: (H, W), positive.
+        image: uint8 RGB (H, W, 3).
+        K: (3, 3) pixels of the image.
+        max_depth: farther points are left out; None: those beyond the 98th percentile of depth,
+            which are sky for the most part.
+        jump: see `at_edge`; such points are left out. None keeps them.
+
+    Returns:
+        float32 (N, 3), x right, y down, z ahead, and uint8 RGB (N, 3).
+    """
+    limit = np.percentile(depth, 98) if max_depth is None else max_depth
+    keep = np.isfinite(depth) & (depth > 0) & (depth <= limit)
+    if jump is not None:
+        keep &= ~at_edge(depth, jump)
+    return back_project(depth, K)[keep].astype(np.float32), image[keep]
+
+
+def encode_ply(points: np.ndarray, colors: np.ndarray) -> bytes:
+    """A binary little-endian .ply.
+
+    Args:
+        points: (N, 3).
+        colors: uint8 RGB (N, 3).
+    """
+    vertices = np.empty(len(points), _VERTEX)
+    for i, axis in enumerate('xyz'):
+        vertices[axis] = points[:, i]
+    for i, channel in enumerate(('red', 'green', 'blue')):
+        vertices[channel] = colors[:, i]
+    names = {'<f4': 'float', '|u1': 'uchar'}
+    fields = [f'property {names[kind]} {name}' for name, kind in _VERTEX.descr]
+    header = ['ply', 'format binary_little_endian 1.0', 'comment x right, y down, z ahead']
+    header += [f'element vertex {len(points)}', *fields, 'end_header', '']
+    return '\n'.join(header).encode('ascii') + vertices.tobytes()

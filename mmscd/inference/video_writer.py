@@ -1,0 +1,137 @@
+"""Videos that are either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .videos import count_video_frames
+
+# what is still needed to close a file: the encoder's buffer and the index of frames
+_RESERVE = 1 << 20
+_INDEX_BYTES = 64
+# hidden, beside the target: a rename does not cross file systems
+_TEMPORARY = '.{}.'
+
+
+class DiskFullError(OSError):
+    """No space left for an output."""
+
+
+class VideoWriter:
+    """Writes an .mp4 under a temporary name and renames it when it is closed.
+
+    OpenCV's writer tells nothing when the disk is full. So free space is watched while there is
+    still enough of it to close the file, and the finished file is opened and its frames counted.
+
+    Args:
+        path: of the finished file.
+        fps: frames per second.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike, fps: float) -> None:
+        self.path, self.fps = Path(path), fps
+        self.written = 0
+        self._size: tuple[int, int] | None = None
+        self._writer: cv2.VideoWriter | None = None
+        self._temporary: Path | None = None
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append a frame.
+
+        Args:
+            frame: uint8 RGB (H, W, 3); of another size than the first one it is resized.
+
+        Raises:
+            DiskFullError: too little space is left; what was written can still be closed.
+            OSError: the encoder does not start.
+        """
+        self._check_space()
+        height, width = frame.shape[:2]
+        if self._writer is None:
+            # the encoder drops a last odd row or column
+            self._open((width + width % 2, height + height % 2))
+        wanted = self._size
+        if (width, height) != wanted:
+            if 0 <= wanted[0] - width <= 1 and 0 <= wanted[1] - height <= 1:
+                pad = ((0, wanted[1] - height), (0, wanted[0] - width), (0, 0))
+                frame = np.pad(frame, pad, mode='edge')
+            else:
+                frame = cv2.resize(frame, wanted, interpolation=cv2.INTER_AREA)
+        self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
+        self.written += 1
+
+    def _open(self, size: tuple[int, int]) -> None:
+        self._size = size
+        prefix = _TEMPORARY.format(self.path.stem)
+        handle, name = tempfile.mkstemp('.mp4', prefix, self.path.parent)
+        os.close(handle)
+        self._temporary = Path(name)
+        # the one codec that every build of OpenCV can write
+        codec = cv2.VideoWriter_fourcc(*'mp4v')
+        self._writer = cv2.VideoWriter(name, codec, self.fps, size)
+        if not self._writer.isOpened():
+            self.discard()
+            raise OSError(
+                f'cannot write {self.path}: this build of OpenCV has no encoder for mp4v at '
+                f'{size[0]}x{size[1]}; save pictures of the frames instead'
+            )
+
+    def _check_space(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.path.parent).free
+        if free < _RESERVE + _INDEX_BYTES * self.written:
+            raise DiskFullError(
+                f'cannot go on writing {self.path}: no space left in {self.path.parent} '
+                f'({free / 1024:.0f} KiB); free some, or choose another out_dir'
+            )
+
+    def close(self, path: str | os.PathLike | None = None) -> Path | None:
+        """Finish the file and give it its name.
+
+        Args:
+            path: another name than planned, for a video that was stopped.
+
+        Returns:
+            the file; None where no frame was written.
+
+        Raises:
+            OSError: the file is not whole; it is removed.
+        """
+        if self._writer is None:
+            return None
+        self._writer.release()
+        self._writer = None
+        target = Path(path or self.path)
+        found = count_video_frames(self._temporary)
+        if found != self.written:
+            self.discard()
+            raise OSError(
+                f'{target} could not be written: {self.written} frames were encoded, the file has '
+                f'{found}; is the disk full?'
+            )
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(self._temporary, 0o666 & ~umask)
+        os.replace(self._temporary, target)
+        self._temporary = None
+        return target
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+        if self._temporary is not None:
+            with contextlib.suppress(OSError):
+                self._temporary.unlink()
+            self._temporary = None

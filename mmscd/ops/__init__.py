@@ -1,0 +1,1 @@
+"""Kernels of the training step: definition, fast form and oracle side by side."""

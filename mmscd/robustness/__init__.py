@@ -1,0 +1,1 @@
+"""The corruption benchmark (KITTI-C) and ablations: passes, scores, tables, charts."""

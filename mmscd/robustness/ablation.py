@@ -1,0 +1,121 @@
+"""Variants over seeds: what a change of the method is worth, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from terminaltables import AsciiTable
+
+from .scores import CLEAN
+
+# corruption (and 'clean') -> abs_rel, delta1, dee, as `average_severities` gives them
+Rows = Mapping[str, Mapping[str, float]]
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation over seeds; NaN with one seed."""
+
+    mean: float
+    std: float
+
+    def __str__(self) -> str:
+        spread = '' if math.isnan(self.std) else f' +- {self.std:.4f}'
+        return f'{self.mean:.4f}{spread}'
+
+
+def spread(values: list[float]) -> Spread:
+    """Mean and sample standard deviation of at least one value; NaN where one is NaN."""
+    if any(math.isnan(value) for value in values):  # which `stdev` fails on
+        return Spread(math.nan, math.nan)
+    return Spread(mean(values), stdev(values) if len(values) > 1 else math.nan)
+
+
+@dataclass
+class VariantSummary:
+    """One line of the table.
+
+    Attributes:
+        seeds: number of runs.
+        abs_rel: on clean images.
+        abs_rel_ratio: of the mean of `abs_rel` to the baseline's.
+        clean_dee, corrupted_dee: on clean images; mean over corruptions.
+        excess: sum over corruptions of (DEE - clean DEE of the baseline), relative to the same sum
+            of the baseline: 1 is the baseline itself, 0 is no error beyond that of clean images.
+            NaN where corruption does not hurt the baseline, so that there is nothing to compare.
+        mce: mean over corruptions of DEE / DEE of the baseline, per cent.
+        dee: mean over seeds, by corruption and `clean`.
+    """
+
+    seeds: int
+    abs_rel: Spread
+    abs_rel_ratio: float
+    clean_dee: Spread
+    corrupted_dee: Spread
+    excess: Spread
+    mce: Spread
+    dee: dict[str, float]
+
+
+def summarise_ablation(
+    runs: Mapping[str, Mapping[int, Rows]], baseline: str
+) -> dict[str, VariantSummary]:
+    """Compare variants with a baseline. The baseline's numbers are its means over all its seeds.
+
+    Args:
+        runs: variant -> seed -> rows with `clean` and the same corruptions everywhere.
+        baseline: one of the variants.
+
+    Returns:
+        Variant -> summary, in the order of `runs`.
+
+    Raises:
+        KeyError: no run of the baseline, or a run lacks a corruption.
+    """
+    if not runs.get(baseline):
+        raise KeyError(f'no run of the baseline {baseline!r}; there are {sorted(runs)}')
+    names = [name for name in next(iter(runs[baseline].values())) if name != CLEAN]
+    base = _mean_dee(runs[baseline], [CLEAN, *names])
+    harm = sum(base[name] - base[CLEAN] for name in names)
+    harm = harm if harm > 0 else math.nan
+    base_abs_rel = mean(rows[CLEAN]['abs_rel'] for rows in runs[baseline].values())
+    out = {}
+    for variant, seeds in runs.items():
+        rows = list(seeds.values())
+        abs_rel = spread([r[CLEAN]['abs_rel'] for r in rows])
+        out[variant] = VariantSummary(
+            seeds=len(rows),
+            abs_rel=abs_rel,
+            abs_rel_ratio=abs_rel.mean / base_abs_rel,
+            clean_dee=spread([r[CLEAN]['dee'] for r in rows]),
+            corrupted_dee=spread([mean(r[n]['dee'] for n in names) for r in rows]),
+            excess=spread([sum(r[n]['dee'] - base[CLEAN] for n in names) / harm for r in rows]),
+            mce=spread([100 * mean(r[n]['dee'] / base[n] for n in names) for r in rows]),
+            dee=_mean_dee(seeds, [CLEAN, *names]),
+        )
+    return out
+
+
+def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str) -> str:
+    """Two tables: the comparison, and DEE by corruption."""
+    head = ['variant', 'seeds', 'abs_rel clean', 'x baseline', 'DEE clean', 'DEE corrupted']
+    rows = [[*head, 'excess error', 'mCE %']]
+    for name, s in summaries.items():
+        row = [name, s.seeds, s.abs_rel, f'{s.abs_rel_ratio:.3f}', s.clean_dee, s.corrupted_dee]
+        mce = f'{s.mce.mean:.1f}' + (f' +- {s.mce.std:.1f}' if s.seeds > 1 else '')
+        rows.append([*map(str, row), str(s.excess), mce])
+    by_corruption = [['DEE', *summaries]]
+    for name in summaries[baseline].dee:
+        by_corruption.append([name, *(f'{s.dee[name]:.4f}' for s in summaries.values())])
+    note = (
+        f'excess error: sum over corruptions of (DEE - clean DEE of {baseline}) relative to '
+        f"{baseline}'s; +- is the standard deviation over seeds"
+    )
+    return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
+
+
+def _mean_dee(seeds: Mapping[int, Rows], names: list[str]) -> dict[str, float]:
+    return {name: mean(rows[name]['dee'] for rows in seeds.values()) for name in names}

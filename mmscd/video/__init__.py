@@ -1,0 +1,1 @@
+"""Own footage: frames, motion, checks, camera files, sparse depth."""
