@@ -17,7 +17,7 @@ from mmscd.models.losses import (
     upsample_disps,
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
-from mmscd.ops import photometric as photometric_error
+from mmscd.ops.photometric import photometric_error
 from mmscd.registry import MODELS
 
 # person, rider, car, truck, bus, train, motorcycle, bicycle: Cityscapes train ids
