@@ -15,7 +15,8 @@ from mmscd.registry import DATASETS
 from .base import BaseDepthDataset
 from .formats.camera_file import CameraFile
 from .formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
-from .formats.video_frames import VIDEO_EXTENSIONS, extract_frames
+from .formats.video_frames import extract_frames
+from .formats.videos import VIDEO_EXTENSIONS
 
 
 def natural_key(name: str) -> list:

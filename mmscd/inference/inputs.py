@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmscd.datasets.formats.video_frames import VIDEO_EXTENSIONS
+from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
 
 from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
-from .videos import Video, count_video_frames, open_video, read_video
 
 _KINDS = (
     'give the path of an image, video or folder, a pattern like "folder/*.png", the number of a '
@@ -115,7 +114,7 @@ class FrameReader:
         if path.is_dir():
             for file in list_images(path):
                 yield from self._read_file(file, file.stem)
-        elif path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+        elif is_video(path):
             yield from self._read_video(path)
         elif path.is_file():
             yield self._frame(read_rgb(path), path.stem, str(path))
@@ -150,9 +149,9 @@ class FrameReader:
             self.fail(str(file), error)
 
     def _read_video(self, source: Path | int, name: str | None = None) -> Iterator[Frame]:
-        video = open_video(source, self.frame_step, self.max_frames)
+        video = Video(source, self.frame_step, self.max_frames)
         video.name = self._unique(name or video.name)
-        for index, image in read_video(video):
+        for index, image in video:
             origin = f'frame {index} of {video.origin}'
             yield self._frame(image, f'{video.name}/{index:06d}', origin, video, index)
 
@@ -261,7 +260,7 @@ def count_frames(inputs: Any, step: int = 1, limit: int | None = None) -> int | 
         limit: at most so many.
     """
     path = Path(inputs).expanduser() if isinstance(inputs, (str, os.PathLike)) else None
-    if path is not None and path.suffix.lower() in VIDEO_EXTENSIONS and path.is_file():
+    if path is not None and is_video(path):
         count = -(-count_video_frames(path) // step)
         return min(count, limit or count) or None
     return count_images(inputs)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from mmscd.datasets.formats.videos import Video
 from mmscd.evaluation.metrics.kitti_submission import encode_depth
 from mmscd.utils.files import atomic_write
 
@@ -20,7 +21,6 @@ from .inputs import Frame
 from .pictures import DepthPainter
 from .point_cloud import NO_CAMERA, encode_ply, make_point_cloud
 from .video_writer import DiskFullError, VideoWriter
-from .videos import Video
 
 # kind -> suffix of its files, each kind in a folder of its name
 KINDS = dict(color='.png', beside='.png', kitti_png='.png', npy='.npy', ply='.ply', video='.mp4')

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .videos import count_video_frames
+from mmscd.datasets.formats.videos import count_video_frames
 
 # what is still needed to close a file: the encoder's buffer and the index of frames
 _RESERVE = 1 << 20

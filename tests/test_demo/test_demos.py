@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmscd.inference.video_writer import DiskFullError, VideoWriter, count_video_frames
+from mmscd.datasets.formats.videos import count_video_frames
+from mmscd.inference.video_writer import DiskFullError, VideoWriter
 
 ROOT = Path(__file__).parents[2]
 IMAGE_DEMO, VIDEO_DEMO = ROOT / 'demo/image_demo.py', ROOT / 'demo/video_demo.py'

@@ -196,7 +196,9 @@ def test_video(video):
 
 def test_a_video_that_ends_early_keeps_what_it_has(video, monkeypatch):
     said = []
-    monkeypatch.setattr('mmscd.inference.videos.print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(
+        'mmscd.datasets.formats.videos.print_log', lambda text, *_: said.append(text)
+    )
     data = video.read_bytes()
     video.write_bytes(data[: len(data) // 2])
     frames = frames_of(video)

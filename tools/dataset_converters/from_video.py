@@ -35,7 +35,7 @@ from mmengine.utils import ProgressBar, scandir
 
 from mmscd.datasets.folder import natural_key
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS
-from mmscd.datasets.formats.video_frames import VIDEO_EXTENSIONS
+from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS
 from mmscd.utils.files import atomic_write
 from mmscd.video.lint import STATIC, lint_video
 from mmscd.video.motion import FrameSelector

@@ -14,9 +14,10 @@ import zlib
 from pathlib import Path
 
 import cv2
-from mmengine.logging import MMLogger
+from mmengine.logging import print_log
 
-VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.webm', '.mpg', '.mpeg')
+from .videos import Video
+
 _MANIFEST = 'manifest.json'
 
 
@@ -88,33 +89,13 @@ def _move(temporary: Path, folder: Path) -> None:
 
 def _decode(video: Path, folder: Path, stride: int, image_format: str, quality: int) -> int:
     """Write the frames and return how many."""
-    logger = MMLogger.get_current_instance()
-    capture = cv2.VideoCapture(str(video))
-    announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
-    if announced > 0:
-        logger.info(f'extracting frames of {video} (about {announced}) into {folder.parent}')
+    frames = Video(video, stride)
+    print_log(
+        f'extracting frames of {video} (about {frames.announced}) to {folder.parent}', 'current'
+    )
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == 'jpg' else []
-    position = written = 0
-    try:
-        while capture.grab():
-            if position % stride == 0:
-                done, frame = capture.retrieve()
-                if not done:
-                    break
-                path = folder / f'{written:010d}.{image_format}'
-                if not cv2.imwrite(str(path), frame, options):
-                    raise OSError(f'cannot write {path}; is the disk full?')
-                written += 1
-            position += 1
-    finally:
-        capture.release()
-    if written == 0:
-        raise OSError(
-            f'video {video} cannot be decoded: it is broken or of a kind that this build of OpenCV '
-            'does not read; extract its frames into a folder and use that as data_root'
-        )
-    if position < 0.98 * announced:
-        logger.warning(
-            f'{video} announces {announced} frames, {position} could be decoded: is it truncated?'
-        )
-    return written
+    for number, (_, frame) in enumerate(frames):
+        path = folder / f'{number:010d}.{image_format}'
+        if not cv2.imwrite(str(path), frame[..., ::-1], options):
+            raise OSError(f'cannot write {path}; is the disk full?')
+    return frames.read
