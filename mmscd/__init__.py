@@ -3,17 +3,23 @@
 Importing this package is light: nothing is registered and no OpenMMLab package is loaded until a
 submodule that needs it is imported.
 
-Who may import whom (downwards only)::
+Who may import whom, downwards only; import-linter holds the code to it (`pyproject.toml`)::
 
-    registry, structures, utils
-      <- geometry (pure torch)
-      <- models/{backbones, heads, pose_nets, losses}
-      <- models/estimators
-      <- engine, evaluation, visualization
-      <- apis
-      <- tools/
+    apis                                   the public face
+    report
+    robustness, inference, video, deployment, converters
+    engine                                 hooks, launching, what the Runner is driven with
+    evaluation, visualization
+    models/{estimators, loading}
+    models/{teachers, distillers}
+    models/{backbones, heads, pose_nets, texture, losses, pixel_weights}
+    ops                                    kernels of the training step
+    datasets                               knows nothing of models, nor they of it
+    corruptions, geometry                  pure numpy and torch, as ops
+    registry
+    structures, utils
 
-``datasets`` needs ``registry``, ``structures`` and ``utils`` only.
+What a room's `__init__` names in `__all__` is what users may rely on; all else may change.
 """
 
 from typing import Any

@@ -8,7 +8,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import mmscd
+from mmscd.version import __version__
 
 # import name -> distributions that may bring it
 PACKAGES = dict(
@@ -46,7 +46,7 @@ def collect_env() -> dict[str, str]:
     for name in UNWANTED:
         env.pop(name, None)
     env.update({name: describe_package(name) for name in PACKAGES})
-    env['mmscd'] = f'{mmscd.__version__}{_revision()}'
+    env['mmscd'] = f'{__version__}{_revision()}'
     return env
 
 
@@ -76,7 +76,7 @@ def describe_package(name: str) -> str:
 
 def _revision() -> str:
     """`+<commit>` and `, changed` where mmscd runs from a checkout."""
-    root = Path(mmscd.__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / '.git').exists():
         return ''
     try:
