@@ -4,8 +4,6 @@ Example: python tools/test.py configs/monodepth2/monodepth2_r18_kitti.py work_di
 """
 
 import argparse
-import json
-import math
 import os
 from pathlib import Path
 
@@ -42,7 +40,7 @@ def main() -> None:
     from mmscd.engine import launch
     from mmscd.models import loading
     from mmscd.utils.command_line import check_writable
-    from mmscd.utils.files import atomic_write
+    from mmscd.utils.files import write_json
 
     for folder in (args.out and Path(args.out).parent, args.show_dir):
         if folder and is_main_process():
@@ -56,9 +54,7 @@ def main() -> None:
     loading.prepare_for_inference(cfg)
     metrics = launch.build_runner(cfg, args.launcher).test()
     if args.out and is_main_process():
-        # NaN is no JSON
-        values = {k: float(v) if math.isfinite(v) else None for k, v in metrics.items()}
-        atomic_write(Path(args.out), json.dumps(values, indent=2).encode())
+        write_json(args.out, {key: float(value) for key, value in metrics.items()})
 
 
 if __name__ == '__main__':

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +9,7 @@ from typing import Any
 import numpy as np
 from terminaltables import AsciiTable
 
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_csv, write_json
 
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
 
@@ -139,19 +135,12 @@ def write_per_image(
         if named:
             row['conditions'] = ' '.join(record['conditions'])
         for key in PER_IMAGE_FIELDS:
-            row[key] = _to_json(metrics.get(key, 0 if key.startswith('n_') else None))
+            row[key] = metrics.get(key, 0 if key.startswith('n_') else None)
         rows.append(row)
     if str(path).endswith('.json'):
-        numbers = {key: _to_json(value) for key, value in summary.items()}
-        content = dict(protocol=protocol, summary=numbers, images=rows)
-        text = json.dumps(content, indent=1, allow_nan=False) + '\n'
+        write_json(path, dict(protocol=protocol, summary=summary, images=rows))
     else:
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator='\n')
-        writer.writeheader()
-        writer.writerows(rows)
-        text = stream.getvalue()
-    atomic_write(path, text.encode('utf-8'))
+        write_csv(path, list(rows[0]), rows)
 
 
 def write_table(
@@ -176,17 +165,8 @@ def write_table(
         ValueError: another suffix.
     """
     check_table_path(path)
-    listed = [
-        dict(name=name, key=keys[name], **{key: _to_json(value) for key, value in row.items()})
-        for name, row in rows.items()
-    ]
-    text = json.dumps(dict(protocol=protocol, rows=listed), indent=1, allow_nan=False) + '\n'
-    atomic_write(path, text.encode('utf-8'))
-
-
-def _to_json(value: Any) -> Any:
-    """The value, None in place of NaN and infinity, which JSON does not know."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    listed = [dict(name=name, key=keys[name], **row) for name, row in rows.items()]
+    write_json(path, dict(protocol=protocol, rows=listed))
 
 
 def check_table_path(path: str | os.PathLike) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmscd.evaluation.tables import summarize
 from mmscd.robustness.scores import depth_estimation_error, mean_of
-from mmscd.robustness.tables import write_json
+from mmscd.utils.files import write_json
 
 from .data import Pass
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from terminaltables import AsciiTable
 
 from mmscd.evaluation.functional import METRIC_NAMES
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_csv, write_json
 
 from .scores import CLEAN
 
@@ -74,30 +71,6 @@ def make_comparison_table(models: Mapping[str, tuple[Rows, Mapping[str, float]]]
     for label, key in (('mCE % ↓', 'mce'), ('mRR % ↑', 'mrr')):
         data.append([label, *(_number(summary[key], 2) for _, summary in models.values())])
     return _to_text(data)
-
-
-def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON under a temporary name first; NaN becomes null."""
-    text = json.dumps(_plain(content), indent=1, allow_nan=False) + '\n'
-    atomic_write(path, text.encode('utf-8'))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_csv(path: str | Path, fields: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a CSV file under a temporary name first; absent and NaN values are empty."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, fields, extrasaction='ignore', lineterminator='\n')
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _plain(row.get(key)) for key in fields})
-    atomic_write(path, stream.getvalue().encode('utf-8'))
 
 
 def write_robustness(

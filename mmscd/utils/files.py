@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import math
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def atomic_write(path: str | os.PathLike, data: bytes) -> None:
@@ -25,3 +31,39 @@ def atomic_write(path: str | os.PathLike, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_json(path: str | os.PathLike, content: Any) -> None:
+    """Write JSON, whole or not at all; NaN and infinity, which JSON does not know, become null.
+
+    Args:
+        path: of the file; its folder is made.
+        content: mappings, sequences and plain values; keys become strings.
+    """
+    text = json.dumps(_plain(content), indent=1, allow_nan=False) + '\n'
+    atomic_write(path, text.encode('utf-8'))
+
+
+def write_csv(
+    path: str | os.PathLike, fields: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write a CSV file, whole or not at all; absent, NaN and infinite values are empty.
+
+    Args:
+        path: of the file; its folder is made.
+        fields: the columns; what else a row has is left out.
+        rows: one mapping per line.
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fields, extrasaction='ignore', lineterminator='\n')
+    writer.writeheader()
+    writer.writerows({key: _plain(row.get(key)) for key in fields} for row in rows)
+    atomic_write(path, stream.getvalue().encode('utf-8'))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

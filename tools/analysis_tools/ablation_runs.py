@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import atomic_write, write_json
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -113,7 +113,7 @@ def claim_folder(run: Run, amp: bool, shared: dict | None = None) -> None:
                 '--work-dir or name, or delete the folder'
             )
     else:
-        atomic_write(file, json.dumps(wanted, indent=2).encode())
+        write_json(file, wanted)
 
 
 def branch(run: Run, trunk: Run, iteration: int) -> None:

@@ -13,7 +13,6 @@ a CPU the peak of the process so far, libraries included.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import resource
 import time
@@ -179,7 +178,7 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from mmscd.deployment import DepthGraph, load_network, network_size
-    from mmscd.utils.files import atomic_write
+    from mmscd.utils.files import write_json
 
     if args.device.startswith('cuda') and not torch.cuda.is_available():
         raise ValueError(f'--device {args.device}: this machine has no CUDA; use --device cpu')
@@ -202,7 +201,7 @@ def run(args: argparse.Namespace) -> None:
     if args.out:
         content = dict(config=args.config, width=size[0], height=size[1], precision=precision)
         content.update(machine=machine, repeats=args.repeats, rows=rows)
-        atomic_write(args.out, json.dumps(content, indent=2).encode())
+        write_json(args.out, content)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from terminaltables import AsciiTable
 
 from mmscd.evaluation.bootstrap import Bootstrap, paired_differences
 from mmscd.evaluation.functional import HIGHER_IS_BETTER, METRIC_NAMES
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_json
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -116,8 +116,7 @@ def main(argv: list[str] | None = None) -> None:
         }
         print(f'{title}\n{table(rows, bootstrap.label)}\n*: the interval does not hold 0')
         if args.out:
-            text = json.dumps(dict(protocol=title, differences=rows), indent=1) + '\n'
-            atomic_write(args.out, text.encode('utf-8'))
+            write_json(args.out, dict(protocol=title, differences=rows))
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
 

@@ -16,7 +16,6 @@ everywhere, at the same scale: who does not beat it has no structure.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_rati
 from mmscd.evaluation.temporal import motion_ratios, video_consistency, video_scale
 from mmscd.evaluation.trajectory import relative_motions
 from mmscd.utils.command_line import check_writable
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_json
 
 COLUMNS = dict(
     inconsistency='inconsistency ↓',
@@ -131,8 +130,7 @@ def run(args: argparse.Namespace) -> None:
         result[video.name] = judge(video, maps, own, K, args)
         logger.info(f'{video.name}, {len(maps)} frames\n{table(result[video.name])}')
     if args.out:
-        text = json.dumps(result, indent=1) + '\n'
-        atomic_write(args.out, text.encode('utf-8'))
+        write_json(args.out, result)
 
 
 def table(rows: dict[str, dict]) -> str:

@@ -10,7 +10,6 @@ resizing do not. One multiply-add is one MAC and two FLOPs: papers often call MA
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from terminaltables import AsciiTable
 
     from mmscd.deployment import DepthGraph, load_network, network_size
-    from mmscd.utils.files import atomic_write
+    from mmscd.utils.files import write_json
 
     try:
         cfg, model = load_network(args.config, None, args.cfg_options)
@@ -96,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print('pose net, teacher and graph take no part in a prediction and are not counted')
     if args.out:
         content = dict(config=args.config, width=size[0], height=size[1], **rows)
-        atomic_write(args.out, json.dumps(content, indent=2).encode())
+        write_json(args.out, content)
 
 
 if __name__ == '__main__':

@@ -37,7 +37,7 @@ from ablation_runs import Run, branch, claim_folder, plan_runs
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.robustness.ablation import make_ablation_tables, summarise_ablation
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import atomic_write, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -194,7 +194,7 @@ def write_results(
 ) -> None:
     """`ablation.json`, `ablation.csv` and `tables.txt`."""
     content = dict(runs=scores, summary={name: asdict(s) for name, s in summaries.items()})
-    atomic_write(folder / 'ablation.json', json.dumps(content, indent=2).encode())
+    write_json(folder / 'ablation.json', content)
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(['variant', 'seed', 'corruption', 'abs_rel', 'delta1', 'dee'])

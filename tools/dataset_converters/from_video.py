@@ -36,7 +36,7 @@ from mmengine.utils import ProgressBar, scandir
 from mmscd.datasets.folder import natural_key
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_json
 from mmscd.video.lint import STATIC, lint_video
 from mmscd.video.motion import FrameSelector
 
@@ -199,7 +199,7 @@ def prepare(video: Path, args: argparse.Namespace) -> Camera:
         print(f'{video}: already complete ({known["kept"]} frames)')
         return camera
     summary = extract(video, folder, args, camera)
-    atomic_write(manifest, json.dumps(dict(summary, recipe=recipe), indent=1).encode())
+    write_json(manifest, dict(summary, recipe=recipe))
     print(
         f'{video}: kept {summary["kept"]} of {summary["read"]} frames in {summary["sequences"]} '
         f'sequence(s), {camera.size[0]}x{camera.size[1]}'

@@ -33,9 +33,8 @@ from mmscd.corruptions.sheet import corruption_sheet
 from mmscd.datasets.formats.images import decode_rgb, image_size, read_bytes
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms.resize import shrink
-from mmscd.robustness.tables import write_json
 from mmscd.utils.command_line import check_writable, parse_size
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import atomic_write, write_json
 from mmscd.visualization.rendering import save_image
 
 PREFIX = 'kitti_data'

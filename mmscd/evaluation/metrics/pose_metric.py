@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from terminaltables import AsciiTable
 
 from mmscd.evaluation.trajectory import accumulate, check_poses, judge_trajectory, straight_ahead
 from mmscd.registry import METRICS
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_json
 
 _DEFAULT_REFERENCES = ('identity', 'constant_velocity')
 
@@ -122,9 +121,7 @@ class PoseMetric(BaseMetric):
         summary = {key: float(np.mean([row[key] for row in own])) for key in own[0]}
         summary['n_frames'] = sum(len(frames) for frames in by_sequence.values())
         if self.out_path is not None:
-            content = dict(summary=summary, sequences=rows)
-            text = json.dumps(content, indent=1, allow_nan=False) + '\n'
-            atomic_write(self.out_path, text.encode('utf-8'))
+            write_json(self.out_path, dict(summary=summary, sequences=rows))
         return summary
 
     def _predictors(self, name: str, frames: dict[int, dict]) -> dict[str, np.ndarray]:
