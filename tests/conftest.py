@@ -94,7 +94,8 @@ model = dict(
 )
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 default_hooks = dict(
-    distill=dict(type='IsomorphicGraphDistillHook', begin=2, ramp=20, probe_size=(64, 128))
+    schedule=dict(type='ScheduleHook', parts=dict(graph=dict(begin=2, ramp=20))),
+    distill=dict(type='IsomorphicGraphDistillHook', probe_size=(64, 128)),
 )
 """
 

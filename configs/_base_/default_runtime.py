@@ -29,7 +29,7 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     iteration_seed=dict(type='IterationSeedHook'),
-    collapse_monitor=dict(type='CollapseMonitorHook'),
+    collapse_monitor=dict(type='CollapseMonitorHook', begin=500, interval=50),
     visualization=dict(type='DepthVisualizationHook', max_images=8),
 )
 

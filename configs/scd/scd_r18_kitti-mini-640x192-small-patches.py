@@ -4,7 +4,4 @@ model = dict(
     losses=dict(texture={{_base_.small_patches.texture}}),
     distiller=dict(losses={{_base_.small_patches.graph}}),
 )
-default_hooks = dict(
-    distill=dict(begin=750),
-    loss_schedule=dict(losses=dict(structure=dict(begin=750), texture=dict(begin=750))),
-)
+default_hooks = dict(schedule=dict(begin=750))

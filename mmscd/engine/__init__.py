@@ -6,6 +6,7 @@ from .hooks import (
     DepthVisualizationHook,
     IsomorphicGraphDistillHook,
     IterationSeedHook,
+    ScheduleHook,
     find_latest_checkpoint,
 )
 from .optimizers import MergedGroupsConstructor
@@ -17,5 +18,6 @@ __all__ = [
     'IsomorphicGraphDistillHook',
     'IterationSeedHook',
     'MergedGroupsConstructor',
+    'ScheduleHook',
     'find_latest_checkpoint',
 ]

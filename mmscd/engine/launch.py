@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmscd.engine import find_latest_checkpoint
+from mmscd.engine.schedules import refuse_old_keys, scale_schedule
 from mmscd.utils import compat
 
 # of which mmengine itself takes None for off
@@ -34,50 +35,6 @@ def set_amp(cfg: Config) -> None:
     else:
         cfg.model.network_dtype = 'bfloat16'
         cfg.model.channels_last = True
-
-
-def scale_schedule(cfg: Config, total_batch: int) -> None:
-    """Fit learning rate and number of iterations to another total batch: the linear scaling rule.
-
-    The number of epochs stays what the config's `auto_scale_lr.base_batch_size` was tuned for:
-    twice the batch means twice the learning rate and half the iterations.
-
-    Args:
-        cfg: changed in place.
-        total_batch: samples per step over all processes.
-
-    Raises:
-        ValueError: the config names no `auto_scale_lr.base_batch_size`.
-    """
-    base = cfg.get('auto_scale_lr', {}).get('base_batch_size')
-    if not base:
-        raise ValueError(
-            '--auto-scale-lr needs auto_scale_lr = dict(base_batch_size=...) in the config'
-        )
-    factor = total_batch / base
-    cfg.optim_wrapper.optimizer.lr *= factor
-    cfg.train_cfg.max_iters = _shrink(cfg.train_cfg.max_iters, factor)
-    cfg.train_cfg.val_interval = _shrink(cfg.train_cfg.val_interval, factor)
-    checkpoint = cfg.default_hooks.checkpoint
-    checkpoint.interval = _shrink(checkpoint.interval, factor)
-    schedules = [cfg.default_hooks.get('distill') or {}]
-    schedules += (cfg.default_hooks.get('loss_schedule') or dict(losses={}))['losses'].values()
-    for schedule in schedules:
-        for key in ('begin', 'ramp', 'end'):
-            if schedule.get(key):
-                schedule[key] = _shrink(schedule[key], factor)
-    for scheduler in cfg.get('param_scheduler') or []:
-        if scheduler.get('by_epoch', True):
-            continue
-        for key in ('begin', 'end', 'T_max', 'step_size'):
-            if isinstance(scheduler.get(key), int) and scheduler[key] > 0:
-                scheduler[key] = _shrink(scheduler[key], factor)
-        if 'milestones' in scheduler:
-            scheduler.milestones = [_shrink(m, factor) for m in scheduler.milestones]
-
-
-def _shrink(iterations: int, factor: float) -> int:
-    return max(1, round(iterations / factor))
 
 
 def resolve_resume(cfg: Config, resume: str | None) -> None:
@@ -111,6 +68,7 @@ def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
         cfg: complete config with a `work_dir`.
         launcher: `none`, `pytorch`, `slurm` or `mpi`.
     """
+    refuse_old_keys(cfg)
     cfg.launcher = launcher
     compat.prepare_cpu_distributed(cfg, launcher)
     if launcher == 'none' or not torch.cuda.is_available():

@@ -8,7 +8,7 @@ import torch
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
-from mmscd.engine import IsomorphicGraphDistillHook
+from mmscd.engine import IsomorphicGraphDistillHook, ScheduleHook
 from mmscd.models import IsomorphicGraphDistiller
 from mmscd.registry import HOOKS, TEACHERS
 
@@ -53,26 +53,36 @@ def runner():
     texts = []
     logger = SimpleNamespace(info=texts.append)
     wrapper = SimpleNamespace(optimizer=SimpleNamespace(state={}))
-    return SimpleNamespace(iter=0, model=Model(), optim_wrapper=wrapper, logger=logger, texts=texts)
+    return SimpleNamespace(
+        iter=0, model=Model(), optim_wrapper=wrapper, logger=logger, texts=texts, hooks=[]
+    )
 
 
-def test_schedule():
-    hook = IsomorphicGraphDistillHook(begin=4, ramp=4, end=10)
-    strengths = [hook.strength(i) for i in range(12)]
-    assert strengths == [0, 0, 0, 0, 0.25, 0.5, 0.75, 1, 1, 1, 0, 0]
-    assert IsomorphicGraphDistillHook().strength(0) == 1
-    for wrong in (dict(begin=-1), dict(begin=5, end=5), dict(ramp=-1)):
-        with pytest.raises(ValueError, match='expected 0 <= begin < end'):
-            IsomorphicGraphDistillHook(**wrong)
+class Hooks:
+    """The two hooks of a run in their order."""
+
+    def __init__(self, runner, interval=50, probe_size=(192, 640), **schedule):
+        self.schedule = ScheduleHook(dict(graph=schedule))
+        self.distill = HOOKS.build(
+            dict(type='IsomorphicGraphDistillHook', interval=interval, probe_size=probe_size)
+        )
+        runner.hooks = [self.schedule, self.distill]
+
+    def __getattr__(self, name):
+        def call(*args):
+            for hook in (self.schedule, self.distill):
+                getattr(hook, name)(*args)
+
+        return call
+
+
+def test_wrong_interval():
     with pytest.raises(ValueError, match='interval must be at least 1 iteration, got 0'):
         IsomorphicGraphDistillHook(interval=0)
 
 
 def test_life_of_the_teacher(runner):
-    hook = HOOKS.build(
-        dict(type='IsomorphicGraphDistillHook', begin=1, ramp=2, end=4, interval=2,
-             probe_size=(64, 96))
-    )  # fmt: skip
+    hook = Hooks(runner, begin=1, ramp=2, end=4, interval=2, probe_size=(64, 96))
     distiller = runner.model.distiller
     keys = set(runner.model.state_dict())
     hook.before_train(runner)
@@ -94,7 +104,7 @@ def test_life_of_the_teacher(runner):
 
 def test_the_first_step_of_the_graph_is_no_larger_than_later_ones(runner):
     """After zero gradients Adam knows small moments and many steps, which it divides by."""
-    hook = IsomorphicGraphDistillHook(begin=40)
+    hook = Hooks(runner, begin=40)
     parameters = list(runner.model.distiller.parameters())
     optimizer = torch.optim.Adam(runner.model.parameters(), lr=1e-3)
     runner.optim_wrapper.optimizer = optimizer
@@ -118,7 +128,7 @@ def test_the_first_step_of_the_graph_is_no_larger_than_later_ones(runner):
 
 def test_resumed_after_the_end_there_is_no_teacher(runner):
     runner.iter = 7
-    hook = IsomorphicGraphDistillHook(end=5)
+    hook = Hooks(runner, end=5)
     hook.before_train(runner)
     hook.before_train_iter(runner, 7)
     assert runner.model.distiller.teacher is None and runner.model.distiller.strength == 0
@@ -133,7 +143,7 @@ def test_wrapped_models_and_detaching(runner):
 
     distiller = runner.model.distiller
     runner.model = Wrapper(runner.model)
-    hook = IsomorphicGraphDistillHook()
+    hook = Hooks(runner)
     hook.before_train(runner)
     hook.before_train_iter(runner, 0)
     assert distiller.strength == 1 and distiller.teacher is not None
@@ -170,7 +180,10 @@ model = dict(
 optim_wrapper = dict(
     accumulative_counts=2, paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10.0)))
 )
-default_hooks = dict(distill=dict(type='IsomorphicGraphDistillHook', begin=1, ramp=4, interval=2))
+default_hooks = dict(
+    schedule=dict(type='ScheduleHook', begin=1, ramp=4),
+    distill=dict(type='IsomorphicGraphDistillHook', interval=2),
+)
 custom_hooks = [dict(type='EMAHook', momentum=0.1)]
 """
 MODULE = """

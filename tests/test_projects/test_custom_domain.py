@@ -102,7 +102,7 @@ def test_configs_agree(data, streets, monkeypatch):
     monkeypatch.setitem(os.environ, 'STREETS', str(streets))
     cfg, teacher = load_config(str(STUDENT)), load_config(str(TEACHER))
     assert cfg.train_dataloader.dataset.data_root == str(streets / 'frames')
-    assert cfg.default_hooks.distill.ramp == cfg.iters_per_epoch
+    assert cfg.default_hooks.schedule.ramp == cfg.iters_per_epoch
     assert Path(cfg.model.distiller.teacher.config).resolve() == TEACHER
     assert cfg.model.distiller.teacher.taps[0]['channels'] == teacher.model.neck.out_channels
     moving = [teacher.classes[i] for i in cfg.model.pixel_weights.moving.classes]

@@ -42,7 +42,7 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     command = [
         TOOL, '--seeds', '0', '--corruptions', 'contrast', '--severities', '3', '--jobs', '2',
         '--options', 'train_cfg.val_interval=4', '--variant', 'base', tiny_scd_config,
-        'default_hooks.distill.begin=100', '--variant', 'graph', tiny_scd_config,
+        'default_hooks.schedule.parts.graph.begin=100', '--variant', 'graph', tiny_scd_config,
         '--variant', 'weak', tiny_scd_config, 'model.distiller.losses.edge.loss_weight=0.01',
     ]  # fmt: skip
     env = {'OMP_NUM_THREADS': '1'}

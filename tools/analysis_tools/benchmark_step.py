@@ -54,9 +54,7 @@ def make_step(config: str, args: argparse.Namespace, work_dir: str) -> Callable[
     loading.disable_initial_weights(cfg.model)
     if args.amp:
         launch.set_amp(cfg)
-    if cfg.default_hooks.get('distill'):
-        cfg.default_hooks.distill.update(begin=0, ramp=0, end=None)
-    cfg.default_hooks.pop('loss_schedule', None)
+    cfg.default_hooks.pop('schedule', None)
     runner = launch.build_runner(cfg)
     batch = next(iter(runner.build_dataloader(cfg.train_dataloader, seed=0)))
     optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)

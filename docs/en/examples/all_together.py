@@ -57,5 +57,6 @@ auto_scale_lr = dict(base_batch_size=2)
 train_cfg = dict(max_iters=1000, val_interval=500)
 default_hooks = dict(
     checkpoint=dict(interval=500),
-    distill=dict(type='IsomorphicGraphDistillHook', ramp=200, probe_size=(64, 128)),
+    schedule=dict(type='ScheduleHook', ramp=200, parts=dict(graph=dict())),
+    distill=dict(type='IsomorphicGraphDistillHook', probe_size=(64, 128)),
 )

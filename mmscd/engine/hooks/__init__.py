@@ -5,7 +5,7 @@ from .collapse_monitor_hook import CollapseMonitorHook
 from .depth_visualization_hook import DepthVisualizationHook
 from .isomorphic_graph_distill_hook import IsomorphicGraphDistillHook
 from .iteration_seed_hook import IterationSeedHook
-from .loss_schedule_hook import LossScheduleHook
+from .schedule_hook import ScheduleHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -13,6 +13,6 @@ __all__ = [
     'DepthVisualizationHook',
     'IsomorphicGraphDistillHook',
     'IterationSeedHook',
-    'LossScheduleHook',
+    'ScheduleHook',
     'find_latest_checkpoint',
 ]

@@ -1,62 +1,44 @@
-"""Life of the teacher and schedule of the distillation."""
+"""Life of the teacher."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.optim import Optimizer
 
 from mmscd.registry import HOOKS, TEACHERS
 
-from .loss_schedule_hook import check_schedule, ramp_strength
+from .schedule_hook import GRAPH, schedule_of, unwrap_model
 
 
 @HOOKS.register_module()
 class IsomorphicGraphDistillHook(Hook):
-    """Builds and attaches the frozen teacher, drives the strength of the distillation, detaches.
+    """Builds and attaches the frozen teacher, detaches it when the graph has ended.
 
-    The strength is a function of the iteration alone, so a resumed run continues exactly: 0 before
-    `begin`, then a linear ramp, 1, and 0 again from `end`. At 0 the teacher is not run, and what
-    the teacher occupies is freed at `end`. At `begin` the optimizer forgets the moments of the
-    graph: until then its gradients were zero, and Adam, which corrects for missing history only
-    while it counts few steps, would take the first steps of the graph several times too large.
+    When the graph begins and ends is said by the `ScheduleHook` of the run. While it is off the
+    teacher is not run, and what the teacher occupies is freed at its end. At its begin the
+    optimizer forgets the moments of the graph: until then its gradients were zero, and Adam, which
+    corrects for missing history only while it counts few steps, would take the first steps of the
+    graph several times too large.
 
     Args:
-        begin: first iteration with distillation.
-        ramp: iterations over which the strength grows to 1; 0: at once.
-        end: first iteration without it; None: never.
-        interval: the graph's diagnostics are computed and logged every so many iterations; each
-            costs a wait for the device.
+        interval: the graph's diagnostics are computed and logged every so many iterations.
         probe_size: (height, width) of the image that the teacher's taps are probed with; None:
             they are taken on trust.
 
     Raises:
-        ValueError: the schedule is empty or runs backwards.
+        ValueError: the interval is none.
     """
 
     priority = 'NORMAL'
 
-    def __init__(
-        self,
-        begin: int = 0,
-        ramp: int = 0,
-        end: int | None = None,
-        interval: int = 50,
-        probe_size: tuple[int, int] | None = (192, 640),
-    ) -> None:
-        check_schedule(begin, ramp, end)
+    def __init__(self, interval: int = 50, probe_size: tuple[int, int] | None = (192, 640)) -> None:
         if interval < 1:
             raise ValueError(f'interval must be at least 1 iteration, got {interval}')
-        self.begin, self.ramp, self.end = begin, ramp, end
         self.interval, self.probe_size = interval, probe_size
-
-    def strength(self, iteration: int) -> float:
-        """Factor of the distillation losses in a (zero-based) iteration, in [0, 1]."""
-        return ramp_strength(iteration, self.begin, self.ramp, self.end)
 
     def before_train(self, runner: Runner) -> None:
         """Build, probe and attach the teacher.
@@ -64,38 +46,34 @@ class IsomorphicGraphDistillHook(Hook):
         Raises:
             ValueError: the model has no distiller, or the teacher's maps are not as declared.
         """
-        distiller = find_distiller(runner.model)
-        if self._over(runner.iter):
+        distiller, schedule = find_distiller(runner.model), schedule_of(runner, GRAPH)
+        if schedule.over(runner.iter):
             return
         teacher = TEACHERS.build(distiller.teacher_cfg)
-        teacher.to(next(_unwrap(runner.model).parameters()).device)
+        teacher.to(next(unwrap_model(runner.model).parameters()).device)
         if self.probe_size is not None and hasattr(teacher, 'probe'):
             teacher.probe(*self.probe_size)
         distiller.attach_teacher(teacher)
         size = sum(p.numel() for p in teacher.parameters()) / 1e6
-        until = '' if self.end is None else f' until {self.end}'
+        until = '' if schedule.end is None else f' until {schedule.end}'
         runner.logger.info(
             f'Distillation: teacher {type(teacher).__name__} ({size:.1f} M parameters, frozen) '
-            f'from iteration {self.begin}{until}, ramp {self.ramp}.'
+            f'from iteration {schedule.begin}{until}, ramp {schedule.ramp}.'
         )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Set the strength of this iteration."""
-        distiller = find_distiller(runner.model)
-        distiller.set_strength(self.strength(runner.iter))
+        """What happens at the graph's begin and end."""
+        distiller, schedule = find_distiller(runner.model), schedule_of(runner, GRAPH)
         distiller.diagnose = self.every_n_train_iters(runner, self.interval)
-        if 0 < self.begin == runner.iter:
+        if 0 < schedule.begin == runner.iter:
             _forget_moments(runner.optim_wrapper.optimizer, distiller)
-        if self._over(runner.iter) and distiller.teacher is not None:
+        if schedule.over(runner.iter) and distiller.teacher is not None:
             distiller.detach_teacher()
             runner.logger.info(f'Distillation: ended at iteration {runner.iter}.')
 
     def after_train(self, runner: Runner) -> None:
         """Let go of the teacher."""
         find_distiller(runner.model).detach_teacher()
-
-    def _over(self, iteration: int) -> bool:
-        return self.end is not None and iteration >= self.end
 
 
 def find_distiller(model: nn.Module) -> Any:
@@ -104,7 +82,7 @@ def find_distiller(model: nn.Module) -> Any:
     Raises:
         ValueError: it has none.
     """
-    model = _unwrap(model)
+    model = unwrap_model(model)
     distiller = getattr(model, 'distiller', None)
     if distiller is None:
         raise ValueError(
@@ -118,7 +96,3 @@ def find_distiller(model: nn.Module) -> Any:
 def _forget_moments(optimizer: Optimizer, module: nn.Module) -> None:
     for parameter in module.parameters():
         optimizer.state.pop(parameter, None)
-
-
-def _unwrap(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

@@ -105,6 +105,8 @@ class IsomorphicGraphDistiller(nn.Module):
         ValueError: taps do not pair up, or do not declare their channels.
     """
 
+    makes = ('teacher',)
+
     def __init__(
         self,
         student_taps: Sequence[Mapping[str, Any]],
@@ -133,6 +135,11 @@ class IsomorphicGraphDistiller(nn.Module):
         self.strength = 1.0
         self.diagnose = True
         self._outside = _OutsideTheTree()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Passes of the depth network that a loss has to make; the clean one is always there."""
+        return tuple(name for name in self.passes if name != 'clean')
 
     @property
     def teacher(self) -> nn.Module | None:

@@ -97,6 +97,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         # a pose net that nothing uses would be an unused parameter to DDP
         self.pose_net = MODELS.build(pose_net) if temporal else None
         self.losses = _build_named(losses, LOSSES)
+        # with those that a config switches off by None: a schedule may name them
+        self.loss_names = tuple(losses)
         # factors by name, for a hook that lets a loss begin late; 0: it is not computed
         self.loss_strengths: dict[str, float] = {}
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)

@@ -70,6 +70,8 @@ class TextureDisambiguationLoss(nn.Module):
         ValueError: `samples` is out of range.
     """
 
+    makes = ('perturbed',)
+
     def __init__(
         self,
         perturbation: dict | None = None,

@@ -31,9 +31,11 @@ optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=
 # First the scene, then what it must not depend on: with everything from the start so short a
 # training settles for smooth depth, which agrees with everything.
 default_hooks = dict(
-    distill=dict(type='IsomorphicGraphDistillHook', begin=300, ramp=100, probe_size=(64, 192)),
-    loss_schedule=dict(
-        type='LossScheduleHook',
-        losses=dict(structure=dict(begin=300, ramp=100), texture=dict(begin=300, ramp=100)),
+    schedule=dict(
+        type='ScheduleHook',
+        begin=300,
+        ramp=100,
+        parts=dict(graph=dict(), texture=dict(), structure=dict()),
     ),
+    distill=dict(type='IsomorphicGraphDistillHook', probe_size=(64, 192)),
 )

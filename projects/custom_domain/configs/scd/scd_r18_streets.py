@@ -46,22 +46,11 @@ model = dict(
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
 # first the scene, then what it must not depend on: one epoch later
 default_hooks = dict(
-    distill=dict(
-        type='IsomorphicGraphDistillHook',
+    schedule=dict(
+        type='ScheduleHook',
         begin={{_base_.iters_per_epoch}},
         ramp={{_base_.iters_per_epoch}},
+        parts=dict(graph=dict(), texture=dict(), structure=dict()),
     ),
-    loss_schedule=dict(
-        type='LossScheduleHook',
-        losses=dict(
-            structure=dict(
-                begin={{_base_.iters_per_epoch}},
-                ramp={{_base_.iters_per_epoch}},
-            ),
-            texture=dict(
-                begin={{_base_.iters_per_epoch}},
-                ramp={{_base_.iters_per_epoch}},
-            ),
-        ),
-    ),
+    distill=dict(type='IsomorphicGraphDistillHook'),
 )
