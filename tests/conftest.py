@@ -23,39 +23,31 @@ P_rect_03: 9.0e+01 0 7.95e+01 -4.86e+01 0 9.0e+01 3.95e+01 0 0 0 1 0
 VELODYNE = 'R: 0 -1 0 0 0 -1 1 0 0\nT: 0 0 0\n'
 CONFIG = """
 _base_ = [
+    '{root}/configs/_base_/loaders.py',
     '{root}/configs/_base_/models/monodepth2_r18.py',
     '{root}/configs/_base_/schedules/schedule_20e.py',
     '{root}/configs/_base_/default_runtime.py',
 ]
-pipeline = [
+train_pipeline = test_pipeline = [
     dict(type='LoadFrames'),
     dict(type='ResizeFrames', size=(128, 64)),
     dict(type='PackDepthInputs'),
 ]
 model = dict(backbone=dict(init_cfg=None), pose_net=dict(encoder=dict(init_cfg=None)))
+kitti = dict(type='KITTIRawDataset', data_root='{data}', pipeline=train_pipeline)
 train_dataloader = dict(
     batch_size=2,
     num_workers=1,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='KITTIRawDataset', data_root='{data}', ann_file='train_files.txt', pipeline=pipeline
-    ),
+    persistent_workers=False,
+    pin_memory=False,
+    dataset=dict(kitti, ann_file='train_files.txt'),
 )
 val_dataloader = dict(
     batch_size=2,
     num_workers=0,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='KITTIRawDataset',
-        data_root='{data}',
-        ann_file='test_files.txt',
-        frame_ids=(0,),
-        gt='improved',
-        test_mode=True,
-        pipeline=pipeline,
-    ),
+    persistent_workers=False,
+    pin_memory=False,
+    dataset=dict(kitti, ann_file='test_files.txt', frame_ids=(0,), gt='improved'),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(type='DepthMetric', protocol='default')

@@ -80,6 +80,18 @@ def test_config(name):
     Config.fromstring(cfg.pretty_text, '.py')
 
 
+def test_a_set_has_the_loaders_that_it_has_data_for():
+    """All come from one base; what a file takes out must be gone, or mmengine wants its loop."""
+    lacking = dict(
+        make3d='train', kitti_2015='train', driving_stereo='train', kitti_depth_benchmark='train',
+        kitti_odometry='val', folder_video='val test',
+    )  # fmt: skip
+    for name, parts in lacking.items():
+        cfg = Config.fromfile(FOLDER / f'{name}.py')
+        found = {key.removesuffix('_dataloader') for key in cfg if key.endswith('_dataloader')}
+        assert found == {'train', 'val', 'test'} - set(parts.split()), name
+
+
 def test_inherited_evaluation_is_replaced():
     night = Config.fromfile(FOLDER / 'nuscenes_night.py')
     assert night.val_evaluator.protocol == 'nuscenes_night'

@@ -12,9 +12,9 @@
 # Protocol `cityscapes` (ManyDepth, CVPR 2021): lower quarter off, 512x192, then rows 256.. and
 # columns 192..1856, 1e-3 to 80 m, per-image median scaling. It trains on every second frame,
 # without nearly static ones: give its list of 69,731 as `ann_file` for that.
+_base_ = ['../loaders.py']
 dataset_type = 'CityscapesDataset'
 cityscapes_root = '{{$CITYSCAPES_ROOT:data/cityscapes}}'
-frame_ids = (0, -1, 1)
 img_size = (512, 192)  # width, height
 
 train_pipeline = [
@@ -23,48 +23,29 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='CropFrames', window=(0, 0.75, 0, 1.0)),  # the bonnet
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs', meta_keys=('condition',)),
-]
+test_pipeline = [*train_pipeline[:-1], dict(type='PackDepthInputs', meta_keys=('condition',))]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=cityscapes_root,
         split='train',
         sequence=True,
         stride=2,
-        frame_ids=frame_ids,
         pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
     batch_size=4,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=cityscapes_root,
         split='test',
         frame_ids=(0,),
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='cityscapes')
 test_evaluator = val_evaluator
 official_sizes = dict(train_dataloader=77350, val_dataloader=1525)

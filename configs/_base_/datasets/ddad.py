@@ -7,9 +7,9 @@
 #
 # Protocol `ddad` (PackNet-SfM, CVPR 2020): LiDAR up to 200 m, no crop, per-image median scaling,
 # 640x384.
+_base_ = ['../loaders.py']
 dataset_type = 'DDADDataset'
 ddad_root = '{{$DDAD_ROOT:data/ddad}}'
-frame_ids = (0, -1, 1)
 img_size = (640, 384)  # width, height
 
 train_pipeline = [
@@ -17,46 +17,22 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
+test_pipeline = train_pipeline
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=ddad_root,
-        split='train',
-        frame_ids=frame_ids,
-        pipeline=train_pipeline,
-    ),
+    dataset=dict(type=dataset_type, data_root=ddad_root, split='train', pipeline=train_pipeline)
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=ddad_root,
         split='val',
         frame_ids=(0,),
         gt_cache_dir='data/cache/ddad_gt',
-        test_mode=True,
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='ddad')
 test_evaluator = val_evaluator
 official_sizes = dict(train_dataloader=12350, val_dataloader=3950)

@@ -8,34 +8,22 @@
 #
 # Protocol `driving_stereo`: ground truth above 0, no crop, per-image median scaling, predictions
 # clipped to 80 m. The table has a row per weather.
-dataset_type = 'DrivingStereoDataset'
+_base_ = ['../loaders.py']
+del _base_['train_dataloader']
 driving_stereo_root = '{{$DRIVING_STEREO_ROOT:data/driving_stereo}}'
-img_size = (640, 192)  # width, height
 
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs', meta_keys=('condition',)),
-]
+test_pipeline = [*_base_.test_pipeline[:-1], dict(type='PackDepthInputs', meta_keys=('condition',))]
 
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type=dataset_type,
+        type='DrivingStereoDataset',
         data_root=driving_stereo_root,
         weathers=['sunny', 'cloudy', 'rainy', 'foggy'],
         size='full',
-        test_mode=True,
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='driving_stereo')
 test_evaluator = val_evaluator
 official_sizes = dict(val_dataloader=2000)

@@ -5,10 +5,10 @@
 #
 # There is no ground truth, so there is no val_dataloader here. With some, add one with `gt_root`,
 # `test_mode=True` and `pipeline=test_pipeline`.
-dataset_type = 'FolderDepthDataset'
+_base_ = ['../loaders.py']
+del _base_['val_dataloader'], _base_['test_dataloader']
 video_root = '{{$VIDEO_ROOT:data/video}}'
 video_intrinsics = '{{$VIDEO_INTRINSICS:intrinsics.yaml}}'
-frame_ids = (0, -1, 1)
 img_size = (640, 192)  # width, height; multiples of 32, near the aspect ratio of the video
 
 train_pipeline = [
@@ -16,25 +16,14 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
+test_pipeline = [dict(type='LoadFrames'), *train_pipeline[1:]]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type=dataset_type,
+        type='FolderDepthDataset',
         data_root=video_root,
         intrinsics=video_intrinsics,
-        frame_ids=frame_ids,
         stride=1,
         pipeline=train_pipeline,
-    ),
+    )
 )

@@ -11,34 +11,16 @@
 # clipped to 80 m; per-image median scaling (`kitti_2015_stereo`: none, for metric models). The
 # images come from drives of KITTI raw, also from training drives of the Eigen split: the published
 # numbers are of models trained on the other drives (the KITTI split of monodepth).
-dataset_type = 'KITTI2015Dataset'
+_base_ = ['../loaders.py']
+del _base_['train_dataloader']
 kitti_2015_root = '{{$KITTI_2015_ROOT:data/kitti_2015}}'
-img_size = (640, 192)  # width, height
-
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
 
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type=dataset_type,
-        data_root=kitti_2015_root,
-        frame_ids=(0,),
-        disparity='occ',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+        type='KITTI2015Dataset', data_root=kitti_2015_root, frame_ids=(0,), disparity='occ'
+    )
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='kitti_2015')
 test_evaluator = val_evaluator
 official_sizes = dict(val_dataloader=200)

@@ -12,47 +12,19 @@
 # Protocol: the server ranks by SILog without aligning anything; `kitti_depth_benchmark` gives the
 # usual seven errors under that condition. Set `test_evaluator.scale` for a model without metric
 # scale.
+_base_ = ['../loaders.py']
+del _base_['train_dataloader']
 dataset_type = 'KITTIDepthBenchmarkDataset'
 benchmark_root = '{{$KITTI_BENCHMARK_ROOT:data/kitti_depth}}'
-img_size = (640, 192)  # width, height
-
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
 
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=benchmark_root,
-        part='val_selection_cropped',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    dataset=dict(type=dataset_type, data_root=benchmark_root, part='val_selection_cropped')
 )
 test_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
-        type=dataset_type,
-        data_root=benchmark_root,
-        part='test_depth_prediction_anonymous',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+        type=dataset_type, data_root=benchmark_root, part='test_depth_prediction_anonymous'
+    )
 )
-
 val_evaluator = dict(type='DepthMetric', protocol='kitti_depth_benchmark')
 test_evaluator = dict(type='KITTISubmission', out_dir='work_dirs/kitti_submission', scale=1.0)
 official_sizes = dict(val_dataloader=1000, test_dataloader=500)

@@ -10,52 +10,31 @@
 # SfMLearner (CVPR 2017) and those after it report it on 09 and 10; see
 # `tools/analysis_tools/eval_pose.py`. Test samples carry `sequence`, `frame` and `gt_pose`, as
 # `PoseMetric` needs them. There is no ground-truth depth, so no validation.
+_base_ = ['../loaders.py']
+del _base_['val_dataloader']
 dataset_type = 'KITTIOdometryDataset'
 odometry_root = '{{$KITTI_ODOMETRY_ROOT:data/kitti_odometry}}'
-frame_ids = (0, -1, 1)
-img_size = (640, 192)  # width, height
 
-train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
 test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
+    *_base_.test_pipeline[:-1],
     dict(type='PackDepthInputs', meta_keys=('sequence', 'frame', 'gt_pose')),
 ]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=odometry_root,
         sequences=['00', '01', '02', '03', '04', '05', '06', '07', '08'],
-        frame_ids=frame_ids,
-        pipeline=train_pipeline,
-    ),
+    )
 )
 test_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=odometry_root,
         sequences=['09', '10'],
         frame_ids=(0, 1),
         with_pose=True,
-        test_mode=True,
         pipeline=test_pipeline,
-    ),
+    )
 )
 official_sizes = dict(train_dataloader=20391, test_dataloader=2790)

@@ -1,9 +1,9 @@
 # A small part of KITTI raw for machines without a GPU: two drives for training, the 25 Eigen test
 # images of a third one for validation and test, at 320x96. Numbers are not those of full KITTI.
+_base_ = ['../loaders.py']
 dataset_type = 'KITTIRawDataset'
 kitti_root = '{{$KITTI_ROOT:data/kitti}}'
 kitti_splits = '{{$KITTI_SPLITS:data/splits/kitti}}'
-frame_ids = (0, -1, 1)
 img_size = (320, 96)  # width, height
 
 train_pipeline = [
@@ -14,19 +14,11 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
+test_pipeline = [dict(type='LoadFrames'), *train_pipeline[2:]]
 
 train_dataloader = dict(
     batch_size=8,
     num_workers=2,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=kitti_root,
@@ -34,17 +26,11 @@ train_dataloader = dict(
         ann_file=None,
         drives=['2011_09_26_drive_0095_sync', '2011_09_26_drive_9001_sync'],
         sides=('l',),
-        frame_ids=frame_ids,
         pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
-    batch_size=8,
     num_workers=2,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=kitti_root,
@@ -54,7 +40,6 @@ val_dataloader = dict(
         gt='velodyne',
         depth_axis='camera_z',
         gt_cache_dir='data/cache/kitti_raw_gt',
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )

@@ -8,11 +8,8 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
+test_pipeline = [train_pipeline[0], *train_pipeline[2:]]
+
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

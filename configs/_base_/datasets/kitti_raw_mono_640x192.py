@@ -2,45 +2,19 @@
 # LiDAR ground truth for validation and test.
 # The other kitti_raw_* files inherit from this one and say again what is computed from the two
 # values that they change: `frame_ids` (training only) or `img_size` (both pipelines).
+_base_ = ['../loaders.py']
 dataset_type = 'KITTIRawDataset'
 kitti_root = '{{$KITTI_ROOT:data/kitti}}'
 kitti_splits = '{{$KITTI_SPLITS:data/splits/kitti}}'
-frame_ids = (0, -1, 1)
-img_size = (640, 192)  # width, height
-
-train_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=kitti_root,
         ann_file=kitti_splits + '/eigen_zhou/train_files.txt',
-        frame_ids=frame_ids,
-        pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=kitti_root,
@@ -50,9 +24,7 @@ val_dataloader = dict(
         # the published tables of these 697 images measure depth along the LiDAR's x axis
         depth_axis='velodyne_x',
         gt_cache_dir='data/cache/kitti_raw_gt',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
 

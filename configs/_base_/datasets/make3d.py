@@ -7,33 +7,21 @@
 #
 # Protocol `make3d_c1`: a centred 2:1 window of the image, truth below 70 m, per-image median
 # scaling. Published `rmse_log` of Make3D is in log10: divide ours by 2.3026.
-dataset_type = 'Make3DDataset'
+_base_ = ['../loaders.py']
+del _base_['train_dataloader']
 make3d_root = '{{$MAKE3D_ROOT:data/make3d}}'
-img_size = (640, 192)  # width, height
 
 test_pipeline = [
     dict(type='LoadFrames'),
     dict(type='CropFrames', window=(710, 1562, None, None), crop_gt=False),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
+    *_base_.test_pipeline[1:],
 ]
 
 val_dataloader = dict(
     batch_size=1,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type=dataset_type,
-        data_root=make3d_root,
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
+    dataset=dict(type='Make3DDataset', data_root=make3d_root, pipeline=test_pipeline),
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='make3d_c1')
 test_evaluator = val_evaluator
 official_sizes = dict(val_dataloader=134)

@@ -10,9 +10,9 @@
 # Protocol `nuscenes` (md4all, ICCV 2023): val scenes, LiDAR between 0.1 and 80 m, no crop,
 # per-image median scaling, 576x320; conditions from the descriptions of the scenes. md4all trains
 # without nearly static frames (below 0.5 m/s), which this config does not filter.
+_base_ = ['../loaders.py']
 dataset_type = 'NuScenesDataset'
 nuscenes_root = '{{$NUSCENES_ROOT:data/nuscenes}}'
-frame_ids = (0, -1, 1)
 img_size = (576, 320)  # width, height
 
 train_pipeline = [
@@ -20,47 +20,28 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs', meta_keys=('condition',)),
-]
+test_pipeline = [*train_pipeline[:-1], dict(type='PackDepthInputs', meta_keys=('condition',))]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=nuscenes_root,
         split='train',
         conditions=['day'],
-        frame_ids=frame_ids,
         pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=nuscenes_root,
         split='val',
         frame_ids=(0,),
         gt_cache_dir='data/cache/nuscenes_gt',
-        test_mode=True,
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='nuscenes')
 test_evaluator = val_evaluator
 official_sizes = dict(val_dataloader=6019)

@@ -10,9 +10,9 @@
 #
 # Protocol `robotcar_night_40m`: input and truth cut to the centred 1152x640, 1e-5 to 40 m,
 # per-image median scaling. Some publications cap at 60 m: `robotcar_night_60m`.
+_base_ = ['../loaders.py']
 dataset_type = 'RobotCarDataset'
 robotcar_root = '{{$ROBOTCAR_ROOT:data/robotcar}}'
-frame_ids = (0, -1, 1)
 img_size = (576, 320)  # width, height
 
 train_pipeline = [
@@ -21,48 +21,28 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='CropFrames', size=(1152, 640)),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs', meta_keys=('condition',)),
-]
+test_pipeline = [*train_pipeline[:-1], dict(type='PackDepthInputs', meta_keys=('condition',))]
 
 train_dataloader = dict(
-    batch_size=12,
-    num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
-    pin_memory=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=robotcar_root,
         drive='2014-12-09-13-21-02',
         part='train',
-        frame_ids=frame_ids,
         pipeline=train_pipeline,
-    ),
+    )
 )
 val_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    pin_memory=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=robotcar_root,
         drive='2014-12-16-18-44-24',
         part='test',
         frame_ids=(0,),
-        test_mode=True,
         pipeline=test_pipeline,
-    ),
+    )
 )
 test_dataloader = val_dataloader
-
 val_evaluator = dict(type='DepthMetric', protocol='robotcar_night_40m')
 test_evaluator = val_evaluator
 official_sizes = dict(val_dataloader=411)

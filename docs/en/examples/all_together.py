@@ -3,6 +3,7 @@
 #     PYTHONPATH=docs/en/examples DRIVES=data/drives python tools/train.py \
 #         docs/en/examples/all_together.py
 _base_ = [
+    'mmscd::_base_/loaders.py',
     'mmscd::_base_/models/scd_r18.py',
     'mmscd::_base_/schedules/schedule_20e.py',
     'mmscd::_base_/default_runtime.py',
@@ -25,32 +26,16 @@ model = dict(
     ),
 )
 img_size = (128, 64)  # width, height
-pipeline = [
+train_pipeline = test_pipeline = [
     dict(type='LoadFrames'),
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-drives = '{{$DRIVES:data/drives}}'
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=1,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(type='DriveFolderDataset', data_root=drives, pipeline=pipeline),
+drives = dict(
+    type='DriveFolderDataset', data_root='{{$DRIVES:data/drives}}', pipeline=train_pipeline
 )
-val_dataloader = dict(
-    batch_size=2,
-    num_workers=1,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
-    dataset=dict(
-        type='DriveFolderDataset',
-        data_root=drives,
-        frame_ids=(0,),
-        test_mode=True,
-        pipeline=pipeline,
-    ),
-)
+train_dataloader = dict(batch_size=2, num_workers=1, dataset=drives)
+val_dataloader = dict(batch_size=2, num_workers=1, dataset=dict(drives, frame_ids=(0,)))
 test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type='DepthMetric', protocol='default')
 auto_scale_lr = dict(base_batch_size=2)

@@ -1,7 +1,7 @@
 # The rendered streets of this project, 192x64: training, validation and test streets differ.
+_base_ = ['../../../configs/_base_/loaders.py']
 dataset_type = 'KITTIRawDataset'
 demo_root = '{{$DEMO_WORLD:data/demo_world}}'
-frame_ids = (0, -1, 1)
 img_size = (192, 64)  # width, height
 
 train_pipeline = [
@@ -11,39 +11,25 @@ train_pipeline = [
     dict(type='ResizeFrames', size=img_size),
     dict(type='PackDepthInputs'),
 ]
-test_pipeline = [
-    dict(type='LoadFrames'),
-    dict(type='ResizeFrames', size=img_size),
-    dict(type='PackDepthInputs'),
-]
+test_pipeline = [train_pipeline[0], *train_pipeline[2:]]
 
 train_dataloader = dict(
-    batch_size=12,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=demo_root,
         ann_file='splits/train_files.txt',
-        frame_ids=frame_ids,
         pipeline=train_pipeline,
     ),
 )
 val_dataloader = dict(
-    batch_size=8,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
-    collate_fn=dict(type='default_collate'),
     dataset=dict(
         type=dataset_type,
         data_root=demo_root,
         ann_file='splits/val_files.txt',
         frame_ids=(0,),
         gt='improved',
-        test_mode=True,
         pipeline=test_pipeline,
     ),
 )
