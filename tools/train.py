@@ -3,18 +3,19 @@
 Example: python tools/train.py configs/monodepth2/monodepth2_r18_kitti.py --resume auto
 """
 
-import argparse
-import os
+from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
+
+from mmscd.utils.command_line import add_launcher, add_model, make_parser, run_tool
 from mmscd.utils.config import load_config
 
 
-def parse_args() -> argparse.Namespace:
+def make_arguments() -> argparse.ArgumentParser:
     """The command line."""
-    from mmengine.config import DictAction
-
-    parser = argparse.ArgumentParser(description='Train a model.')
-    parser.add_argument('config', help='path, or package::path as in mmseg::...')
+    parser = make_parser(__doc__)
+    add_model(parser, checkpoint=None)
     parser.add_argument('--work-dir', help='where checkpoints, logs and pictures go')
     parser.add_argument(
         '--resume',
@@ -33,16 +34,12 @@ def parse_args() -> argparse.Namespace:
         '--teacher',
         help='another semantic teacher: a file of configs/teachers, or mmseg::...',
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser.parse_args()
+    add_launcher(parser)
+    return parser
 
 
-def main() -> None:
+def run(args: argparse.Namespace) -> None:
     """Train."""
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options)
 
     from mmscd.engine import launch
@@ -59,6 +56,11 @@ def main() -> None:
     launch.check_batch(cfg, args.launcher, args.auto_scale_lr)
     launch.resolve_resume(cfg, args.resume)
     launch.build_runner(cfg, args.launcher).train()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train."""
+    run_tool(make_arguments(), run, argv)
 
 
 if __name__ == '__main__':

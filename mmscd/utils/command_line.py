@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 TRACEBACK_VARIABLE = 'MMSCD_TRACEBACK'
+_PACKAGE = Path(__file__).resolve().parents[1]
+_OWN = (_PACKAGE, *(_PACKAGE.parent / name for name in ('tools', 'projects', 'demo')))
 
 
 def make_parser(doc: str | None) -> argparse.ArgumentParser:
@@ -54,7 +56,8 @@ def run_tool(
         argv: arguments; None: those of the process.
 
     Returns:
-        What `run` returns. `MMSCD_TRACEBACK=1` in the environment shows the traceback of an error.
+        What `run` returns. `MMSCD_TRACEBACK=1` in the environment shows the traceback of an error;
+        an error that other code raised keeps it anyway.
     """
     args = parser.parse_args(argv)
     if 'local_rank' in args:  # launchers of old pass it as an argument only
@@ -62,9 +65,23 @@ def run_tool(
     try:
         return run(args)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        if os.environ.get(TRACEBACK_VARIABLE) == '1':
+        if os.environ.get(TRACEBACK_VARIABLE) == '1' or not _is_known(error):
             raise
         sys.exit(f'error: {error}')
+
+
+def _is_known(error: BaseException | None) -> bool:
+    """Whether an error says what the user can mend: our own code or the system raised it."""
+    while error is not None:
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        path = Path(frame.tb_frame.f_code.co_filename if frame is not None else '')
+        if isinstance(error, (OSError, ImportError)) or any(map(path.is_relative_to, _OWN)):
+            return True
+        # a registry raises anew what a component refuses
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def parse_size(text: str) -> tuple[int, int]:

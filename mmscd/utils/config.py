@@ -60,6 +60,26 @@ def load_config(path: str, options: dict | None = None) -> Config:
     return cfg
 
 
+def select(cfg: Any, path: str) -> Any:
+    """A part of a config by its dotted path.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    part, walked = cfg, []
+    for name in path.split('.'):
+        if isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part):
+            part = part[int(name)]
+        elif hasattr(part, 'keys') and name in part:
+            part = part[name]
+        else:
+            found = sorted(part) if hasattr(part, 'keys') else f'a {type(part).__name__}'
+            where = '.'.join(walked) or 'the config'
+            raise ValueError(f'there is no {name!r} in {where}, which has {found}')
+        walked.append(name)
+    return part
+
+
 def _drop_own_scope(node: Any) -> None:
     """A base of the form `mmscd::...` marks every dict with a scope, which is our default anyway.
 

@@ -1,10 +1,21 @@
 """What the command lines of the tools share."""
 
 import argparse
+import json
 
 import pytest
 
-from mmscd.utils.command_line import check_writable, parse_model, parse_size
+from mmscd.utils.command_line import (
+    add_launcher,
+    add_model,
+    check_writable,
+    make_parser,
+    parse_model,
+    parse_size,
+    run_tool,
+)
+from mmscd.utils.config import load_config
+from mmscd.utils.files import write_json
 
 
 def test_sizes():
@@ -29,3 +40,38 @@ def test_folders_are_made_or_refused(tmp_path):
     (tmp_path / 'file').write_text('x')
     with pytest.raises(OSError, match=r'cannot write to .*file.*choose another folder'):
         check_writable(tmp_path / 'file')
+
+
+def test_what_the_user_can_mend_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(args):
+        write_json(tmp_path, {})
+
+    with pytest.raises(SystemExit, match='^error: .*Is a directory') as caught:
+        run_tool(make_parser(None), refuse, [])
+    assert caught.value.code != 0
+    with pytest.raises(SystemExit, match='^error: there is no config nothing.py'):
+        run_tool(make_parser(None), lambda args: load_config('nothing.py'), [])
+    monkeypatch.setenv('MMSCD_TRACEBACK', '1')
+    with pytest.raises(FileNotFoundError):
+        run_tool(make_parser(None), lambda args: load_config('nothing.py'), [])
+
+
+def test_errors_of_other_code_keep_their_traceback():
+    def run(args):
+        raise ValueError('not ours')
+
+    parser = make_parser('Text.\n\n    kept as it is')
+    assert 'Text.\n\n    kept as it is' in parser.format_help()
+    with pytest.raises(ValueError, match='not ours'):
+        run_tool(parser, run, [])
+    with pytest.raises(json.JSONDecodeError):
+        run_tool(make_parser(None), lambda args: json.loads('{'), [])
+
+
+def test_arguments_of_models_and_launchers():
+    parser = make_parser(None)
+    add_model(parser, checkpoint=False)
+    add_launcher(parser)
+    args = parser.parse_args(['a.py', '--cfg-options', 'x.y=1', 'z=[2,3]', '--local-rank', '1'])
+    assert (args.config, args.checkpoint, args.local_rank) == ('a.py', None, 1)
+    assert args.cfg_options == {'x.y': 1, 'z': [2, 3]}
