@@ -3,58 +3,50 @@
 Example: python tools/test.py configs/monodepth2/monodepth2_r18_kitti.py work_dirs/.../iter_N.pth
 """
 
+from __future__ import annotations
+
 import argparse
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from mmscd.utils.command_line import add_launcher, add_model, check_writable, make_parser, run_tool
 from mmscd.utils.config import load_config
 
 
-def parse_args() -> argparse.Namespace:
-    """The command line."""
-    from mmengine.config import DictAction
+def run(args: argparse.Namespace) -> None:
+    """Evaluate; writes nothing where the weights do not fit."""
+    from mmengine.dist import is_main_process
 
-    parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
-    parser.add_argument('config', help='path, or package::path')
-    parser.add_argument('checkpoint', help='path or URL')
+    from mmscd.engine import launch
+    from mmscd.utils.files import write_json
+
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
+    if args.tta:
+        cfg.model.flip_tta = True
+    if args.show_dir:
+        cfg.default_hooks.visualization.show_dir = args.show_dir
+    network = launch.load_for_test(cfg, args.checkpoint)
+    for folder in (args.out and Path(args.out).parent, args.show_dir):
+        if folder:
+            check_writable(folder)  # before the work, not after it
+    metrics = launch.build_runner(cfg, args.launcher, network).test()
+    if args.out and is_main_process():
+        write_json(args.out, {key: float(value) for key, value in metrics.items()})
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Evaluate."""
+    parser = make_parser(__doc__)
+    add_model(parser)
     parser.add_argument('--work-dir', help='where the log goes')
     parser.add_argument('--show-dir', help='write a picture of every image here')
     parser.add_argument('--out', help='write the metrics to this json file')
     parser.add_argument(
         '--tta', action='store_true', help='average with the prediction for the mirrored image'
     )
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Evaluate."""
-    args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = load_config(args.config, args.cfg_options)
-
-    from mmengine.dist import is_main_process
-
-    from mmscd.engine import launch
-    from mmscd.models import loading
-    from mmscd.utils.command_line import check_writable
-    from mmscd.utils.files import write_json
-
-    for folder in (args.out and Path(args.out).parent, args.show_dir):
-        if folder and is_main_process():
-            check_writable(folder)  # before the work, not after it
-    cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
-    cfg.load_from = args.checkpoint
-    if args.tta:
-        cfg.model.flip_tta = True
-    if args.show_dir:
-        cfg.default_hooks.visualization.show_dir = args.show_dir
-    loading.prepare_for_inference(cfg)
-    metrics = launch.build_runner(cfg, args.launcher).test()
-    if args.out and is_main_process():
-        write_json(args.out, {key: float(value) for key, value in metrics.items()})
+    add_launcher(parser)
+    run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':

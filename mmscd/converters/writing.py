@@ -9,11 +9,9 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from mmscd.models import loading
-from mmscd.registry import MODELS
 from mmscd.utils import compat
 from mmscd.utils.files import atomic_write
 
@@ -26,15 +24,12 @@ def build_and_load(config_text: str, weights: Mapping[str, Tensor]) -> torch.nn.
         weights: of the whole model.
 
     Raises:
-        RuntimeError: weights are missing, or have no place.
+        ValueError: weights are missing, or have no place.
     """
     compat.apply()
-    cfg = Config.fromstring(config_text, '.py')
-    loading.prepare_for_inference(cfg)
-    init_default_scope(cfg.get('default_scope', 'mmscd'))
-    model = MODELS.build(cfg.model).eval()
-    model.load_state_dict(dict(weights), strict=True)
-    return model
+    network = loading.build_network(Config.fromstring(config_text, '.py'), 'depth+pose')
+    loading.load_weights(network, weights, 'all')
+    return network
 
 
 def write_converted(

@@ -1,6 +1,8 @@
 """From a checkpoint to a file that other programs run."""
 
-from .depth_graph import DepthGraph, load_network, network_size
+from mmscd.models.model_names import network_size
+
+from .depth_graph import DepthGraph, load_network
 from .formats import ExportOptions, export, run_exported
 from .parity import Parity, check_parity, read_frames
 

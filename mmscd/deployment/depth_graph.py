@@ -7,16 +7,11 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from mmscd.models import loading
-from mmscd.registry import MODELS
-from mmscd.utils.compat import load_checkpoint_file
+from mmscd.models.model_names import check_depth_config
 from mmscd.utils.config import load_config
-
-# of the weights: those that a prediction passes through
-PARTS = ('backbone.', 'disp_head.')
 
 
 class DepthGraph(nn.Module):
@@ -86,76 +81,20 @@ def load_network(
 
     Args:
         config: path, or package::path.
-        checkpoint: local file; None leaves random weights (for counting and timing).
+        checkpoint: path or URL; None leaves random weights (for counting and timing).
         cfg_options: overrides of the config.
 
     Returns:
-        The config as it was built, and the model, float32 on the CPU.
+        The config, and the model, float32 on the CPU.
 
     Raises:
         FileNotFoundError, RuntimeError: config or checkpoint is missing or broken.
         ValueError: the config has no depth model, or the checkpoint is of another one.
     """
     cfg = load_config(config, cfg_options)
-    model_cfg = cfg.get('model')
-    if not model_cfg or not {'backbone', 'disp_head'} <= set(model_cfg):
-        raise ValueError(
-            f'{config} is no config of a depth model: expected model.backbone and '
-            f'model.disp_head, found {sorted(model_cfg or cfg)}'
-        )
-    loading.prepare_for_inference(cfg)
-    # losses may ask for maps of a teacher; a graph is float32 unless the export says otherwise
-    model_cfg.losses = {}  # an update would merge
-    model_cfg.update(network_dtype=None, channels_last=False, flip_tta=False)
-    model_cfg.update(pose_net=None, frame_ids=[0])
-    init_default_scope(cfg.get('default_scope', 'mmscd'))
-    model = MODELS.build(model_cfg).eval()
-    if checkpoint is not None:
-        load_weights(model, checkpoint, config)
-    return cfg, model
-
-
-def load_weights(model: nn.Module, checkpoint: str, config: str) -> None:
-    """Load what a prediction needs of a checkpoint.
-
-    Args:
-        model: changed in place.
-        checkpoint: local file of mmscd.
-        config: named in errors.
-
-    Raises:
-        FileNotFoundError, RuntimeError: the file is missing or broken.
-        ValueError: it lacks weights of the model, or they have other shapes.
-    """
-    state = load_checkpoint_file(checkpoint)
-    state = state.get('state_dict', state) if isinstance(state, dict) else {}
-    wanted = {k: v for k, v in model.state_dict().items() if k.startswith(PARTS)}
-    absent = [key for key in wanted if key not in state]
-    other = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
-    surplus = [key for key in state if key.startswith(PARTS) and key not in wanted]
-    if absent or other or surplus:
-        counts = f'{len(absent)} missing, {len(other)} of another shape, {len(surplus)} surplus'
-        raise ValueError(
-            f'{checkpoint} does not fit the model of {config}: {counts} (first: '
-            f'{(absent + other + surplus)[0]}). Is it a checkpoint of another config? Files of '
-            'other projects go through tools/model_converters/ first'
-        )
-    normalisation = {k: v for k, v in state.items() if k.startswith('data_preprocessor.')}
-    model.load_state_dict({key: state[key] for key in wanted} | normalisation, strict=False)
-
-
-def network_size(cfg: Config) -> tuple[int, int]:
-    """(width, height) that a config's pipelines resize to.
-
-    Raises:
-        ValueError: no pipeline of the config resizes.
-    """
-    for name in ('test_dataloader', 'val_dataloader', 'train_dataloader'):
-        pipeline = ((cfg.get(name) or {}).get('dataset') or {}).get('pipeline') or []
-        for transform in pipeline:
-            if transform.get('type') == 'ResizeFrames':
-                return tuple(transform['size'])
-    raise ValueError(
-        f'{cfg.filename or "the config"} names no size (no ResizeFrames in its pipelines); '
-        'give it: --size 640x192'
-    )
+    check_depth_config(cfg)
+    # a graph holds neither
+    cfg.model.update(channels_last=False, flip_tta=False)
+    if checkpoint is None:
+        return cfg, loading.build_network(cfg)
+    return cfg, loading.load_model(cfg, checkpoint, device='cpu')

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
-from mmengine.registry import RUNNERS
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
 from mmscd.engine import find_latest_checkpoint
 from mmscd.engine.schedules import refuse_old_keys, scale_schedule
+from mmscd.models import loading
+from mmscd.models.model_names import describe
 from mmscd.utils import compat
 
 # of which mmengine itself takes None for off
@@ -61,29 +65,97 @@ def default_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> str
     return work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config_path).stem)
 
 
-def build_runner(cfg: Config, launcher: str = 'none') -> Runner:
+class DepthRunner(Runner):
+    """mmengine's Runner, whose weights come through `models.loading` and fit.
+
+    mmengine itself loads what happens to have the right name and only logs the rest.
+    """
+
+    def load_checkpoint(
+        self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any
+    ) -> dict[str, Any]:
+        """Weights to start a training from (`load_from`), or to go on with it (`resume`).
+
+        Raises:
+            FileNotFoundError, RuntimeError, ValueError: see `loading.load_weights`.
+        """
+        checkpoint = loading.read_checkpoint(filename, map_location)
+        if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+            checkpoint = dict(state_dict=checkpoint, meta={})  # as hooks expect it
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        network = self.model.module if is_model_wrapper(self.model) else self.model
+        need = 'all' if self._resume else 'training'
+        loading.load_weights(network, checkpoint, need, describe(self.cfg), str(filename))
+        self._has_loaded = True
+        return checkpoint
+
+
+def build_runner(
+    cfg: Config, launcher: str = 'none', network: nn.Module | None = None
+) -> DepthRunner:
     """A Runner for the machine at hand.
 
     Args:
         cfg: complete config with a `work_dir`.
         launcher: `none`, `pytorch`, `slurm` or `mpi`.
+        network: the model, with its weights; None: built of `cfg.model`.
     """
     refuse_old_keys(cfg)
     cfg.launcher = launcher
     compat.prepare_cpu_distributed(cfg, launcher)
     if launcher == 'none' or not torch.cuda.is_available():
         cfg.sync_bn = None
-    if not torch.cuda.is_available():
-        for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            if cfg.get(name):
-                cfg[name].pin_memory = False  # torch warns in every worker otherwise
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if cfg.get(name):
+            _fit_loader(cfg[name])
     # a leaf switches a hook off by None, which mmengine takes for its own hooks only
     for name, hook in list(cfg.default_hooks.items()):
         if hook is None and name not in MMENGINE_HOOKS:
             cfg.default_hooks.pop(name)
-    if 'runner_type' in cfg:
-        return RUNNERS.build(cfg)
-    return Runner.from_cfg(cfg)
+    return (DepthRunner if network is None else _runner_of(network)).from_cfg(cfg)
+
+
+def _runner_of(network: nn.Module) -> type[DepthRunner]:
+    class LoadedRunner(DepthRunner):
+        def build_model(self, model: Any) -> nn.Module:
+            return network
+
+        def load_or_resume(self) -> None:
+            self.logger.info(f'Weights of {self._load_from}')
+
+    return LoadedRunner
+
+
+def _fit_loader(loader: dict) -> None:
+    """Drop from a data loader's config what the machine or the number of workers refuses."""
+    if not torch.cuda.is_available():
+        loader['pin_memory'] = False  # torch warns in every worker otherwise
+    if not loader.get('num_workers'):
+        loader['persistent_workers'] = False
+        for key in ('prefetch_factor', 'timeout', 'multiprocessing_context'):
+            loader.pop(key, None)
+
+
+def load_for_test(cfg: Config, checkpoint: str) -> nn.Module:
+    """The network that a config's test set is to be evaluated with, for `build_runner`.
+
+    Args:
+        cfg: loses what only training needs.
+        checkpoint: path or URL.
+
+    Raises:
+        FileNotFoundError, RuntimeError, ValueError: see `loading.load_model`.
+    """
+    evaluators = cfg.get('test_evaluator')
+    evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
+    poses = any('PoseMetric' in str(entry.get('type')) for entry in evaluators if entry)
+    network = loading.load_model(
+        cfg, checkpoint, 'depth+pose' if poses else 'depth', 'cpu', half=None
+    )
+    cfg.load_from, cfg.resume = str(checkpoint), False
+    for name in ('distill', 'schedule'):  # they drive what is not there
+        cfg.default_hooks.pop(name, None)
+    return network
 
 
 def check_batch(cfg: Config, launcher: str, auto_scale_lr: bool) -> None:

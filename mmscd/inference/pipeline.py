@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -11,7 +10,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from mmscd.evaluation.functional import invert, to_numpy
-from mmscd.models.model_names import describe
+from mmscd.models.model_names import describe, find_pipeline
 from mmscd.registry import TRANSFORMS
 from mmscd.structures import DepthDataSample
 
@@ -19,33 +18,6 @@ from .inputs import Frame
 
 # made for one data set: what reads its files, and the benchmark's cut of its images
 _LEFT_OUT = ('LoadFrames', 'CropFrames', 'PackDepthInputs')
-
-
-def find_pipeline(cfg: Config) -> list[dict]:
-    """The transforms of a config's test images.
-
-    Raises:
-        ValueError: there are none, or none that gives the images the network's size.
-    """
-    candidates = [_dataset_pipeline(cfg.get(f'{split}_dataloader')) for split in ('test', 'val')]
-    candidates += [cfg.get('test_pipeline'), _dataset_pipeline(cfg.get('train_dataloader'))]
-    for pipeline in candidates:
-        kinds = [step.get('type') for step in pipeline or ()]
-        if 'ResizeFrames' in kinds:
-            return list(pipeline)
-    raise ValueError(
-        f'{describe(cfg)} does not say which size of image the network takes: it needs '
-        "test_pipeline = [..., dict(type='ResizeFrames', size=(640, 192)), ...]"
-    )
-
-
-def _dataset_pipeline(loader: Any) -> list[dict] | None:
-    """The pipeline of a data loader's data set, or of the first of several."""
-    dataset = (loader or {}).get('dataset')
-    while dataset and 'pipeline' not in dataset:
-        inner = dataset.get('dataset') or dataset.get('datasets')
-        dataset = inner[0] if isinstance(inner, (list, tuple)) and inner else inner
-    return dataset.get('pipeline') if dataset else None
 
 
 def build_pipeline(cfg: Config) -> Callable[[Frame], dict]:

@@ -138,6 +138,39 @@ def describe(cfg: Config) -> str:
     return f'config {cfg.filename}' if getattr(cfg, 'filename', None) else 'the config'
 
 
+def find_pipeline(cfg: Config) -> list[dict]:
+    """The transforms of a config's test images, which say what size the network takes.
+
+    Raises:
+        ValueError: there are none, or none that gives the images the network's size.
+    """
+    candidates = [_dataset_pipeline(cfg.get(f'{split}_dataloader')) for split in ('test', 'val')]
+    candidates += [cfg.get('test_pipeline'), _dataset_pipeline(cfg.get('train_dataloader'))]
+    for pipeline in candidates:
+        if 'ResizeFrames' in [step.get('type') for step in pipeline or ()]:
+            return list(pipeline)
+    raise ValueError(
+        f'{describe(cfg)} does not say which size of image the network takes: it needs '
+        "test_pipeline = [..., dict(type='ResizeFrames', size=(640, 192)), ...]; to a tool, give "
+        'it: --size 640x192'
+    )
+
+
+def _dataset_pipeline(loader: Any) -> list[dict] | None:
+    """The pipeline of a data loader's data set, or of the first of several."""
+    dataset = (loader or {}).get('dataset')
+    while dataset and 'pipeline' not in dataset:
+        inner = dataset.get('dataset') or dataset.get('datasets')
+        dataset = inner[0] if isinstance(inner, (list, tuple)) and inner else inner
+    return dataset.get('pipeline') if dataset else None
+
+
+def network_size(cfg: Config) -> tuple[int, int]:
+    """(width, height) of the images that the network of a config takes; raises as above."""
+    (size, *_) = [s['size'] for s in find_pipeline(cfg) if s.get('type') == 'ResizeFrames']
+    return tuple(size)
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """An error's text in one line, not endless."""
     text = ' '.join(str(error).split()) or type(error).__name__

@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmscd.corruptions import VERSION
 from mmscd.evaluation.metrics.depth_metric import DepthMetric, predicted_depth
 from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels
 from mmscd.models import loading
-from mmscd.registry import METRICS, MODELS
+from mmscd.registry import METRICS
 from mmscd.robustness.scores import CLEAN
 from mmscd.utils.config import load_config
 
@@ -111,16 +110,13 @@ def load_contestant(
         ValueError: the checkpoint lacks weights of the model, or the config has no DepthMetric.
     """
     cfg = load_config(config, cfg_options)
+    model = loading.load_model(cfg, checkpoint, device=options.device, half=None)
     loading.disable_initial_weights(cfg.model)
-    init_default_scope(cfg.get('default_scope', 'mmscd'))
-    model = MODELS.build(cfg.model)
-    loading.load_all_parts(model, checkpoint, config)
     metric = find_protocol(cfg, config)
     data_key = digest(cfg.test_dataloader.dataset.to_dict())
     weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()
     settings = (options.protocol, options.seed, options.kitti_c, VERSION)
     key = digest([data_key, weights, cfg.model.to_dict(), repr(metric), *settings])
-    model = model.to(options.device).eval()
     return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))
 
 

@@ -133,4 +133,4 @@ def test_one_sentence_for_what_is_wrong(tool, odometry, checkpoint, tiny_config,
     place = tmp_path / 'file' / 'numbers.json'
     assert 'cannot write to' in fails('--out', place, name='eval_temporal')
     torch.save(dict(state_dict={}), tmp_path / 'empty.pth')
-    assert 'lacks' in fails(weights=tmp_path / 'empty.pth')
+    assert 'hold no parameters' in fails(weights=tmp_path / 'empty.pth')

@@ -112,7 +112,7 @@ def test_colours_are_principal_components():
 
 def test_mistakes_are_named(trained, tmp_path, tiny_config, capsys):
     config = load_config(str(trained / 'leaf.py'))
-    with pytest.raises(ValueError, match='published.pth has no graph'):
+    with pytest.raises(ValueError, match='published.pth do not fit.*it has no graph'):
         vis_graph.Looker(config, trained / 'published.pth')
     with pytest.raises(ValueError, match='no model.distiller'):
         vis_graph.Looker(load_config(str(tiny_config)), trained / 'iter_1.pth')

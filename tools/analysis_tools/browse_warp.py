@@ -22,7 +22,6 @@ from mmscd.datasets.formats.lidar import project_points
 from mmscd.datasets.transforms.loading import scale_intrinsics
 from mmscd.geometry import disp_to_depth, proj
 from mmscd.models import loading
-from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import uniform
 from mmscd.visualization.colormap import apply_color_table
 
@@ -66,10 +65,8 @@ class Network:
     def __init__(self, cfg: Config, checkpoint: str, frame_ids: Sequence[int | str]) -> None:
         slim = Config(cfg.to_dict())
         self.metric = 's' in (slim.model.get('frame_ids') or ())
-        loading.prepare_for_inference(slim)
-        slim.model.update(losses={}, frame_ids=list(frame_ids))
-        self.model = MODELS.build(slim.model).eval()
-        loading.load_all_parts(self.model, checkpoint, cfg.filename or 'the config')
+        slim.model.frame_ids = list(frame_ids)
+        self.model = loading.load_model(slim, checkpoint, 'depth+pose', 'cpu', half=None)
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

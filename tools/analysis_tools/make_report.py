@@ -27,7 +27,6 @@ from mmengine.config import Config, DictAction
 import mmscd
 from mmscd.engine import launch
 from mmscd.evaluation import get_protocol
-from mmscd.models import loading
 from mmscd.report.page import Report, Shot, build_page, describe_duration
 from mmscd.report.robustness import read_comparison
 from mmscd.report.training_log import TrainingLog, read_training_log
@@ -79,7 +78,8 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     Returns:
         what `DepthMetric` writes to its `table_path`, and the images of its `per_image_path`.
     """
-    cfg.work_dir, cfg.load_from, cfg.resume = str(folder / 'work'), checkpoint, False
+    network = launch.load_for_test(cfg, checkpoint)
+    cfg.work_dir = str(folder / 'work')
     metric = find_depth_metric(cfg.test_evaluator)
     metric['table_path'] = str(folder / 'table.json')
     metric['per_image_path'] = str(folder / 'images.json')
@@ -90,8 +90,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     overrides = {key: metric.get(key) for key in PROTOCOL_FIELDS}
     protocol = get_protocol(metric.get('protocol', 'kitti_eigen'), **overrides)
     cfg.visualizer.protocol = asdict(protocol)
-    loading.prepare_for_inference(cfg)
-    launch.build_runner(cfg).test()
+    launch.build_runner(cfg, network=network).test()
     table = json.loads((folder / 'table.json').read_text())
     return table, json.loads((folder / 'images.json').read_text())['images']
 

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
@@ -23,7 +22,7 @@ from mmscd.datasets.formats.readers import projection_matrix
 from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.evaluation.trajectory import check_poses
 from mmscd.models import loading
-from mmscd.registry import MODELS, TRANSFORMS
+from mmscd.registry import TRANSFORMS
 from mmscd.utils.config import load_config
 
 
@@ -103,15 +102,11 @@ def load_model(
         OSError, RuntimeError, ValueError: a file is missing, broken, or of another model.
     """
     cfg = load_config(config, cfg_options)
-    init_default_scope(cfg.get('default_scope', 'mmscd'))
-    loading.prepare_for_inference(cfg)
     if cfg.model.get('pose_net') is not None:
         # as the target 0 and the source +1
         cfg.model.frame_ids = [0, 1]
     cfg.model.flip_tta = flip_tta
-    model = MODELS.build(cfg.model)
-    loading.load_all_parts(model, checkpoint, config)
-    return cfg, model.to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    return cfg, loading.load_model(cfg, checkpoint, 'depth+pose', half=None)
 
 
 def frame_pairs(cfg: Config, video: VideoSequence) -> list[dict]:

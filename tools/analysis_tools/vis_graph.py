@@ -33,8 +33,7 @@ from mmscd.corruptions import CORRUPTIONS, corrupt, image_id_from_path
 from mmscd.geometry import disp_to_depth
 from mmscd.models import loading
 from mmscd.models.distillers import GraphPair
-from mmscd.registry import MODELS, TEACHERS
-from mmscd.utils.compat import load_checkpoint_file
+from mmscd.registry import TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.visualization import read_image, save_image
 from mmscd.visualization.colormap import color_table
@@ -149,20 +148,11 @@ class Looker:
     ) -> None:
         if not cfg.model.get('distiller'):
             raise ValueError('the config has no model.distiller: there are no graphs to draw')
-        loading.disable_initial_weights(cfg.model)
-        self.model = MODELS.build(cfg.model)
-        state = load_checkpoint_file(checkpoint)['state_dict']
-        if not any(key.startswith('distiller.graphs.') for key in state):
-            raise ValueError(
-                f'{checkpoint} has no graph: take a checkpoint of a training with the distiller; '
-                'published ones have none'
-            )
-        self.model.load_state_dict(state)
+        self.model = loading.load_model(cfg, checkpoint, 'all', device, half=None)
         self.distiller = self.model.distiller
         if not 0 <= index < len(self.distiller.pairs):
             raise ValueError(f'--pair must be below {len(self.distiller.pairs)}, got {index}')
         self.distiller.attach_teacher(TEACHERS.build(self.distiller.teacher_cfg).to(device))
-        self.model.eval().to(device)
         self.size, self.index, self.device = size or input_size(cfg), index, device
 
     @torch.no_grad()

@@ -58,13 +58,10 @@ def publish_config(text: str, pose: bool = True) -> str:
         weights and everything else about the training.
     """
     cfg = Config.fromstring(text, '.py')
-    loading.prepare_for_inference(cfg)
+    cfg.model = loading.model_config(cfg.model, 'depth+pose' if pose else 'depth')
     cfg.model.pop('distiller', None)
-    # losses may ask for maps that only a teacher makes
     cfg.model.pop('pixel_weights', None)
-    cfg.model.losses = {}
-    if not pose:
-        cfg.model.update(frame_ids=[0], pose_net=None)
+    cfg.get('default_hooks', {}).pop('distill', None)
     for key in list(cfg):
         if key not in INFERENCE_KEYS and not key.startswith(INFERENCE_PREFIXES):
             cfg.pop(key)
