@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,35 +14,20 @@ from mmengine.logging import print_log
 
 from mmscd.registry import TRANSFORMS
 
-from .formats.images import image_size, read_bytes
+from .formats.arrays import read_depth_npy
+from .formats.file_index import FileIndex
+from .formats.images import check_size, image_size, read_bytes, read_depth_png
+from .formats.kitti_calibration import stereo_from_projections
+from .options import check_frame_ids
 
 _SHOWN_PROBLEMS = 5
-
-
-def check_frame_ids(frame_ids: Sequence[int | str]) -> tuple[int | str, ...]:
-    """Validate frame ids: the target 0 first, then offsets in time and `'s'`, each once.
-
-    Raises:
-        ValueError: says what is wrong with which id.
-    """
-    if isinstance(frame_ids, str) or len(frame_ids) == 0 or frame_ids[0] != 0:
-        raise ValueError(f'frame_ids must start with the target 0, got {frame_ids!r}')
-    for frame_id in frame_ids:
-        if isinstance(frame_id, bool) or not (isinstance(frame_id, int) or frame_id == 's'):
-            raise ValueError(
-                f"frame_ids are whole numbers (offsets in time) or 's' (the other camera of a "
-                f'stereo pair), got {frame_id!r} in {tuple(frame_ids)}'
-            )
-    if len(set(frame_ids)) != len(frame_ids):
-        raise ValueError(f'frame_ids has duplicates: {tuple(frame_ids)}')
-    return tuple(frame_ids)
 
 
 class BaseDepthDataset(BaseDataset):
     """Samples of a target frame and its source frames, with intrinsics and ground truth.
 
-    A subclass implements `load_data_list`, `load_camera` and, where it has ground truth,
-    `load_gt_depth`. What the pipeline gets is the dict of `get_data_info`:
+    A subclass implements `list_samples` and, where the samples do not hold it all, `load_camera`
+    and `load_gt_depth`. What the pipeline gets is the dict of `get_data_info`:
 
     - `frame_ids`, `frame_paths` (same order), `img_path` (the target's), `sample_idx`;
     - `K_ori` (3, 3) float64 in pixels of the original image, `T_stereo` (4, 4) float64 metres
@@ -56,12 +40,21 @@ class BaseDepthDataset(BaseDataset):
     then lists what is missing of samples that are not complete on disk, and `named` says whether
     these were asked for by name (else ends of sequences are among them).
 
+    Attributes:
+        default_frame_ids: `frame_ids` where none are given.
+        has_video: images have neighbours in time.
+        has_stereo: images have partners `'s'`.
+        has_splits: `ann_file` may name the samples.
+        listing_is_strict: without `ann_file` a sample that is incomplete is an error, too.
+        camera_keys: of a sample; those that have them in common are of one camera, which is checked
+            once at start-up.
+
     Args:
         data_root: folder of the data.
         ann_file: the split file, as given or under `data_root`; None where the subclass can index
             by listing.
         frame_ids: the target 0 first; ints are offsets in time, `'s'` is the other camera of a
-            stereo pair.
+            stereo pair. None: `default_frame_ids`.
         pipeline: transforms, as configs or callables.
         test_mode: validation and test.
         with_gt: load the ground truth; None: as `test_mode`.
@@ -71,11 +64,18 @@ class BaseDepthDataset(BaseDataset):
         **kwargs: of mmengine's `BaseDataset` (`indices`, `serialize_data`, `lazy_init`, ...).
     """
 
+    default_frame_ids: tuple[int | str, ...] = (0, -1, 1)
+    has_video = True
+    has_stereo = True
+    has_splits = True
+    listing_is_strict = False
+    camera_keys: tuple[str, ...] = ()
+
     def __init__(
         self,
-        data_root: str,
+        data_root: str | os.PathLike,
         ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        frame_ids: Sequence[int | str] | None = None,
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
         with_gt: bool | None = None,
@@ -85,7 +85,10 @@ class BaseDepthDataset(BaseDataset):
     ) -> None:
         if missing not in ('error', 'drop'):
             raise ValueError(f"missing must be 'error' or 'drop', got {missing!r}")
-        self.frame_ids = check_frame_ids(frame_ids)
+        if ann_file is not None and not self.has_splits:
+            raise ValueError(f'ann_file is not used by {type(self).__name__}, remove it')
+        frame_ids = self.default_frame_ids if frame_ids is None else frame_ids
+        self.frame_ids = check_frame_ids(frame_ids, self.has_video, self.has_stereo)
         self.with_gt = test_mode if with_gt is None else with_gt
         self.missing = missing
         self.incomplete: list[str] = []
@@ -122,18 +125,63 @@ class BaseDepthDataset(BaseDataset):
             'come from `python tools/dataset_converters/prepare_kitti_splits.py`'
         )
 
-    @abstractmethod
-    def load_data_list(self) -> list[dict]:
-        """All samples; each a dict with at least `frame_paths`, one path per frame id."""
+    def list_samples(self, index: FileIndex) -> Iterable[tuple[str, dict, str | None]]:
+        """All samples.
 
-    @abstractmethod
+        Args:
+            index: of the files on disk.
+
+        Returns:
+            where each is asked for (such as `file:line`); the sample, a dict with `frame_paths`,
+            one path per frame id, and further paths under keys that end in `_path`; None, or what
+            it lacks other than these files, which are looked for here.
+        """
+        raise NotImplementedError(f'{type(self).__name__} must implement list_samples')
+
+    def load_data_list(self) -> list[dict]:
+        """The samples that are complete on disk, with a look at every camera."""
+        index = FileIndex()
+        samples = ((at, *self._look(index, *rest)) for at, *rest in self.list_samples(index))
+        named = self.listing_is_strict or self.ann_file is not None
+        data_list = self.keep_complete(samples, named)
+        cameras = {str([info[key] for key in self.camera_keys]): info for info in data_list}
+        for info in cameras.values():
+            self.check_camera(info)
+        return data_list
+
+    def _look(self, index: FileIndex, info: dict, problem: str | None) -> tuple[dict, str | None]:
+        if not self.with_gt:
+            info.pop('gt_path', None)
+        if problem is None:
+            others = (path for key, path in info.items() if key.endswith('_path') and path)
+            problem = index.first_problem([*info['frame_paths'], *others])
+        return info, problem
+
     def load_camera(self, info: dict) -> dict:
         """`K_ori` and, for stereo samples, `T_stereo`; optionally `camera_size` (width, height)
-        for which `K_ori` holds, which the loaded images must have."""
+        for which `K_ori` holds, which the loaded images must have. Here: `K` and `camera_size` of
+        the sample."""
+        camera: dict[str, Any] = dict(K_ori=np.array(info['K'], np.float64))
+        if 'camera_size' in info:
+            camera['camera_size'] = tuple(info['camera_size'])
+        return camera
+
+    def rectified_camera(self, target: np.ndarray, source: np.ndarray, what: Any) -> dict:
+        """What `load_camera` gives, of the projection matrices (3, 4) of a camera and of its
+        stereo partner; `what` names their file in errors."""
+        camera = dict(K_ori=target[:, :3].copy())
+        if 's' in self.frame_ids:
+            camera['T_stereo'] = stereo_from_projections(target, source, what)
+        return camera
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
-        """Ground truth of a sample, (H, W) float32 metres, 0 where there is none."""
-        raise NotImplementedError(f'{type(self).__name__} has no ground truth; set with_gt=False')
+        """Ground truth of a sample, (H, W) float32 metres, 0 where there is none. Here: of its
+        `gt_path`, a 16-bit PNG of KITTI's encoding or a NumPy file."""
+        if 'gt_path' not in info:
+            name = type(self).__name__
+            raise NotImplementedError(f'{name} has no ground truth; set with_gt=False')
+        path = info['gt_path']
+        return read_depth_npy(path) if path.endswith('.npy') else read_depth_png(path)
 
     def filter_data(self) -> list[dict]:
         """Filter nothing; an empty index is an error here and not at the first batch."""
@@ -177,27 +225,12 @@ class BaseDepthDataset(BaseDataset):
                 if line.strip():
                     yield f'{self.ann_file}:{number}', line.strip()
 
-    def check_cameras(self, data_list: Iterable[dict], camera_of: Callable[[dict], Any]) -> None:
-        """Raise at start-up what the calibration of the first sample of a camera would raise.
-
-        Args:
-            data_list: the samples.
-            camera_of: what samples of one camera have in common; one sample of each is checked,
-                and the size of its image against `camera_size` where the data set knows it.
-
-        Raises:
-            ValueError: the size differs; names both.
-        """
-        for info in {camera_of(info): info for info in data_list}.values():
-            expected = self.load_camera(info).get('camera_size')
-            path = info['frame_paths'][0]
-            found = image_size(read_bytes(path), path)
-            if expected is not None and tuple(expected) != found:
-                raise ValueError(
-                    f'{path} is {found[0]}x{found[1]}, but its calibration is for '
-                    f'{expected[0]}x{expected[1]}: use the original images or correct the '
-                    'calibration'
-                )
+    def check_camera(self, info: dict) -> None:
+        """Raise at start-up what the calibration of a sample would raise, and where it is of
+        another size than the image."""
+        expected = self.load_camera(info).get('camera_size')
+        path = info['frame_paths'][0]
+        check_size(path, image_size(read_bytes(path), path), expected)
 
     def keep_complete(
         self, samples: Iterable[tuple[str, dict, str | None]], named: bool

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
+from .formats.arrays import camera_matrix, disparity_to_depth, finite_array, read_json
+from .formats.file_index import FileIndex
 from .formats.images import read_depth_png
-from .formats.readers import (
-    FileIndex,
-    camera_matrix,
-    choose,
-    disparity_to_depth,
-    finite_array,
-    read_depth_npy,
-    read_json,
-)
+from .options import choose, choose_positive
 
 SIZE = (2048, 1024)
 _NAME = re.compile(r'([a-z-]+)_(\d{6})_(\d{6})')
@@ -75,42 +70,35 @@ class CityscapesDataset(BaseDepthDataset):
     image_folder = 'leftImg8bit'
     image_ending = '_leftImg8bit.png'
     condition = 'clear'
+    camera_keys = ('city',)
 
     def __init__(
         self,
         data_root: str,
         ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        *args: Any,
         split: str = 'train',
         sequence: bool = False,
         stride: int = 2,
         gt: str = 'disparity',
         gt_npy_dir: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.split = choose('split', split, ('train', 'val', 'test'))
         self.gt = choose('gt', gt, ('disparity', 'npy'))
         if gt == 'npy' and (gt_npy_dir is None or ann_file is None):
             raise ValueError("gt='npy' needs gt_npy_dir, and ann_file: files count by its lines")
-        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
-            raise ValueError(f'stride must be a positive whole number, got {stride!r}')
-        self.sequence, self.stride, self.gt_npy_dir = sequence, stride, gt_npy_dir
+        self.stride = choose_positive('stride', stride)
+        self.sequence, self.gt_npy_dir = sequence, gt_npy_dir
         self._cameras: dict[str, dict] = {}
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(data_root, ann_file, *args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """List the images, or read the split, and check all that the samples need."""
-        index = FileIndex()
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+        """The images that the split names, or all that are there."""
         annotated = self._annotated(index)
-        named = self.ann_file is not None
-        asked = self._read_names() if named else self._list_names(index)
-        samples = (
-            (where, *self._sample(index, annotated, name, number))
-            for number, (where, name) in enumerate(asked)
-        )
-        data_list = self.keep_complete(samples, named)
-        self.check_cameras(data_list, lambda info: info['city'])
-        return data_list
+        asked = self._list_names(index) if self.ann_file is None else self._read_names()
+        for number, (where, name) in enumerate(asked):
+            yield where, *self._sample(annotated, name, number)
 
     def _root(self, folder: str) -> str:
         return os.path.join(self.data_root, folder, self.split)
@@ -167,9 +155,7 @@ class CityscapesDataset(BaseDepthDataset):
         name = f'{city}_{sequence}_{int(frame) + frame_id * self.stride:06d}'
         return self._file('leftImg8bit_sequence', name, '_leftImg8bit.png')
 
-    def _sample(
-        self, index: FileIndex, annotated: dict, name: str, number: int
-    ) -> tuple[dict, str | None]:
+    def _sample(self, annotated: dict, name: str, number: int) -> tuple[dict, str | None]:
         city, sequence, frame = name.split('_')
         paths = [self._frame_path(name, frame_id) for frame_id in self.frame_ids]
         info = dict(frame_paths=paths, city=city, condition=self.condition)
@@ -181,21 +167,18 @@ class CityscapesDataset(BaseDepthDataset):
         nearest = min(own, key=lambda f: abs(f - int(frame)))
         camera = f'{city}_{sequence}_{nearest:06d}'
         info['camera_path'] = self._file('camera', camera, '_camera.json')
-        needed = list(paths)
-        if self.with_gt:
-            if self.gt == 'disparity':
-                info['gt_path'] = self._file('disparity', name, '_disparity.png')
-            else:
-                info['gt_path'] = os.path.join(self.gt_npy_dir, f'{number:03d}_depth.npy')
-            needed.append(info['gt_path'])
-        return info, index.first_problem(needed)
+        if self.gt == 'disparity':
+            info['gt_path'] = self._file('disparity', name, '_disparity.png')
+        else:
+            info['gt_path'] = os.path.join(self.gt_npy_dir, f'{number:03d}_depth.npy')
+        return info, None
 
     def _camera(self, path: str) -> dict:
         """K (3, 3) and the baseline in metres."""
         if path not in self._cameras:
             stored = read_json(path, 'restore it from camera_trainvaltest.zip')
             intrinsic = stored.get('intrinsic') or {}
-            K = camera_matrix(*(intrinsic.get(key) for key in ('fx', 'fy', 'u0', 'v0')), path)
+            K = camera_matrix([intrinsic.get(key) for key in ('fx', 'fy', 'u0', 'v0')], path)
             baseline = (stored.get('extrinsic') or {}).get('baseline')
             baseline = float(finite_array(baseline, (), f'{path}: baseline'))
             if baseline <= 0:
@@ -218,7 +201,7 @@ class CityscapesDataset(BaseDepthDataset):
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the left frame at its original size."""
         if self.gt == 'npy':
-            return read_depth_npy(info['gt_path'])
+            return super().load_gt_depth(info)
         camera = self._camera(info['camera_path'])
         disparity = disparity_of_png(read_depth_png(info['gt_path'], scale=1))
         return disparity_to_depth(disparity, camera['baseline'] * camera['K'][0, 0])
@@ -242,20 +225,21 @@ class FoggyCityscapesDataset(CityscapesDataset):
         **kwargs: of `CityscapesDataset`.
     """
 
+    default_frame_ids = (0,)
+    has_video = False
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0,),
+        *args: Any,
         beta: float = 0.02,
         folder: str = 'leftImg8bit_foggy',
         split: str = 'test',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         choose('beta', beta, (0.005, 0.01, 0.02))
-        if kwargs.get('sequence') or any(f not in (0, 's') for f in frame_ids):
-            raise ValueError(f'foggy images are no video: frame_ids is (0,), got {frame_ids!r}')
+        if kwargs.get('sequence'):
+            raise ValueError('foggy images are no video: remove `sequence`')
         self.image_folder = folder
         self.image_ending = f'_leftImg8bit_foggy_beta_{beta:g}.png'
         self.condition = f'foggy beta {beta:g}'
-        super().__init__(data_root, ann_file, frame_ids, split=split, **kwargs)
+        super().__init__(*args, split=split, **kwargs)

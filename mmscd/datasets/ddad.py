@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
+from .formats.arrays import camera_matrix, read_json
 from .formats.depth_cache import DepthCache
-from .formats.images import read_bytes
-from .formats.lidar import project_points, rigid_pose
-from .formats.readers import FileIndex, camera_matrix, choose, read_json
+from .formats.file_index import FileIndex
+from .formats.lidar import project_points, read_points, rigid_pose
+from .options import choose, windows
 
 # keys of `scene_splits` (dgp.proto.dataset.proto, enum DatasetSplit)
 SPLITS = {'train': '0', 'val': '1', 'test': '2'}
@@ -29,26 +30,6 @@ def _pose(stored: Mapping[str, Any], what: str) -> np.ndarray:
         [translation.get(key) for key in 'xyz'],
         what,
     )
-
-
-def read_point_cloud(path: str | os.PathLike) -> np.ndarray:
-    """Points of an npz, array `data` (N, 4): x, y, z in metres and intensity.
-
-    Raises:
-        OSError: the file is missing or broken.
-        ValueError: it holds something else.
-    """
-    read_bytes(path)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            points = stored['data']
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise OSError(f'LiDAR scan {path} cannot be read ({error}); {_MEND}') from None
-    except Exception as error:  # zipfile.BadZipFile is no OSError
-        raise OSError(f'LiDAR scan {path} is damaged ({error}); {_MEND}') from None
-    if points.ndim != 2 or points.shape[1] < 3 or len(points) == 0:
-        raise ValueError(f'LiDAR scan {path} must be (N, 4) points, got {points.shape}; {_MEND}')
-    return points
 
 
 @DATASETS.register_module()
@@ -75,37 +56,35 @@ class DDADDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    has_stereo = has_splits = False
+    camera_keys = ('K',)
+
     def __init__(
         self,
-        data_root: str,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        *args: Any,
         split: str = 'train',
         camera: str = 'CAMERA_01',
         index_file: str = 'ddad.json',
         gt_cache_dir: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if 's' in frame_ids:
-            raise ValueError(f"DDAD has no stereo partner 's', got frame_ids {frame_ids!r}")
-        if kwargs.get('ann_file') is not None:
-            raise ValueError('DDADDataset takes the scenes of `split`: remove ann_file')
         self.split = choose('split', split, tuple(SPLITS))
         self.camera, self.index_file = camera.upper(), index_file
         self.cache = DepthCache(gt_cache_dir)
-        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Read the scenes and check all that the samples need."""
-        index = FileIndex()
-        samples = [item for path in self._scene_files() for item in self._samples(index, path)]
-        if not samples:
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+        """The samples of all scenes that have all neighbours."""
+        found = False
+        for path in self._scene_files():
+            for sample in self._samples(path):
+                found = True
+                yield sample
+        if not found:
             raise ValueError(
                 f'{self.dataset_name}: no scene of split {self.split!r} has {self.camera}; correct '
                 '`camera`'
             )
-        data_list = self.keep_complete(samples, named=False)
-        self.check_cameras(data_list, lambda info: str(info['K']))
-        return data_list
 
     def _scene_files(self) -> list[str]:
         path = os.path.join(self.data_root, self.index_file)
@@ -118,7 +97,7 @@ class DDADDataset(BaseDepthDataset):
             )
         return [os.path.join(self.data_root, name) for name in listed]
 
-    def _samples(self, index: FileIndex, path: str) -> Iterator[tuple[str, dict, str | None]]:
+    def _samples(self, path: str) -> Iterator[tuple[str, dict, str | None]]:
         """Samples of a scene that have all neighbours."""
         scene = read_json(path, _MEND)
         data = {datum['key']: datum for datum in scene['data']}
@@ -129,18 +108,16 @@ class DDADDataset(BaseDepthDataset):
         if not rows or rows[0][0] is None:
             return
         cameras: dict[str, np.ndarray] = {}
-        before, after = min(0, *self.frame_ids, 0), max(0, *self.frame_ids, 0)
-        for i in range(-before, len(rows) - after):
-            image, lidar, key = rows[i]
+        for positions in windows(len(rows), self.frame_ids):
+            _, lidar, key = rows[positions[0]]
             if key not in cameras:
                 cameras[key] = self._intrinsics(os.path.dirname(path), key)
-            frames = [rows[i + offset][0] for offset in self.frame_ids]
-            info, problem = self._sample(index, path, frames, lidar)
+            info, problem = self._sample(path, [rows[i][0] for i in positions], lidar)
             info['K'] = cameras[key].tolist()
-            yield f'{path} sample {i}', info, problem
+            yield f'{path} sample {positions[0]}', info, problem
 
     def _sample(
-        self, index: FileIndex, path: str, frames: list[dict | None], lidar: dict | None
+        self, path: str, frames: list[dict | None], lidar: dict | None
     ) -> tuple[dict, str | None]:
         if None in frames:
             return {}, f'a frame of {self.camera} is not listed'
@@ -150,7 +127,6 @@ class DDADDataset(BaseDepthDataset):
             frame_paths=[os.path.join(folder, image['filename']) for image in images],
             camera_size=(images[0]['width'], images[0]['height']),
         )
-        needed = list(info['frame_paths'])
         if self.with_gt:
             if lidar is None:
                 return info, 'no LIDAR is listed'
@@ -159,8 +135,7 @@ class DDADDataset(BaseDepthDataset):
             T_world_lidar = _pose(cloud['pose'], f'{path}: pose of {cloud["filename"]}')
             T_world_camera = _pose(images[0]['pose'], f'{path}: pose of {images[0]["filename"]}')
             info['T_camera_lidar'] = np.linalg.solve(T_world_camera, T_world_lidar).tolist()
-            needed.append(info['lidar_path'])
-        return info, index.first_problem(needed)
+        return info, None
 
     def _intrinsics(self, folder: str, key: str) -> np.ndarray:
         path = os.path.join(folder, 'calibration', f'{key}.json')
@@ -170,11 +145,7 @@ class DDADDataset(BaseDepthDataset):
             raise ValueError(f'{path} has no {self.camera}, only {names}; {_MEND}')
         values = stored['intrinsics'][names.index(self.camera)]
         what = f'{path}: {self.camera}'
-        return camera_matrix(*(values.get(k) for k in ('fx', 'fy', 'cx', 'cy')), what)
-
-    def load_camera(self, info: dict) -> dict:
-        """Intrinsics of the camera."""
-        return dict(K_ori=np.array(info['K']), camera_size=tuple(info['camera_size']))
+        return camera_matrix([values.get(k) for k in ('fx', 'fy', 'cx', 'cy')], what)
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the frame at its original size."""
@@ -182,7 +153,7 @@ class DDADDataset(BaseDepthDataset):
         size = tuple(info['camera_size'])
 
         def build() -> np.ndarray:
-            return project_points(read_point_cloud(info['lidar_path']), T, K, size)
+            return project_points(read_points(info['lidar_path']), [T[:3], K], size)
 
         name = os.path.splitext(os.path.relpath(info['frame_paths'][0], self.data_root))[0]
         return self.cache.get(name, K.tobytes() + T.tobytes() + repr(size).encode(), build)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -11,15 +12,10 @@ from mmengine.logging import MMLogger
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .formats.images import image_size, read_bytes, read_depth_png
-from .formats.kitti_calibration import read_calibration_file
-from .formats.readers import (
-    FileIndex,
-    choose,
-    choose_all,
-    projection_matrix,
-    stereo_from_projections,
-)
+from .formats.file_index import FileIndex
+from .formats.images import image_size, read_bytes
+from .formats.kitti_calibration import projection_matrix, read_calibration_file
+from .options import choose, choose_all
 
 CONDITIONS = ('sunny', 'cloudy', 'rainy', 'foggy')
 _EXTENSIONS = {'half': '.jpg', 'full': '.png'}
@@ -55,31 +51,37 @@ class DrivingStereoDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    default_frame_ids = (0,)
+    has_video = False
+    listing_is_strict = True
+    camera_keys = ('sequence',)
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0,),
+        *args: Any,
         weathers: Sequence[str] | None = None,
         size: str = 'full',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if tuple(frame_ids) not in ((0,), (0, 's')):
-            raise ValueError(
-                f"the weather images are no video: frame_ids is (0,) or (0, 's'), got {frame_ids!r}"
-            )
         self.weathers = choose_all('weathers', weathers, CONDITIONS)
         self.size = choose('size', size, tuple(_EXTENSIONS))
         self._warned = False
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """List the weathers, or read the split, and check all that the samples need."""
-        index = FileIndex()
-        samples = [(w, *self._sample(index, *item)) for w, *item in self._names(index)]
-        data_list = self.keep_complete(samples, named=True)
-        self.check_cameras(data_list, lambda info: info['sequence'])
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The images that the split names, or all of the weathers."""
+        extension = _EXTENSIONS[self.size]
+        for where, weather, name in self._names(index):
+            kinds = ['right-image' if f == 's' else 'left-image' for f in self.frame_ids]
+            info = dict(
+                frame_paths=[
+                    os.path.join(self._folder(weather, kind), name + extension) for kind in kinds
+                ],
+                condition=weather,
+                sequence=name.partition('_')[0],
+                gt_path=os.path.join(self._folder(weather, 'depth-map'), f'{name}.png'),
+            )
+            yield where, info, None
 
     def _folder(self, weather: str, kind: str) -> str:
         return os.path.join(self.data_root, weather, f'{kind}-{self.size}-size')
@@ -112,17 +114,6 @@ class DrivingStereoDataset(BaseDepthDataset):
             )
         return weather, os.path.splitext(name)[0]
 
-    def _sample(self, index: FileIndex, weather: str, name: str) -> tuple[dict, str | None]:
-        extension = _EXTENSIONS[self.size]
-        kinds = ['right-image' if f == 's' else 'left-image' for f in self.frame_ids]
-        paths = [os.path.join(self._folder(weather, kind), name + extension) for kind in kinds]
-        info = dict(frame_paths=paths, condition=weather, sequence=name.partition('_')[0])
-        needed = list(paths)
-        if self.with_gt:
-            info['gt_path'] = os.path.join(self._folder(weather, 'depth-map'), f'{name}.png')
-            needed.append(info['gt_path'])
-        return info, index.first_problem(needed)
-
     def _calibration(self, sequence: str) -> str | None:
         name = os.path.join(f'{self.size}-image-calib', f'{sequence}.txt')
         candidates = [os.path.join(self.data_root, *part, name) for part in ((), ('calib',))]
@@ -135,10 +126,7 @@ class DrivingStereoDataset(BaseDepthDataset):
             return dict(K_ori=self._nominal(info))
         values = read_calibration_file(path)
         left, right = (projection_matrix(values, f'P_rect_{c}', path) for c in (101, 103))
-        camera = dict(K_ori=left[:, :3].copy())
-        if 's' in self.frame_ids:
-            camera['T_stereo'] = stereo_from_projections(left, right, path)
-        return camera
+        return self.rectified_camera(left, right, path)
 
     def _nominal(self, info: dict) -> np.ndarray:
         if 's' in self.frame_ids:
@@ -156,7 +144,3 @@ class DrivingStereoDataset(BaseDepthDataset):
         width, height = image_size(read_bytes(path), path)
         fx, fy = (focal * (2 if self.size == 'full' else 1) for focal in _NOMINAL_FOCAL)
         return np.array([[fx, 0, (width - 1) / 2], [0, fy, (height - 1) / 2], [0, 0, 1]])
-
-    def load_gt_depth(self, info: dict) -> np.ndarray:
-        """Depth of the left frame at its original size."""
-        return read_depth_png(info['gt_path'])

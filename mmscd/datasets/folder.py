@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.logging import MMLogger
@@ -14,9 +15,11 @@ from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
 from .formats.camera_file import CameraFile
+from .formats.file_index import FileIndex
 from .formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
 from .formats.video_frames import extract_frames
 from .formats.videos import VIDEO_EXTENSIONS
+from .options import choose_positive, refuse_gt, windows
 
 
 def natural_key(name: str) -> list:
@@ -47,39 +50,34 @@ class FolderDepthDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    has_stereo = has_splits = False
+    listing_is_strict = True
+    camera_keys = ('sequence',)
+
     def __init__(
         self,
         data_root: str,
         intrinsics: str = 'intrinsics.yaml',
-        frame_ids: Sequence[int | str] = (0, -1, 1),
         stride: int = 1,
         scale_intrinsics: bool = False,
         gt_root: str | None = None,
         gt_scale: float = 256.0,
         cache_dir: str | None = None,
         cache_format: str = 'jpg',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if 's' in frame_ids:
-            raise ValueError(f"a folder of frames has no stereo partner 's', got {frame_ids!r}")
-        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
-            raise ValueError(f'stride must be a positive whole number, got {stride!r}')
         if gt_scale <= 0:
             raise ValueError(f'gt_scale must be positive, got {gt_scale!r}')
-        if kwargs.get('ann_file') is not None:
-            raise ValueError('FolderDepthDataset takes all frames: ann_file is not used, remove it')
         if gt_root is None:
-            if kwargs.get('with_gt'):
-                raise ValueError('with_gt=True needs gt_root, the folder of depth PNGs')
-            kwargs['with_gt'] = False
+            refuse_gt(kwargs, 'needs gt_root, the folder of depth PNGs')
         self.intrinsics = intrinsics
-        self.stride = stride
+        self.stride = choose_positive('stride', stride)
         self.scale_intrinsics = scale_intrinsics
         self.gt_root = Path(gt_root).expanduser() if gt_root is not None else None
         self.gt_scale = gt_scale
         self.cache_dir = cache_dir
         self.cache_format = cache_format
-        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+        super().__init__(data_root, **kwargs)
 
     def _find_camera_file(self, root: Path) -> CameraFile:
         given = Path(self.intrinsics).expanduser()
@@ -116,37 +114,36 @@ class FolderDepthDataset(BaseDepthDataset):
             if images:
                 yield os.path.relpath(folder, root), sorted(images, key=natural_key)
 
-    def load_data_list(self) -> list[dict]:
-        """List the sequences, and check intrinsics and image size of each one's first frame."""
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The frames of every sequence that have all neighbours."""
         source = Path(self.data_root)
         camera = self._find_camera_file(source)
         root, stride = self._frames_root(source)
-        samples, lengths = [], []
+        lengths, found = [], False
         for sequence, names in self._sequences(root):
             lengths.append(len(names))
             names = names[::stride]
             paths = [os.path.normpath(os.path.join(root, sequence, name)) for name in names]
             K, size = self._sequence_camera(camera, paths[0])
-            for index in range(len(names)):
-                members = [index + offset for offset in self.frame_ids]
-                if min(members) < 0 or max(members) >= len(names):
-                    continue
+            for positions in windows(len(names), self.frame_ids):
+                target, found = positions[0], True
                 info = dict(
-                    frame_paths=[paths[member] for member in members],
+                    frame_paths=[paths[i] for i in positions],
                     sequence=sequence,
-                    frame=index,
+                    frame=target,
                     K=K.tolist(),
                     camera_size=size,
                 )
-                problem = self._find_gt(info, os.path.join(sequence, names[index]))
-                samples.append((paths[index], info, problem))
-        if not samples:
+                if self.gt_root is not None:
+                    truth = self.gt_root / sequence / names[target]
+                    info['gt_path'] = str(truth.with_suffix('.png'))
+                yield paths[target], info, None
+        if not found:
             raise FileNotFoundError(
                 f'{self.dataset_name}: no target frames for frame_ids {self.frame_ids} and stride '
                 f'{self.stride} under {root}: {len(lengths)} folders with images '
                 f'({", ".join(IMAGE_EXTENSIONS)}), of {lengths[:8]} frames; correct data_root'
             )
-        return self.keep_complete(samples, named=True)
 
     def _sequence_camera(self, camera: CameraFile, path: str) -> tuple[np.ndarray, tuple[int, int]]:
         size = image_size(read_bytes(path), path)
@@ -156,18 +153,6 @@ class FolderDepthDataset(BaseDepthDataset):
                 f'{camera.path}: intrinsics scaled from {camera.size} to {size} (width, height)'
             )
         return K, size
-
-    def _find_gt(self, info: dict, relative: str) -> str | None:
-        """Add `gt_path` to the sample, or say what is missing."""
-        if not self.with_gt:
-            return None
-        path = (self.gt_root / relative).with_suffix('.png')
-        info['gt_path'] = str(path)
-        return None if path.is_file() else f'ground truth {path} does not exist'
-
-    def load_camera(self, info: dict) -> dict:
-        """Intrinsics of the images as they are stored."""
-        return dict(K_ori=np.array(info['K'], np.float64))
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the target frame, (H, W) float32 metres, 0 where there is none."""

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
+from .formats.arrays import disparity_to_depth
+from .formats.file_index import FileIndex
 from .formats.images import image_size, read_bytes, read_depth_png
-from .formats.kitti_calibration import read_calibration_file
-from .formats.readers import (
-    FileIndex,
-    choose,
-    disparity_to_depth,
-    projection_matrix,
-    refuse_gt,
-    stereo_from_projections,
-)
+from .formats.kitti_calibration import projection_matrix, read_calibration_file
+from .options import choose, refuse_gt
 
 # rectified camera 02 by image width, one recording date of KITTI raw each: (f, cx, cy)
 _NOMINAL = {
@@ -58,36 +54,45 @@ class KITTI2015Dataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    default_frame_ids = (0,)
+    camera_keys = ('scene',)
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0,),
+        *args: Any,
         disparity: str = 'occ',
         baseline: float | None = None,
         part: str = 'training',
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.disparity = choose('disparity', disparity, ('occ', 'noc'))
         self.part = choose('part', part, ('training', 'testing'))
         if part == 'testing':
-            refuse_gt(kwargs, 'the testing part of KITTI 2015 has no public disparities')
+            refuse_gt(
+                kwargs, 'is refused: the testing part of KITTI 2015 has no public disparities'
+            )
         if baseline is not None and not 0 < baseline < 10:
             raise ValueError(f'baseline must be positive metres, got {baseline!r}')
         self.baseline = baseline
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def _path(self, folder: str, scene: str, frame: int) -> str:
         return os.path.join(self.data_root, self.part, folder, f'{scene}_{frame:02d}.png')
 
-    def load_data_list(self) -> list[dict]:
-        """List the scenes and check all that the samples need."""
-        index = FileIndex()
-        named = self.ann_file is not None
-        samples = [(where, *self._sample(index, scene)) for where, scene in self._scenes(index)]
-        data_list = self.keep_complete(samples, named=named)
-        self.check_cameras(data_list, lambda info: info['scene'])
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The scenes that the split names, or all that are there."""
+        calibration = os.path.join(self.data_root, self.part, 'calib_cam_to_cam')
+        calibrated = index.names(calibration) is not None
+        for where, scene in self._scenes(index):
+            places = (('image_3', 10) if f == 's' else ('image_2', 10 + f) for f in self.frame_ids)
+            paths = [self._path(folder, scene, frame) for folder, frame in places]
+            info: dict[str, Any] = dict(frame_paths=paths, scene=scene, calib_path=None, size=None)
+            if calibrated:
+                info['calib_path'] = os.path.join(calibration, f'{scene}.txt')
+            if index.problem(paths[0]) is None:
+                info['size'] = image_size(read_bytes(paths[0]), paths[0])
+            info['gt_path'] = self._path(f'disp_{self.disparity}_0', scene, 10)
+            yield where, info, None
 
     def _scenes(self, index: FileIndex) -> list[tuple[str, str]]:
         if self.ann_file is None:
@@ -100,25 +105,6 @@ class KITTI2015Dataset(BaseDepthDataset):
             if not re.fullmatch(r'\d{6}', scene):
                 raise ValueError(f'{where}: expected six digits such as 000046, got {scene!r}')
         return scenes
-
-    def _sample(self, index: FileIndex, scene: str) -> tuple[dict, str | None]:
-        paths = [
-            self._path('image_3' if f == 's' else 'image_2', scene, 10 + (0 if f == 's' else f))
-            for f in self.frame_ids
-        ]
-        calibration = os.path.join(self.data_root, self.part, 'calib_cam_to_cam')
-        info = dict(frame_paths=paths, scene=scene, calib_path=None, size=None)
-        needed = list(paths)
-        if index.names(calibration) is not None:
-            info['calib_path'] = os.path.join(calibration, f'{scene}.txt')
-            needed.append(info['calib_path'])
-        if self.with_gt:
-            info['gt_path'] = self._path(f'disp_{self.disparity}_0', scene, 10)
-            needed.append(info['gt_path'])
-        problem = index.first_problem(needed)
-        if problem is None:
-            info['size'] = image_size(read_bytes(paths[0]), paths[0])
-        return info, problem
 
     def _projections(self, info: dict) -> tuple[np.ndarray, np.ndarray]:
         """P of the left and the right camera, (3, 4) each."""
@@ -141,11 +127,8 @@ class KITTI2015Dataset(BaseDepthDataset):
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the left camera and the pose of the right one."""
         left, right = self._projections(info)
-        camera = dict(K_ori=left[:, :3].copy(), camera_size=tuple(info['size']))
-        if 's' in self.frame_ids:
-            what = info['calib_path'] or 'KITTI 2015'
-            camera['T_stereo'] = stereo_from_projections(left, right, what)
-        return camera
+        camera = self.rectified_camera(left, right, info['calib_path'] or 'KITTI 2015')
+        return dict(camera, camera_size=tuple(info['size']))
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the left frame at its original size."""

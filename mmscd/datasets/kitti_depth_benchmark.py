@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .formats.images import read_depth_png
-from .formats.readers import FileIndex, choose, finite_array, refuse_gt
+from .formats.arrays import camera_matrix, read_numbers
+from .formats.file_index import FileIndex
+from .options import choose, refuse_gt
 
 PARTS = ('val_selection_cropped', 'test_depth_prediction_anonymous')
 
@@ -39,25 +39,25 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`. `frame_ids` is (0,).
     """
 
+    default_frame_ids = (0,)
+    has_video = has_stereo = has_splits = False
+    listing_is_strict = True
+
     def __init__(
         self,
         data_root: str,
         part: str = 'val_selection_cropped',
-        frame_ids: Sequence[int | str] = (0,),
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         self.part = choose('part', part, PARTS)
-        if tuple(frame_ids) != (0,):
-            raise ValueError(f'the benchmark has single images: frame_ids is (0,), got {frame_ids}')
-        if kwargs.get('ann_file') is not None:
-            raise ValueError('KITTIDepthBenchmarkDataset takes all images: remove ann_file')
         if part == 'test_depth_prediction_anonymous':
-            refuse_gt(kwargs, 'the test images of the benchmark have no public ground truth')
-        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+            refuse_gt(
+                kwargs, 'is refused: the test images of the benchmark have no public ground truth'
+            )
+        super().__init__(data_root, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """List the images and check that each has what it needs."""
-        index = FileIndex()
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The images of the part."""
         root = Path(self.data_root)
         folder = root / 'depth_selection' / self.part
         folder = folder if folder.is_dir() else root / self.part
@@ -67,40 +67,16 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
                 f'{self.dataset_name}: folder {folder / "image"} does not exist; unpack '
                 'data_depth_selection.zip and set data_root to its folder depth_selection'
             )
-        images = sorted(name for name in names if name.endswith('.png'))
-        samples = [(name, *self._sample(index, folder, name)) for name in images]
-        data_list = self.keep_complete(samples, named=True)
-        self.check_cameras(data_list, lambda info: 'all')
-        return data_list
-
-    def _sample(self, index: FileIndex, folder: Path, name: str) -> tuple[dict, str | None]:
-        stem = os.path.splitext(name)[0]
-        info = dict(
-            frame_paths=[str(folder / 'image' / name)],
-            calib_path=str(folder / 'intrinsics' / f'{stem}.txt'),
-        )
-        needed = [info['calib_path']]
-        if self.with_gt:
+        for name in sorted(name for name in names if name.endswith('.png')):
             truth = name.replace('_image_', '_groundtruth_depth_', 1)
-            info['gt_path'] = str(folder / 'groundtruth_depth' / truth)
-            needed.append(info['gt_path'])
-        return info, index.first_problem(needed)
+            info = dict(
+                frame_paths=[str(folder / 'image' / name)],
+                calib_path=str(folder / 'intrinsics' / f'{os.path.splitext(name)[0]}.txt'),
+                gt_path=str(folder / 'groundtruth_depth' / truth),
+            )
+            yield name, info, None
 
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the image's own file."""
         path = info['calib_path']
-        words = Path(path).read_text(encoding='utf-8').split()
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            values = words
-        K = finite_array(values, (9,), path).reshape(3, 3)
-        if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
-            raise ValueError(
-                f'{path} holds no camera matrix: {K.tolist()}; restore the official file'
-            )
-        return dict(K_ori=K)
-
-    def load_gt_depth(self, info: dict) -> np.ndarray:
-        """Depth of a validation image."""
-        return read_depth_png(info['gt_path'])
+        return dict(K_ori=camera_matrix(read_numbers(path, (3, 3)), path))

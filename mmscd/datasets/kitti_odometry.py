@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
+from .formats.arrays import parse_numbers
+from .formats.file_index import FileIndex
 from .formats.images import IMAGE_EXTENSIONS
-from .formats.kitti_calibration import read_calibration_file
-from .formats.readers import (
-    FileIndex,
-    choose,
-    finite_array,
-    projection_matrix,
-    refuse_gt,
-    stereo_from_projections,
-)
+from .formats.kitti_calibration import projection_matrix, read_calibration_file
+from .options import choose, choose_names, refuse_gt
 
 _OTHER = {'2': '3', '3': '2'}
 
@@ -47,12 +43,7 @@ def read_poses(path: str | os.PathLike) -> np.ndarray:
         ) from None
     poses = np.tile(np.eye(4), (len(lines), 1, 1))
     for i, line in enumerate(lines):
-        words = line.split()
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            values = words
-        poses[i, :3] = finite_array(values, (12,), f'{path}:{i + 1}').reshape(3, 4)
+        poses[i, :3] = parse_numbers(line, (3, 4), f'{path}:{i + 1}')
     return poses
 
 
@@ -77,35 +68,29 @@ class KITTIOdometryDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    has_splits = False
+    camera_keys = ('sequence',)
+
     def __init__(
         self,
         data_root: str,
         sequences: Sequence[str] | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
         camera: int = 2,
         with_pose: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        refuse_gt(kwargs, 'KITTI odometry has no ground-truth depth')
-        if kwargs.get('ann_file') is not None:
-            raise ValueError(
-                'KITTIOdometryDataset takes all frames of `sequences`: remove ann_file'
-            )
-        if isinstance(sequences, str) or (sequences is not None and not sequences):
-            raise ValueError(f"sequences must be a list such as ['09', '10'], got {sequences!r}")
+        refuse_gt(kwargs, 'is refused: KITTI odometry has no ground-truth depth')
+        sequences = choose_names('sequences', sequences, '09')
         self.sequences = [f'{int(s):02d}' for s in sequences] if sequences is not None else None
         self.camera = str(choose('camera', camera, (2, 3)))
         self.with_pose = with_pose
         self._projections: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        super().__init__(data_root, frame_ids=frame_ids, **kwargs)
+        super().__init__(data_root, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """List the sequences; the frames at their ends, which lack a neighbour, are no targets."""
-        index = FileIndex()
-        samples = [item for name in self._names(index) for item in self._samples(index, name)]
-        data_list = self.keep_complete(samples, named=False)
-        self.check_cameras(data_list, lambda info: info['sequence'])
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+        """The frames of the sequences, without those at the ends that lack a neighbour."""
+        for name in self._names(index):
+            yield from self._samples(index, name)
 
     def _names(self, index: FileIndex) -> list[str]:
         root = os.path.join(self.data_root, 'sequences')
@@ -126,18 +111,13 @@ class KITTIOdometryDataset(BaseDepthDataset):
 
     def _frames(self, index: FileIndex, sequence: str, camera: str) -> dict[int, str]:
         folder = self._folder(sequence, camera)
-        names = index.names(folder)
-        if names is None:
+        frames = index.frames(folder, IMAGE_EXTENSIONS)
+        if frames is None:
             raise FileNotFoundError(
                 f'{self.dataset_name}: folder {folder} does not exist; unpack '
                 'data_odometry_color.zip'
             )
-        stems = (os.path.splitext(name) for name in names)
-        return {
-            int(stem): os.path.join(folder, stem + extension)
-            for stem, extension in stems
-            if stem.isdigit() and extension in IMAGE_EXTENSIONS
-        }
+        return frames
 
     def _samples(self, index: FileIndex, sequence: str) -> Iterator[tuple[str, dict, str | None]]:
         frames = self._frames(index, sequence, self.camera)
@@ -171,7 +151,4 @@ class KITTIOdometryDataset(BaseDepthDataset):
             names = (f'P{self.camera}', f'P{_OTHER[self.camera]}')
             self._projections[sequence] = tuple(projection_matrix(values, n, path) for n in names)
         target, source = self._projections[sequence]
-        camera = dict(K_ori=target[:, :3].copy())
-        if 's' in self.frame_ids:
-            camera['T_stereo'] = stereo_from_projections(target, source, path)
-        return camera
+        return self.rectified_camera(target, source, path)

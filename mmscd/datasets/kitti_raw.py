@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,48 +14,13 @@ from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
 from .formats.depth_cache import DepthCache
-from .formats.images import image_size, read_bytes, read_depth_png
-from .formats.kitti_calibration import CAMERAS, KITTICalibration, project_velodyne, read_velodyne
+from .formats.file_index import FileIndex
+from .formats.kitti_calibration import CAMERAS, DEPTH_AXES, KITTICalibration, project_velodyne
+from .formats.lidar import read_points
+from .options import choose, choose_all, choose_names, refuse_gt
 
 _LINE = re.compile(r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])')
 _IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg')
-
-
-class _Listing:
-    """Files of folders by frame number, from one listing per folder."""
-
-    def __init__(self) -> None:
-        self._folders: dict[tuple[str, tuple[str, ...]], dict[int, str] | None] = {}
-
-    def files(self, folder: str, extensions: tuple[str, ...]) -> dict[int, str] | None:
-        """Path by frame number, of the extension that most files have (the first named on a tie);
-        None where there is no such folder."""
-        key = (folder, extensions)
-        if key not in self._folders:
-            self._folders[key] = self._scan(folder, extensions)
-        return self._folders[key]
-
-    @staticmethod
-    def _scan(folder: str, extensions: tuple[str, ...]) -> dict[int, str] | None:
-        found: dict[str, dict[int, str]] = {extension: {} for extension in extensions}
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    stem, extension = os.path.splitext(entry.name)
-                    if extension in found and stem.isdigit():
-                        found[extension][int(stem)] = entry.path
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return max(found.values(), key=len)
-
-    def find(self, folder: str, frame: int, extensions: tuple[str, ...]) -> tuple[str, str | None]:
-        """(path, None), or ('', what is missing)."""
-        files = self.files(folder, extensions)
-        if files is None:
-            return '', f'folder {folder} does not exist'
-        if frame not in files:
-            return '', f'no {frame:010d}{"|".join(extensions)} in {folder}'
-        return files[frame], None
 
 
 @DATASETS.register_module()
@@ -82,11 +48,11 @@ class KITTIRawDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    camera_keys = ('date', 'side')
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        *args: Any,
         drives: Sequence[str] | None = None,
         sides: Sequence[str] = ('l', 'r'),
         gt: str | None = 'velodyne',
@@ -94,61 +60,42 @@ class KITTIRawDataset(BaseDepthDataset):
         improved_gt_root: str | None = None,
         gt_cache_dir: str | None = None,
         img_ext: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if gt not in ('velodyne', 'improved', None):
-            raise ValueError(f"gt must be 'velodyne', 'improved' or None, got {gt!r}")
-        if depth_axis not in ('camera_z', 'velodyne_x'):
-            raise ValueError(f"depth_axis must be 'camera_z' or 'velodyne_x', got {depth_axis!r}")
-        if not sides or set(sides) - set(CAMERAS):
-            raise ValueError(f"sides must be out of 'l' and 'r', got {sides!r}")
-        if isinstance(drives, str) or (drives is not None and not drives):
-            raise ValueError(f'drives must be a list of drive names or None, got {drives!r}')
+        self.drives = choose_names('drives', drives, '2011_09_26_drive_0013_sync')
+        self.sides = choose_all('sides', sides, tuple(CAMERAS))
+        self.gt = choose('gt', gt, ('velodyne', 'improved', None))
+        self.depth_axis = choose('depth_axis', depth_axis, DEPTH_AXES)
         if gt is None:
-            if kwargs.get('with_gt'):
-                raise ValueError("with_gt=True needs gt='velodyne' or gt='improved', got gt=None")
-            kwargs['with_gt'] = False
-        self.drives = list(drives) if drives is not None else None
-        self.sides = tuple(sides)
-        self.gt = gt
-        self.depth_axis = depth_axis
+            refuse_gt(kwargs, "needs gt='velodyne' or gt='improved', got gt=None")
         self.improved_gt_root = improved_gt_root
         self.cache = DepthCache(gt_cache_dir)
         self.extensions = _IMAGE_EXTENSIONS if img_ext is None else ('.' + img_ext.lstrip('.'),)
         self.calibrations: dict[str, KITTICalibration] = {}
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Read the split, or list the drives, and check all that the samples need."""
-        listing = _Listing()
-        asked = self._read_split() if self.ann_file else self._list_frames(listing)
-        samples = ((where, *self._sample(listing, *item)) for where, *item in asked)
-        data_list = self.keep_complete(samples, named=self.ann_file is not None)
-        # one image of every camera is enough: the recordings of a date share their size
-        for info in {(info['date'], info['side']): info for info in data_list}.values():
-            self._check_calibration(info)
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+        """The lines of the split, or the frames of the drives."""
+        for where, *item in self._read_split() if self.ann_file else self._list_frames(index):
+            yield where, *self._sample(index, *item)
 
     def _read_split(self) -> Iterator[tuple[str, str, int, str]]:
         """(file:line, date/drive, frame, side) of the lines that `drives` and `sides` let pass."""
         wanted = {Path(drive).name for drive in self.drives} if self.drives else None
         seen = set()
-        with open(self.ann_file, encoding='utf-8') as stream:
-            for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                match = _LINE.fullmatch(line.strip())
-                if match is None:
-                    raise ValueError(
-                        f'{self.ann_file}:{number}: expected `date/drive frame side`, such as '
-                        f'`2011_09_26/2011_09_26_drive_0013_sync 0000000090 l`, got '
-                        f'{line.strip()!r}; correct the line'
-                    )
-                folder, frame, side = match.groups()
-                drive = folder.split('/')[1]
-                seen.add(drive)
-                if side in self.sides and (wanted is None or drive in wanted):
-                    yield f'{self.ann_file}:{number}', folder, int(frame), side
+        for where, line in self.read_split():
+            match = _LINE.fullmatch(line)
+            if match is None:
+                raise ValueError(
+                    f'{where}: expected `date/drive frame side`, such as '
+                    f'`2011_09_26/2011_09_26_drive_0013_sync 0000000090 l`, got {line!r}; correct '
+                    'the line'
+                )
+            folder, frame, side = match.groups()
+            drive = folder.split('/')[1]
+            seen.add(drive)
+            if side in self.sides and (wanted is None or drive in wanted):
+                yield where, folder, int(frame), side
         if wanted is not None and wanted - seen:
             raise ValueError(
                 f'{self.ann_file} has no line of the drives {sorted(wanted - seen)}; correct '
@@ -173,10 +120,10 @@ class KITTIRawDataset(BaseDepthDataset):
             folders += [path.relative_to(root).as_posix() for path in matches]
         return folders
 
-    def _list_frames(self, listing: _Listing) -> Iterator[tuple[str, str, int, str]]:
+    def _list_frames(self, index: FileIndex) -> Iterator[tuple[str, str, int, str]]:
         for folder in self._find_drives():
             for side in self.sides:
-                images = listing.files(self._image_folder(folder, side), self.extensions)
+                images = index.frames(self._image_folder(folder, side), self.extensions)
                 for frame in sorted(images or ()):
                     yield f'{folder} {frame} {side}', folder, frame, side
 
@@ -184,7 +131,7 @@ class KITTIRawDataset(BaseDepthDataset):
         return os.path.join(self.data_root, folder, f'image_{CAMERAS[side]}', 'data')
 
     def _sample(
-        self, listing: _Listing, folder: str, frame: int, side: str
+        self, index: FileIndex, folder: str, frame: int, side: str
     ) -> tuple[dict, str | None]:
         """The sample and what it lacks on disk (None: nothing)."""
         date, drive = folder.split('/')
@@ -193,30 +140,28 @@ class KITTIRawDataset(BaseDepthDataset):
             stereo = frame_id == 's'
             source = {'l': 'r', 'r': 'l'}[side] if stereo else side
             number = frame if stereo else frame + frame_id
-            path, problem = listing.find(
-                self._image_folder(folder, source), number, self.extensions
-            )
+            path, problem = index.find(self._image_folder(folder, source), number, self.extensions)
             if problem is not None:
                 return info, f'frame id {frame_id!r}: {problem}'
             info['frame_paths'].append(path)
         if self.with_gt:
-            info['gt_path'], problem = self._find_gt(listing, info)
+            info['gt_path'], problem = self._find_gt(index, info)
             if problem is not None:
                 return info, f'ground truth: {problem}'
         return info, None
 
-    def _find_gt(self, listing: _Listing, info: dict) -> tuple[str, str | None]:
+    def _find_gt(self, index: FileIndex, info: dict) -> tuple[str, str | None]:
         folder = os.path.join(info['date'], info['drive'])
         if self.gt == 'velodyne':
             scans = os.path.join(self.data_root, folder, 'velodyne_points', 'data')
-            return listing.find(scans, info['frame'], ('.bin',))
+            return index.find(scans, info['frame'], ('.bin',))
         root = self.improved_gt_root or self.data_root
         maps = os.path.join('proj_depth', 'groundtruth', f'image_{CAMERAS[info["side"]]}')
         for part in ('', 'train', 'val'):
             for drive in (folder, info['drive']):
                 candidate = os.path.join(root, part, drive, maps)
-                if listing.files(candidate, ('.png',)) is not None:
-                    return listing.find(candidate, info['frame'], ('.png',))
+                if index.frames(candidate, ('.png',)) is not None:
+                    return index.find(candidate, info['frame'], ('.png',))
         return '', (
             f'no folder [train|val]/{info["drive"]}/{maps} under {root}; unpack '
             'data_depth_annotated.zip and set improved_gt_root'
@@ -227,17 +172,9 @@ class KITTIRawDataset(BaseDepthDataset):
             self.calibrations[date] = KITTICalibration(os.path.join(self.data_root, date))
         return self.calibrations[date]
 
-    def _check_calibration(self, info: dict) -> None:
-        """Raise now what the first sample of this date and camera would raise."""
-        size = self.load_camera(info)['camera_size']
-        path = info['frame_paths'][0]
-        found = image_size(read_bytes(path), path)
-        if found != size:
-            raise ValueError(
-                f'{path} is {found[0]}x{found[1]}, but S_rect_{CAMERAS[info["side"]]} in '
-                f'{self._calibration(info["date"]).cam_path} is {size[0]}x{size[1]}: use the '
-                'original images or correct the calibration'
-            )
+    def check_camera(self, info: dict) -> None:
+        """Also what the projection of LiDAR needs."""
+        super().check_camera(info)
         if self.with_gt and self.gt == 'velodyne':
             self._calibration(info['date']).velodyne_to_image(info['side'])
 
@@ -253,12 +190,12 @@ class KITTIRawDataset(BaseDepthDataset):
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the target frame at the original image size; see the class."""
         if self.gt == 'improved':
-            return read_depth_png(info['gt_path'])
+            return super().load_gt_depth(info)
         calibration = self._calibration(info['date'])
         matrix, size = calibration.velodyne_to_image(info['side']), calibration.size(info['side'])
 
         def build() -> np.ndarray:
-            return project_velodyne(read_velodyne(info['gt_path']), matrix, size, self.depth_axis)
+            return project_velodyne(read_points(info['gt_path']), matrix, size, self.depth_axis)
 
         name = f'{info["drive"]}/{info["frame"]:010d}_{info["side"]}_{self.depth_axis}'
         return self.cache.get(name, matrix.tobytes() + repr(size).encode(), build)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .formats.mat_file import read_mat
-from .formats.readers import FileIndex
+from .formats.arrays import read_mat
+from .formats.camera_file import centred_camera
+from .formats.file_index import FileIndex
 
 SIZE = (1704, 2272)
 GT_SHAPE = (55, 305)
@@ -46,26 +47,25 @@ class Make3DDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`. `frame_ids` is (0,).
     """
 
+    default_frame_ids = (0,)
+    has_video = has_stereo = False
+    listing_is_strict = True
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0,),
+        *args: Any,
         crop: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if tuple(frame_ids) != (0,):
-            raise ValueError(f'Make3D has single images: frame_ids is (0,), got {frame_ids!r}')
         self.crop = crop
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """List the images, or read the split, and check that each has its laser file."""
-        index = FileIndex()
-        samples = [(where, *self._sample(index, name)) for where, name in self._names(index)]
-        data_list = self.keep_complete(samples, named=True)
-        self.check_cameras(data_list, lambda info: 'all')
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The images that the split names, or all that are there."""
+        for where, name in self._names(index):
+            image = os.path.join(self.data_root, 'Test134', f'img-{name}.jpg')
+            laser = os.path.join(self.data_root, 'Gridlaserdata', f'depth_sph_corr-{name}.mat')
+            yield where, dict(frame_paths=[image], gt_path=laser), None
 
     def _names(self, index: FileIndex) -> list[tuple[str, str]]:
         if self.ann_file is not None:
@@ -82,21 +82,9 @@ class Make3DDataset(BaseDepthDataset):
             )
         return found
 
-    def _sample(self, index: FileIndex, name: str) -> tuple[dict, str | None]:
-        info = dict(frame_paths=[os.path.join(self.data_root, 'Test134', f'img-{name}.jpg')])
-        needed = list(info['frame_paths'])
-        if self.with_gt:
-            file = f'depth_sph_corr-{name}.mat'
-            info['gt_path'] = os.path.join(self.data_root, 'Gridlaserdata', file)
-            needed.append(info['gt_path'])
-        return info, index.first_problem(needed)
-
     def load_camera(self, info: dict) -> dict:
         """Nominal intrinsics."""
-        width, height = SIZE
-        focal = width / 2 / math.tan(math.radians(30))
-        K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-        return dict(K_ori=K, camera_size=SIZE)
+        return dict(K_ori=centred_camera(60, SIZE), camera_size=SIZE)
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth on the laser's grid, (21, 305) with `crop`, else (55, 305); float32 metres."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
 from .formats.depth_cache import DepthCache
+from .formats.file_index import FileIndex
 from .formats.lidar import project_points, read_points
 from .formats.nuscenes_splits import SPLITS
 from .formats.nuscenes_tables import NuScenesTables
-from .formats.readers import FileIndex, choose, choose_all
+from .options import choose, choose_all
 
 CONDITIONS = ('day', 'rain', 'night')
 MIN_DISTANCE = 1.0
@@ -61,40 +62,36 @@ class NuScenesDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`. There is no `'s'`.
     """
 
+    has_stereo = False
+    camera_keys = ('K',)
+
     def __init__(
         self,
-        data_root: str,
-        ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        *args: Any,
         version: str = 'v1.0-trainval',
         split: str | None = None,
         conditions: Sequence[str] | None = None,
         camera: str = 'CAM_FRONT',
         neighbours: str = 'sweeps',
         gt_cache_dir: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if 's' in frame_ids:
-            raise ValueError(f"nuScenes has no stereo partner 's', got frame_ids {frame_ids!r}")
         self.version = version
         self.split = choose('split', split, (None, *SPLITS))
         self.conditions = choose_all('conditions', conditions, CONDITIONS)
         self.camera = camera
         self.neighbours = choose('neighbours', neighbours, ('sweeps', 'keyframes'))
         self.cache = DepthCache(gt_cache_dir)
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(*args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Index the tables and check all that the samples need."""
-        index = FileIndex()
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+        """The keyframes that the split names, or all of the scenes."""
         tables = NuScenesTables(self.data_root, self.version, self.camera)
-        rows = list(self._keyframes(tables))
+        rows: Iterable[tuple] = self._keyframes(tables)
         if self.ann_file is not None:
             rows = self._select(rows)
-        samples = ((where, *self._sample(index, tables, *row)) for where, *row in rows)
-        data_list = self.keep_complete(samples, named=self.ann_file is not None)
-        self.check_cameras(data_list, lambda info: str(info['K']))
-        return data_list
+        for where, *row in rows:
+            yield where, *self._sample(tables, *row)
 
     def _keyframes(self, tables: NuScenesTables) -> Iterator[tuple[str, dict, dict | None, str]]:
         """(where, camera file, LiDAR file, condition)."""
@@ -111,7 +108,7 @@ class NuScenesDataset(BaseDepthDataset):
                 for camera, lidar in tables.keyframes(scene):
                     yield f'{scene["name"]} {camera["filename"]}', camera, lidar, condition
 
-    def _select(self, rows: list[tuple]) -> list[tuple]:
+    def _select(self, rows: Iterable[tuple]) -> list[tuple]:
         """The keyframes that the lines of the split name, in their order."""
         known: dict[str, tuple] = {}
         for row in rows:
@@ -132,7 +129,6 @@ class NuScenesDataset(BaseDepthDataset):
 
     def _sample(
         self,
-        index: FileIndex,
         tables: NuScenesTables,
         camera: dict,
         lidar: dict | None,
@@ -150,18 +146,12 @@ class NuScenesDataset(BaseDepthDataset):
             if row is None:
                 return info, f'frame id {frame_id!r} lies beyond the scene'
             info['frame_paths'].append(os.path.join(self.data_root, row['filename']))
-        needed = list(info['frame_paths'])
         if self.with_gt:
             if lidar is None:
                 return info, f'sample {info["token"]} has no keyframe of {tables.lidar}'
             info['lidar_path'] = os.path.join(self.data_root, lidar['filename'])
             info['T_camera_lidar'] = tables.camera_from_lidar(camera, lidar).tolist()
-            needed.append(info['lidar_path'])
-        return info, index.first_problem(needed)
-
-    def load_camera(self, info: dict) -> dict:
-        """Intrinsics of the camera."""
-        return dict(K_ori=np.array(info['K']), camera_size=tuple(info['camera_size']))
+        return info, None
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the keyframe at its original size."""
@@ -170,7 +160,7 @@ class NuScenesDataset(BaseDepthDataset):
 
         def build() -> np.ndarray:
             points = read_points(info['lidar_path'], 5)
-            return project_points(points, T, K, size, MIN_DISTANCE)
+            return project_points(points, [T[:3], K], size, MIN_DISTANCE)
 
         name = os.path.splitext(os.path.basename(info['frame_paths'][0]))[0]
         fingerprint = K.tobytes() + T.tobytes() + repr((size, MIN_DISTANCE)).encode()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Iterator
+from typing import Any
 
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset
-from .formats.readers import FileIndex, camera_matrix, choose, finite_array, read_depth_npy
+from .formats.arrays import camera_matrix, read_npy
+from .formats.file_index import FileIndex
+from .options import choose, windows
 
 # condition by drive, of the two that depth estimation uses
 DRIVES = {'2014-12-09-13-21-02': 'day', '2014-12-16-18-44-24': 'night'}
@@ -49,18 +50,18 @@ class RobotCarDataset(BaseDepthDataset):
         **kwargs: of `BaseDepthDataset`.
     """
 
+    has_stereo = False
+
     def __init__(
         self,
         data_root: str,
         ann_file: str | None = None,
-        frame_ids: Sequence[int | str] = (0, -1, 1),
+        *args: Any,
         drive: str = '2014-12-16-18-44-24',
         part: str = 'test',
         condition: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
-        if 's' in frame_ids:
-            raise ValueError(f"the prepared tree has no right images 's', got {frame_ids!r}")
         self.drive = drive
         self.condition = condition or DRIVES.get(drive)
         if self.condition is None:
@@ -69,15 +70,20 @@ class RobotCarDataset(BaseDepthDataset):
             )
         choose('part', part, ('train', 'test'))
         ann_file = ann_file or os.path.join(drive, f'{part}_split.txt')
-        super().__init__(data_root, ann_file, frame_ids, **kwargs)
+        super().__init__(data_root, ann_file, *args, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Read the split and check all that the samples need."""
-        index = FileIndex()
-        samples = [item for run in self._runs() for item in self._samples(index, run)]
-        data_list = self.keep_complete(samples, named=True)
-        self.check_cameras(data_list, lambda info: 'all')
-        return data_list
+    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+        """The frames of every run that have all neighbours in it."""
+        for run in self._runs():
+            for positions in windows(len(run), self.frame_ids):
+                where, stamp = run[positions[0]]
+                info = dict(
+                    frame_paths=[self._path('rgb', run[i][1], 'png') for i in positions],
+                    condition=self.condition,
+                    stamp=stamp,
+                    gt_path=self._path('depth', stamp, 'npy'),
+                )
+                yield where, info, None
 
     def _runs(self) -> list[list[tuple[str, str]]]:
         """Runs of consecutive frames, each (where, time stamp)."""
@@ -94,41 +100,15 @@ class RobotCarDataset(BaseDepthDataset):
                 )
         return runs
 
-    def _samples(
-        self, index: FileIndex, run: list[tuple[str, str]]
-    ) -> list[tuple[str, dict, str | None]]:
-        """Samples of the frames of a run that have all neighbours in it."""
-        samples = []
-        before, after = min(0, *self.frame_ids), max(0, *self.frame_ids)
-        for i in range(-before, len(run) - after):
-            where, stamp = run[i]
-            paths = [self._path('rgb', run[i + offset][1], 'png') for offset in self.frame_ids]
-            info = dict(frame_paths=paths, condition=self.condition, stamp=stamp)
-            needed = list(paths)
-            if self.with_gt:
-                info['gt_path'] = self._path('depth', stamp, 'npy')
-                needed.append(info['gt_path'])
-            samples.append((where, info, index.first_problem(needed)))
-        return samples
-
     def _path(self, folder: str, stamp: str, extension: str) -> str:
         return os.path.join(self.data_root, self.drive, folder, f'{stamp}.{extension}')
 
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the drive."""
         path = os.path.join(self.data_root, self.drive, 'intrinsic.npy')
-        try:
-            stored = np.load(path, allow_pickle=False)
-        except FileNotFoundError:
-            raise FileNotFoundError(
-                f'{path} does not exist; save K (3, 3) of the undistorted images there, from '
-                'models/stereo_wide_left.txt of the official SDK'
-            ) from None
-        except (OSError, ValueError, EOFError) as error:
-            raise ValueError(f'{path} is no numpy file ({error}); save K (3, 3) again') from None
-        K = finite_array(stored[:3, :3] if stored.ndim == 2 else stored, (3, 3), path)
-        return dict(K_ori=camera_matrix(K[0, 0], K[1, 1], K[0, 2], K[1, 2], path))
-
-    def load_gt_depth(self, info: dict) -> np.ndarray:
-        """Depth of the target frame at its original size."""
-        return read_depth_npy(info['gt_path'])
+        K = read_npy(
+            path,
+            'save K (3, 3) of the undistorted images there, from models/stereo_wide_left.txt of '
+            'the official SDK',
+        )
+        return dict(K_ori=camera_matrix(K[:3, :3] if K.ndim == 2 else K, path))

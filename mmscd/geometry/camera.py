@@ -7,9 +7,14 @@ method is written with (DESIGN, section 4): maps to vertices, and re-projection 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Camera = TypeVar('Camera', Tensor, np.ndarray)
 
 
 def disp_to_depth(disp: Tensor, min_depth: float, max_depth: float) -> Tensor:
@@ -38,14 +43,18 @@ def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:
     return torch.stack([u, v, torch.ones_like(u)]).reshape(3, -1)
 
 
-def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float) -> Tensor:
-    """Intrinsics after a resize with half-pixel convention: cx -> (cx + .5) s - .5, fx -> fx s."""
-    K = K.clone()
-    K[..., 0, :2] *= scale_x
-    K[..., 1, :2] *= scale_y
-    K[..., 0, 2] = (K[..., 0, 2] + 0.5) * scale_x - 0.5
-    K[..., 1, 2] = (K[..., 1, 2] + 0.5) * scale_y - 0.5
-    return K
+def scale_intrinsics(K: Camera, scale_x: float, scale_y: float) -> Camera:
+    """Intrinsics after a resize, half-pixel convention: fx -> fx s_x, cx -> (cx + .5) s_x - .5.
+
+    Args:
+        K: (..., 3, 3) tensor or numpy array, pixels of the image before; or P (..., 3, 4) = K T.
+        scale_x: width after / width before.
+        scale_y: height after / height before.
+    """
+    scaled = K + 0
+    scaled[..., 0, :] = K[..., 0, :] * scale_x + K[..., 2, :] * ((scale_x - 1) / 2)
+    scaled[..., 1, :] = K[..., 1, :] * scale_y + K[..., 2, :] * ((scale_y - 1) / 2)
+    return scaled
 
 
 def flip_intrinsics(K: Tensor, width: int, flip: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from mmengine.dataset import default_collate
 from torch.utils.data import DataLoader
 
 from mmscd.datasets import KeyedInfiniteSampler, KITTIRawDataset, SampleIndex
+from mmscd.datasets.formats.file_index import FileIndex
 from mmscd.utils.keyed_random import make_key
 
 DATA = os.environ.get('MMSCD_DATA')
@@ -101,10 +102,12 @@ class TestOfficialFiles:
     def test_start_up_is_fast(self, monkeypatch):
         """Zhou's training split as if all were there: far below the time of one stat per file."""
         monkeypatch.setattr(
-            'mmscd.datasets.kitti_raw._Listing.find',
+            FileIndex,
+            'find',
             lambda self, folder, frame, extensions: (f'{folder}/{frame:010d}.jpg', None),
         )
-        monkeypatch.setattr(KITTIRawDataset, '_check_calibration', lambda self, info: None)
+        monkeypatch.setattr(FileIndex, 'problem', lambda self, path: None)
+        monkeypatch.setattr(KITTIRawDataset, 'check_camera', lambda self, info: None)
         start = time.perf_counter()
         split = Path(DATA) / 'splits/eigen_zhou/train_files.txt'
         dataset = KITTIRawDataset(f'{DATA}/kitti_raw', str(split), frame_ids=(0, -1, 1, 's'))

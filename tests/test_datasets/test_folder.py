@@ -65,7 +65,7 @@ def test_ground_truth(video_folder, tmp_path):
     assert len(dataset) == 12
     assert (dataset[4]['data_samples'].gt_depth.data == 5).all()
     (gt_root / 'frame3.png').unlink()
-    with pytest.raises(FileNotFoundError, match='ground truth .*depth/frame3.png does not exist'):
+    with pytest.raises(FileNotFoundError, match=r'no frame3\.png in .*depth'):
         FolderDepthDataset(video_folder, **options)
     assert len(FolderDepthDataset(video_folder, missing='drop', **options)) == 11
 

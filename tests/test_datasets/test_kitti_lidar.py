@@ -9,11 +9,8 @@ import pytest
 
 from mmscd.datasets import KITTIRawDataset
 from mmscd.datasets.formats.depth_cache import DepthCache
-from mmscd.datasets.formats.kitti_calibration import (
-    KITTICalibration,
-    project_velodyne,
-    read_velodyne,
-)
+from mmscd.datasets.formats.kitti_calibration import KITTICalibration, project_velodyne
+from mmscd.datasets.formats.lidar import read_points
 
 FOLDER = '2011_09_26/2011_09_26_drive_0001_sync'
 DATA = os.environ.get('MMSCD_DATA')
@@ -71,9 +68,9 @@ def test_broken_scan(kitti, split, tmp_path):
         dataset[0]
     path.write_bytes(b'')
     with pytest.raises(ValueError, match='has 0 bytes'):
-        read_velodyne(path)
+        read_points(path)
     with pytest.raises(FileNotFoundError, match='gone.bin does not exist'):
-        read_velodyne(tmp_path / 'gone.bin')
+        read_points(tmp_path / 'gone.bin')
 
 
 def test_cache_is_lossless_and_keyed(kitti, split, tmp_path):
@@ -148,7 +145,7 @@ def test_real_scan_equals_plain_loop():
     root = Path(DATA) / 'kitti_raw/2011_09_26'
     matrix = KITTICalibration(root).velodyne_to_image('l')
     scan = root / '2011_09_26_drive_0013_sync/velodyne_points/data/0000000090.bin'
-    points = read_velodyne(scan)[::4]
+    points = read_points(scan)[::4]
     depth = project_velodyne(points, matrix, (1242, 375))
     expected = plain_projection(points, matrix, (1242, 375), 'camera_z')
     assert (depth > 0).sum() > 4000

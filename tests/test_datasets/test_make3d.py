@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmscd.datasets import CropFrames, LoadFrames, Make3DDataset
-from mmscd.datasets.formats.mat_file import read_mat
+from mmscd.datasets.formats.arrays import read_mat
 
 NAME = 'op1-p-015t000'
 

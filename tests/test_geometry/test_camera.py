@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -70,6 +71,17 @@ def test_scale_intrinsics_keeps_rays_under_area_averaging():
     pixels = (K @ rays)[:, :2].reshape(1, 2, HEIGHT // 2, WIDTH // 2)
     assert torch.allclose(pixels, coordinates, atol=1e-12)
     assert half[0, 0, 0] == 10 and half[0, 0, 2] == pytest.approx((9.3 + 0.5) / 2 - 0.5)
+
+
+def test_scale_intrinsics_of_arrays_and_projection_matrices():
+    expected = scale_intrinsics(K, 0.4, 3.0)
+    array = scale_intrinsics(K.numpy(), 0.4, 3.0)
+    assert isinstance(array, np.ndarray) and np.array_equal(array, expected.numpy())
+    T = np.eye(4)[:3]
+    T[:, 3] = [0.5, -0.2, 0.1]
+    P = scale_intrinsics(K.numpy() @ T, 0.4, 3.0)
+    assert np.allclose(P, expected.numpy() @ T, atol=1e-12)
+    assert np.array_equal(scale_intrinsics(K.numpy(), 1.0, 1.0), K.numpy())
 
 
 def test_scale_intrinsics_by_axis_and_back():

@@ -19,8 +19,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmscd.datasets.formats.lidar import project_points
-from mmscd.datasets.transforms.loading import scale_intrinsics
-from mmscd.geometry import disp_to_depth, proj
+from mmscd.geometry import disp_to_depth, proj, scale_intrinsics
 from mmscd.models import loading
 from mmscd.utils.keyed_random import uniform
 from mmscd.visualization.colormap import apply_color_table
@@ -100,7 +99,7 @@ def true_depth(sample: Any, K: np.ndarray, size: tuple[int, int], flipped: bool)
     rays = np.stack([columns, rows, np.ones_like(rows)], -1) @ np.linalg.inv(K_gt).T
     points = rays * gt[rows, columns][:, None]
     mirror = np.diag([-1.0 if flipped else 1.0, 1.0, 1.0, 1.0])
-    return spread_nearest(project_points(points, mirror, K, size), SPREAD * size[0])
+    return spread_nearest(project_points(points, [mirror[:3], K], size), SPREAD * size[0])
 
 
 def spread_nearest(depth: np.ndarray, radius: float) -> np.ndarray:

@@ -17,8 +17,11 @@ from mmengine.dataset import default_collate
 from torch import nn
 
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
-from mmscd.datasets.formats.kitti_calibration import KITTICalibration, read_calibration_file
-from mmscd.datasets.formats.readers import projection_matrix
+from mmscd.datasets.formats.kitti_calibration import (
+    KITTICalibration,
+    projection_matrix,
+    read_calibration_file,
+)
 from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.evaluation.trajectory import check_poses
 from mmscd.models import loading

@@ -9,12 +9,26 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from mmscd.geometry import scale_intrinsics
+
 _PINHOLE = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 _FIELD_OF_VIEW = ('hfov_deg', 'width', 'height')
 _EXAMPLE = (
     'write `fx: 721.5`, `fy: 721.5`, `cx: 609.6`, `cy: 172.9`, `width: 1242`, `height: 375` '
     '(pixels of the original images), or `hfov_deg: 81.0` alone'
 )
+
+
+def centred_camera(hfov_deg: float, size: tuple[int, int]) -> np.ndarray:
+    """K (3, 3) of square pixels with the principal point in the centre.
+
+    Args:
+        hfov_deg: angle that the width (width, height) of `size` is seen under, degrees.
+        size: of the images, pixels.
+    """
+    width, height = size
+    focal = width / 2 / math.tan(math.radians(hfov_deg) / 2)
+    return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
 
 
 def _read_values(path: Path) -> dict[str, float]:
@@ -100,16 +114,9 @@ class CameraFile:
                 f'{size[0]}x{size[1]}: correct the file, or set scale_intrinsics=True if the '
                 'images are a plain resize (no crop) of what it describes'
             )
-        width, height = size
         if self.hfov is not None:
-            focal = width / 2 / math.tan(math.radians(self.hfov) / 2)
-            return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-        scale_x, scale_y = width / self.size[0], height / self.size[1]
+            return centred_camera(self.hfov, size)
+        assert self.size is not None
         fx, fy, cx, cy = (float(self._values[key]) for key in _PINHOLE[:4])
-        return np.array(
-            [
-                [fx * scale_x, 0, (cx + 0.5) * scale_x - 0.5],
-                [0, fy * scale_y, (cy + 0.5) * scale_y - 0.5],
-                [0, 0, 1],
-            ]
-        )
+        K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+        return scale_intrinsics(K, size[0] / self.size[0], size[1] / self.size[1])

@@ -28,8 +28,12 @@ _REDUCED = {
 _FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def read_bytes(path: str | os.PathLike) -> bytes:
+def read_bytes(path: str | os.PathLike, empty: bool = False) -> bytes:
     """Content of a file.
+
+    Args:
+        path: of the file.
+        empty: it may be empty.
 
     Raises:
         FileNotFoundError: names the file; it was there at start-up or is not checked there.
@@ -38,12 +42,27 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
-        raise FileNotFoundError(f'image file {path} does not exist; restore it') from None
+        raise FileNotFoundError(f'file {path} does not exist; restore it') from None
     except OSError as error:
-        raise OSError(f'image file {path} cannot be read: {error}') from error
-    if not data:
-        raise OSError(f'image file {path} is empty; copy or download it again')
+        raise OSError(f'file {path} cannot be read: {error}') from error
+    if not data and not empty:
+        raise OSError(f'file {path} is empty; copy or download it again')
     return data
+
+
+def check_size(
+    path: str | os.PathLike, found: tuple[int, int], expected: tuple[int, int] | None
+) -> None:
+    """An image must have the size (width, height) of its calibration, where that is known.
+
+    Raises:
+        ValueError: names both sizes.
+    """
+    if expected is not None and tuple(expected) != found:
+        raise ValueError(
+            f'{path} is {found[0]}x{found[1]}, but its calibration is for '
+            f'{expected[0]}x{expected[1]}: use the original images or correct the calibration'
+        )
 
 
 def _jpeg_frame_header(data: bytes) -> int | None:

@@ -1,15 +1,20 @@
-"""Calibration files of KITTI raw, and the projection of LiDAR points into an image.
+"""Calibration files of KITTI, and its convention for LiDAR points in an image.
 
 Formats and matrices: A. Geiger et al., "Vision meets Robotics: The KITTI Dataset", IJRR 2013.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from .arrays import camera_matrix, finite_array
+from .lidar import project_points
+
 CAMERAS = {'l': '02', 'r': '03'}
+DEPTH_AXES = ('camera_z', 'velodyne_x')
 
 
 def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
@@ -50,11 +55,45 @@ def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
     return values
 
 
+def projection_matrix(values: Mapping[str, np.ndarray], key: str, path: str | Path) -> np.ndarray:
+    """P = K [I | t] (3, 4) float64 of a rectified camera.
+
+    Args:
+        values: of `read_calibration_file`.
+        key: such as `P2` or `P_rect_101`.
+        path: named in errors.
+
+    Raises:
+        ValueError: the key is missing, or holds other than 12 finite numbers of a camera.
+    """
+    P = finite_array(values.get(key), (12,), f'{path}: {key}').reshape(3, 4)
+    camera_matrix(P[:, :3], f'{path}: {key}')
+    return P
+
+
+def stereo_from_projections(
+    P_target: np.ndarray, P_source: np.ndarray, what: str | Path
+) -> np.ndarray:
+    """T_source_target (4, 4) float64 metres of two rectified cameras with one K.
+
+    With P_i = K [I | t_i], a point of the common frame is x_i = x + t_i in camera i.
+
+    Raises:
+        ValueError: the cameras have different K.
+    """
+    K = P_target[:, :3]
+    if not np.allclose(K, P_source[:, :3], rtol=1e-6):
+        raise ValueError(
+            f'{what}: the two cameras have different camera matrices, but a stereo sample has one '
+            'K; restore the official file or use mono frame_ids'
+        )
+    T = np.eye(4)
+    T[:3, 3] = np.linalg.solve(K, P_source[:, 3] - P_target[:, 3])
+    return T
+
+
 class KITTICalibration:
     """Rectified cameras 02 and 03 of one recording date, and the LiDAR.
-
-    With P_rect_0i = K_i [I | t_i], a point of the rectified camera 00 is x_0i = x_00 + t_i in the
-    rectified camera 0i.
 
     Args:
         folder: holds `calib_cam_to_cam.txt` and `calib_velo_to_cam.txt` (the second is read when
@@ -67,87 +106,39 @@ class KITTICalibration:
         self._cam = read_calibration_file(self.cam_path)
         self._velo: dict[str, np.ndarray] | None = None
 
-    def _get(self, key: str, count: int, lidar: bool = False) -> np.ndarray:
-        path, values = self.cam_path, self._cam
-        if lidar:
-            if self._velo is None:
-                self._velo = read_calibration_file(self.velo_path)
-            path, values = self.velo_path, self._velo
-        value = values.get(key)
-        if value is None or value.size != count or not np.isfinite(value).all():
-            came = 'nothing' if value is None else f'{value.size} values: {value.tolist()}'
-            raise ValueError(
-                f'{path}: expected `{key}:` with {count} finite numbers, got {came}; restore the '
-                'official file'
-            )
-        return value
-
     def projection(self, side: str) -> np.ndarray:
         """P_rect of a side (`l` or `r`), (3, 4) float64."""
-        return self._get(f'P_rect_{CAMERAS[side]}', 12).reshape(3, 4)
+        return projection_matrix(self._cam, f'P_rect_{CAMERAS[side]}', self.cam_path)
 
     def intrinsics(self, side: str) -> np.ndarray:
         """K of a side, (3, 3) float64, pixels of the rectified image."""
-        K = self.projection(side)[:, :3]
-        if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
-            raise ValueError(
-                f'{self.cam_path}: P_rect_{CAMERAS[side]} holds no camera matrix: {K.tolist()}; '
-                'restore the official file'
-            )
-        return K.copy()
+        return self.projection(side)[:, :3].copy()
 
     def size(self, side: str) -> tuple[int, int]:
         """(width, height) of the rectified image, pixels."""
-        width, height = self._get(f'S_rect_{CAMERAS[side]}', 2)
+        key = f'S_rect_{CAMERAS[side]}'
+        width, height = finite_array(self._cam.get(key), (2,), f'{self.cam_path}: {key}')
         return round(width), round(height)
 
     def stereo_transform(self, side: str) -> np.ndarray:
-        """T_source_target from the camera of `side` (target) to the other one (source).
-
-        Returns:
-            (4, 4) float64, metres: a pure translation t_source - t_target, x about -0.53 for `l`.
-        """
-        target, source = side, 'r' if side == 'l' else 'l'
-        K = self.intrinsics(target)
-        if not np.allclose(K, self.intrinsics(source), rtol=1e-6):
-            raise ValueError(
-                f'{self.cam_path}: P_rect_02 and P_rect_03 have different camera matrices, but a '
-                'stereo sample has one K; restore the official file or use mono frame_ids'
-            )
-        T = np.eye(4)
-        offset = self.projection(source)[:, 3] - self.projection(target)[:, 3]
-        T[:3, 3] = np.linalg.solve(K, offset)
-        return T
+        """T_source_target (4, 4) from the camera of `side` to the other one, metres: a pure
+        translation, x about -0.53 for `l`."""
+        target, source = self.projection(side), self.projection('r' if side == 'l' else 'l')
+        return stereo_from_projections(target, source, self.cam_path)
 
     def velodyne_to_image(self, side: str) -> np.ndarray:
         """P_rect @ R_rect_00 @ T_cam_velo, (3, 4) float64: LiDAR metres to homogeneous pixels."""
+        if self._velo is None:
+            self._velo = read_calibration_file(self.velo_path)
         rectify, cam_velo = np.eye(4), np.eye(4)
-        rectify[:3, :3] = self._get('R_rect_00', 9).reshape(3, 3)
-        cam_velo[:3, :3] = self._get('R', 9, lidar=True).reshape(3, 3)
-        cam_velo[:3, 3] = self._get('T', 3, lidar=True)
-        return self.projection(side) @ rectify @ cam_velo
-
-
-def read_velodyne(path: str | Path) -> np.ndarray:
-    """Points of a LiDAR scan.
-
-    Returns:
-        (N, 4) float32: x forward, y left, z up in metres, and reflectance.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is empty or its size is not a whole number of points.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'LiDAR scan {path} does not exist; restore it') from None
-    if not data or len(data) % 16:
-        raise ValueError(
-            f'LiDAR scan {path} has {len(data)} bytes, expected a positive multiple of 16 (4 '
-            'float32 per point): it is truncated; copy or download it again'
+        rotation = finite_array(self._cam.get('R_rect_00'), (9,), f'{self.cam_path}: R_rect_00')
+        rectify[:3, :3] = rotation.reshape(3, 3)
+        R, T = (
+            finite_array(self._velo.get(key), (count,), f'{self.velo_path}: {key}')
+            for key, count in (('R', 9), ('T', 3))
         )
-    return np.frombuffer(data, '<f4').reshape(-1, 4)
+        cam_velo[:3, :3], cam_velo[:3, 3] = R.reshape(3, 3), T
+        return self.projection(side) @ rectify @ cam_velo
 
 
 def project_velodyne(
@@ -156,10 +147,8 @@ def project_velodyne(
     size: tuple[int, int],
     depth_axis: str = 'camera_z',
 ) -> np.ndarray:
-    """Sparse depth map of a LiDAR scan; of several points in a pixel the nearest one stays.
-
-    The pixel is round(u, v) - 1, as in the MATLAB development kit. Points with LiDAR x < 0 are
-    dropped, as are points behind the camera.
+    """Sparse depth map of a scan as the MATLAB development kit makes it: pixels count from 1, and
+    points with LiDAR x < 0 are dropped.
 
     Args:
         points: (N, 4) or (N, 3) LiDAR coordinates, metres.
@@ -171,18 +160,8 @@ def project_velodyne(
     Returns:
         (H, W) float32 metres, 0 where nothing was measured.
     """
-    if depth_axis not in ('camera_z', 'velodyne_x'):
-        raise ValueError(f"depth_axis must be 'camera_z' or 'velodyne_x', got {depth_axis!r}")
-    width, height = size
-    xyz = points[points[:, 0] >= 0, :3].astype(np.float64)
-    pixels = xyz @ velodyne_to_image[:, :3].T + velodyne_to_image[:, 3]
-    front = pixels[:, 2] > 0
-    xyz, pixels = xyz[front], pixels[front]
-    depth = pixels[:, 2] if depth_axis == 'camera_z' else xyz[:, 0]
-    u, v = np.round(pixels[:, :2] / pixels[:, 2:]).T - 1
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height) & (depth > 0)
-    index = v[inside].astype(np.int64) * width + u[inside].astype(np.int64)
-    depth_map = np.full(height * width, np.inf, np.float32)
-    np.minimum.at(depth_map, index, depth[inside].astype(np.float32))
-    depth_map[np.isinf(depth_map)] = 0
-    return depth_map.reshape(height, width)
+    if depth_axis not in DEPTH_AXES:
+        raise ValueError(f'depth_axis must be one of {DEPTH_AXES}, got {depth_axis!r}')
+    points = points[points[:, 0] >= 0]
+    depth = points[:, 0] if depth_axis == 'velodyne_x' else None
+    return project_points(points, [velodyne_to_image], size, depth=depth, first_pixel=1)

@@ -1,15 +1,15 @@
-"""Rigid poses and the projection of LiDAR points into a pinhole camera."""
+"""Rigid poses, LiDAR scans and their projection into a pinhole camera."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .readers import finite_array
+from .arrays import finite_array, read_npy
+from .images import read_bytes
 
 
 def rotation_from_quaternion(quaternion: Sequence[float], what: str = 'quaternion') -> np.ndarray:
@@ -54,24 +54,28 @@ def rigid_pose(rotation: Any, translation: Any, what: str) -> np.ndarray:
     return T
 
 
-def read_points(path: str | os.PathLike, columns: int) -> np.ndarray:
-    """Points of a raw LiDAR file of little-endian float32.
+def read_points(path: str | os.PathLike, columns: int = 4) -> np.ndarray:
+    """Points of a LiDAR scan.
 
     Args:
-        path: of the file.
-        columns: numbers per point; the first three are x, y, z in metres.
+        path: raw little-endian float32, or a .npz file with an array `data` (DDAD).
+        columns: numbers per point of a raw file; the first three are x, y, z in metres.
 
     Returns:
-        (N, columns) float32.
+        (N, columns), float32 of a raw file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is empty or its size is not a whole number of points.
+        OSError: there is no such file, or its .npz content is damaged.
+        ValueError: the file is empty, or holds no whole number of points.
     """
-    try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f'LiDAR scan {path} does not exist; restore it') from None
+    if str(path).endswith('.npz'):
+        points = read_npy(path, 'copy or download the scan again', key='data')
+        if points.ndim != 2 or points.shape[1] < 3 or len(points) == 0:
+            raise ValueError(
+                f'LiDAR scan {path} must hold points (N, 4), got {points.shape}; download it again'
+            )
+        return points
+    data = read_bytes(path, empty=True)
     if not data or len(data) % (4 * columns):
         raise ValueError(
             f'LiDAR scan {path} has {len(data)} bytes, expected a positive multiple of '
@@ -83,33 +87,40 @@ def read_points(path: str | os.PathLike, columns: int) -> np.ndarray:
 
 def project_points(
     points: np.ndarray,
-    T_camera_lidar: np.ndarray,
-    K: np.ndarray,
+    matrices: Sequence[np.ndarray],
     size: tuple[int, int],
     min_depth: float = 0.0,
+    depth: np.ndarray | None = None,
+    first_pixel: int = 0,
 ) -> np.ndarray:
     """Sparse depth map of LiDAR points; of several points in a pixel the nearest one stays.
 
-    Pixel centres are whole numbers: the pixel is round(u, v).
-
     Args:
         points: (N, 3 or more) LiDAR coordinates, metres.
-        T_camera_lidar: (4, 4), x_camera = T @ x_lidar.
-        K: (3, 3) pixels.
+        matrices: from these to homogeneous pixels, one after another, (3, 4) or (3, 3) each:
+            `[T_camera_lidar[:3], K]`, or one projection matrix.
         size: (width, height) of the image.
-        min_depth: points at most that deep are dropped, metres.
+        min_depth: points at most that deep are dropped, metres; as are those behind the camera.
+        depth: (N,) what to draw of the points; None: z of the camera, metres.
+        first_pixel: the number that the first row and column have. The pixel is round(u, v).
 
     Returns:
-        (H, W) float32 camera depth (z) in metres, 0 where nothing was measured.
+        (H, W) float32, 0 where nothing was measured.
     """
     width, height = size
-    camera = points[:, :3].astype(np.float64) @ T_camera_lidar[:3, :3].T + T_camera_lidar[:3, 3]
-    camera = camera[camera[:, 2] > max(min_depth, 0.0)]  # also drops NaN
-    pixels = camera @ K.T
-    u, v = np.round(pixels[:, :2] / pixels[:, 2:]).T
-    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    pixels = points[:, :3].astype(np.float64)
+    for matrix in matrices:
+        pixels = pixels @ matrix[:, :3].T
+        if matrix.shape[1] == 4:
+            pixels += matrix[:, 3]
+        front = pixels[:, 2] > max(min_depth, 0.0)  # also drops NaN
+        pixels = pixels[front]
+        depth = depth[front] if depth is not None else None
+    depth = pixels[:, 2] if depth is None else depth
+    u, v = np.round(pixels[:, :2] / pixels[:, 2:]).T - first_pixel
+    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height) & (depth > 0)
     index = v[inside].astype(np.int64) * width + u[inside].astype(np.int64)
-    depth = np.full(height * width, np.inf, np.float32)
-    np.minimum.at(depth, index, camera[inside, 2].astype(np.float32))
-    depth[np.isinf(depth)] = 0
-    return depth.reshape(height, width)
+    drawn = np.full(height * width, np.inf, np.float32)
+    np.minimum.at(drawn, index, depth[inside].astype(np.float32))
+    drawn[np.isinf(drawn)] = 0
+    return drawn.reshape(height, width)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import camera_matrix, read_json
 from .lidar import rigid_pose
-from .readers import camera_matrix, finite_array, read_json
 
 _MEND = (
     'unpack the metadata archive of nuScenes (e.g. v1.0-trainval_meta.tgz) under data_root, or '
@@ -161,8 +161,7 @@ class NuScenesTables:
         """K (3, 3) of a camera file."""
         sensor = self._sensors[row['calibrated_sensor_token']][1]
         what = f'{self.folder}/calibrated_sensor.json: camera_intrinsic of {sensor["token"]}'
-        K = finite_array(sensor['camera_intrinsic'], (3, 3), what)
-        return camera_matrix(K[0, 0], K[1, 1], K[0, 2], K[1, 2], what)
+        return camera_matrix(sensor['camera_intrinsic'], what)
 
     def global_pose(self, row: Mapping[str, Any]) -> np.ndarray:
         """T_global_sensor (4, 4) of a file at its own time stamp."""

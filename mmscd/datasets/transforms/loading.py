@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import check_size, decode_rgb, read_bytes
+from mmscd.geometry import scale_intrinsics
 from mmscd.registry import TRANSFORMS
-
-
-def scale_intrinsics(K: np.ndarray, scale_x: float, scale_y: float) -> np.ndarray:
-    """Intrinsics of a resized image, pixel centres at whole numbers (half-pixel convention).
-
-    fx -> fx s_x, cx -> (cx + .5) s_x - .5, likewise fy and cy.
-
-    Args:
-        K: (3, 3) float64, pixels of the image before.
-        scale_x: width after / width before.
-        scale_y: height after / height before.
-    """
-    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    unshift = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
-    return unshift @ np.diag([scale_x, scale_y, 1.0]) @ shift @ K
 
 
 @TRANSFORMS.register_module()
@@ -55,22 +39,13 @@ class LoadFrames:
                 )
             frames.append(frame)
         size, shrink = first
-        self._check_size(results, size)
+        check_size(results['frame_paths'][0], size, results.get('camera_size'))
         results['frames'] = frames
         results['ori_shape'] = (size[1], size[0])
         results['img_shape'] = frames[0].shape[:2]
         # the inverse DCT scales by exactly 1/n; an odd last row or column is padding in part
         results['K'] = scale_intrinsics(results['K_ori'], 1 / shrink, 1 / shrink)
         return results
-
-    @staticmethod
-    def _check_size(results: dict, size: tuple[int, int]) -> None:
-        expected = results.get('camera_size')
-        if expected is not None and tuple(expected) != size:
-            raise ValueError(
-                f'{results["frame_paths"][0]} is {size[0]}x{size[1]}, but its calibration is for '
-                f'{expected[0]}x{expected[1]}: use the original images or correct the calibration'
-            )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(reduce={self.target or False})'

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from mmscd.geometry import scale_intrinsics
 from mmscd.registry import TRANSFORMS
-
-from .loading import scale_intrinsics
 
 
 def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from mmscd.datasets.formats.arrays import disparity_to_depth, read_depth_npy
 from mmscd.datasets.formats.lidar import (
     project_points,
     read_points,
     rigid_pose,
     rotation_from_quaternion,
 )
-from mmscd.datasets.formats.readers import disparity_to_depth, read_depth_npy
 
 
 def test_quaternion_is_a_rotation_about_its_axis():
@@ -49,7 +49,7 @@ def test_projection_by_hand():
         [0, 0, -0.5],  # z 0.5: too near
         [np.nan, 0, 4],
     ]
-    depth = project_points(np.array(points), T, K, (8, 6), min_depth=1.0)
+    depth = project_points(np.array(points), [T[:3], K], (8, 6), min_depth=1.0)
     expected = np.zeros((6, 8))
     expected[3, 4], expected[3, 6], expected[0, 4] = 3, 5, 5
     np.testing.assert_array_equal(depth, expected)

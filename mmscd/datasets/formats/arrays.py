@@ -1,0 +1,191 @@
+"""Numbers out of files: json, NumPy and MATLAB arrays, matrices, depth; each checked and named."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from .images import read_bytes
+
+_BROKEN = (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error)
+# what scipy raises beside these for damaged files
+_BROKEN_MAT = (*_BROKEN, TypeError, ArithmeticError, MemoryError, NotImplementedError)
+_MATLAB_NUMBERS = ('double', 'single', *(f'{u}int{n}' for u in ('', 'u') for n in (8, 16, 32, 64)))
+
+
+def read_json(path: str | os.PathLike, mend: str) -> Any:
+    """Content of a json file.
+
+    Args:
+        path: of the file.
+        mend: what to do where it is missing or broken.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is empty or not json; names file and line.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path} does not exist; {mend}') from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f'{path} is no readable json ({error}); {mend}') from None
+
+
+def read_npy(path: str | os.PathLike, mend: str, key: str | None = None) -> np.ndarray:
+    """The array of a .npy file, or one of a .npz file, without pickles.
+
+    Args:
+        path: of the file.
+        mend: what to do where it is missing or broken.
+        key: of the array in a .npz file.
+
+    Raises:
+        OSError: the file is missing, empty, truncated or damaged.
+    """
+    try:
+        data = read_bytes(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path} does not exist; {mend}') from None
+    try:
+        stored = np.load(io.BytesIO(data), allow_pickle=False)
+        return stored if key is None else stored[key]
+    except _BROKEN as error:
+        raise OSError(f'{path} cannot be read ({error}); {mend}') from None
+
+
+def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
+    """A real numeric array of a MATLAB file.
+
+    Args:
+        path: of the file.
+        name: of the variable.
+
+    Raises:
+        OSError: the file is missing, empty or broken.
+        ValueError: it is no MATLAB file of level 5, or has no such array.
+    """
+    data = read_bytes(path)
+    if data[126:128] not in (b'IM', b'MI'):
+        raise ValueError(f'{path} is no MATLAB file of level 5 to 7; download it again')
+    try:
+        found = {key: kind for key, _, kind in scipy.io.whosmat(io.BytesIO(data))}
+        stored = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])
+    except (*_BROKEN_MAT, scipy.io.matlab.MatReadError) as error:
+        raise OSError(
+            f'{path} is truncated or damaged ({error}); download it again, or leave it out of the '
+            'split'
+        ) from None
+    arrays = [key for key, kind in found.items() if kind in _MATLAB_NUMBERS]
+    if name not in arrays:
+        raise ValueError(f'{path} has no numeric array {name!r}, only {arrays}; download it again')
+    return stored[name]
+
+
+def read_numbers(path: str | os.PathLike, shape: tuple[int, ...]) -> np.ndarray:
+    """Finite float64 numbers of a text file, in a shape.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: other numbers, or more or fewer; names the file.
+    """
+    return parse_numbers(Path(path).read_text(encoding='utf-8'), shape, str(path))
+
+
+def parse_numbers(text: str, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """The same of a text; `what` names it in errors."""
+    words: list[Any] = text.split()
+    try:
+        words = [float(word) for word in words]
+    except ValueError:
+        pass  # named below
+    return finite_array(words, (int(np.prod(shape)),), what).reshape(shape)
+
+
+def finite_array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """A float64 array of a shape, all finite.
+
+    Args:
+        value: anything numpy takes.
+        shape: expected.
+        what: names file and key in the error.
+
+    Raises:
+        ValueError: what came and what was expected.
+    """
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != shape or not np.isfinite(array).all():
+        came = 'nothing' if value is None else repr(np.asarray(value, object).tolist())
+        expected = f'{" x ".join(map(str, shape))} finite numbers' if shape else 'a finite number'
+        raise ValueError(f'{what}: expected {expected}, got {came}; restore the official file')
+    return array
+
+
+def camera_matrix(values: Any, what: str) -> np.ndarray:
+    """K (3, 3) float64 of a pinhole camera.
+
+    Args:
+        values: nine numbers (3, 3), or a list of fx, fy, cx, cy.
+        what: names file and key in the error.
+
+    Raises:
+        ValueError: a number is missing or not finite, a focal length not positive, or the last row
+            other than 0, 0, 1.
+    """
+    if isinstance(values, list) and not any(isinstance(value, list) for value in values):
+        fx, fy, cx, cy = finite_array(values, (4,), f'{what}: fx, fy, cx, cy')
+        values = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
+    K = finite_array(values, (3, 3), what)
+    if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
+        raise ValueError(
+            f'{what} holds no camera matrix (focal lengths above 0, last row 0 0 1): {K.tolist()}; '
+            'restore the official file'
+        )
+    return K
+
+
+def disparity_to_depth(disparity: np.ndarray, focal_baseline: float) -> np.ndarray:
+    """depth = focal length x baseline / disparity.
+
+    Args:
+        disparity: (H, W) float pixels; 0 and below: no measurement.
+        focal_baseline: pixels times metres.
+
+    Returns:
+        (H, W) float32 metres, 0 where there is no measurement.
+    """
+    known = disparity > 0
+    depth = np.zeros(disparity.shape, np.float32)
+    depth[known] = focal_baseline / disparity[known]
+    return depth
+
+
+def read_depth_npy(path: str | os.PathLike) -> np.ndarray:
+    """Depth that an evaluation code stored as a numpy array.
+
+    Returns:
+        (H, W) float32 metres, 0 where there is no measurement.
+
+    Raises:
+        OSError: the file is missing, empty or truncated.
+        ValueError: it holds something else than one map of finite numbers.
+    """
+    depth = read_npy(path, 'copy or export it again')
+    depth = depth.squeeze() if depth.ndim == 3 else depth
+    if depth.ndim != 2 or depth.dtype.kind not in 'fiu' or not np.isfinite(depth).all():
+        raise ValueError(
+            f'depth file {path} must hold one map (H, W) of finite numbers, got {depth.dtype} of '
+            f'shape {depth.shape}; export it again with 0 where nothing was measured'
+        )
+    return depth.astype(np.float32)
