@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -115,15 +116,17 @@ PROTOCOLS = {
 }
 
 
-def get_protocol(
-    protocol: str | DepthProtocol | dict = 'default', **overrides: Any
-) -> DepthProtocol:
-    """A protocol by name, with single fields replaced.
+_FIELDS = tuple(field.name for field in fields(DepthProtocol))
+
+
+def get_protocol(protocol: str | Mapping[str, Any] | DepthProtocol = 'default') -> DepthProtocol:
+    """A protocol from what a config says.
 
     Args:
-        protocol: a key of `PROTOCOLS`, a dict of fields, or a `DepthProtocol`.
-        **overrides: fields of `DepthProtocol`; None leaves a field as it is. A protocol with a
-            changed field is called '<name> (modified)', so that it is not taken for the preset.
+        protocol: a key of `PROTOCOLS`; or `dict(preset='kitti_eigen', max_depth=50)`, a preset with
+            other values of some fields of `DepthProtocol` (None leaves a field as it is), which is
+            then called '<name> (modified)', so that it is not taken for the preset; without
+            `preset` the fields of a protocol called 'custom'.
 
     Returns:
         DepthProtocol
@@ -131,24 +134,42 @@ def get_protocol(
     Raises:
         ValueError: unknown name or field.
     """
-    if isinstance(protocol, str):
-        if protocol not in PROTOCOLS:
-            raise ValueError(f'unknown protocol {protocol!r}: expected one of {sorted(PROTOCOLS)}')
-        protocol = PROTOCOLS[protocol]
-    elif isinstance(protocol, dict):
-        protocol = DepthProtocol(**{'name': 'custom', **protocol})
-    known = {field.name for field in fields(DepthProtocol)}
-    unknown = sorted(set(overrides) - known)
-    if unknown:
-        raise ValueError(f'unknown protocol fields {unknown}: expected some of {sorted(known)}')
-    changed = {
-        key: value
-        for key, value in overrides.items()
-        if value is not None and value != getattr(protocol, key)
-    }
-    if changed:
-        changed.setdefault('name', f'{protocol.name} (modified)')
-    return replace(protocol, **changed)
+    if isinstance(protocol, DepthProtocol):
+        return protocol
+    changes = dict(preset=protocol) if isinstance(protocol, str) else dict(protocol)
+    for name in changes:
+        _check_name('key of a protocol', name, ('preset', *_FIELDS))
+    if 'preset' not in changes:
+        return DepthProtocol(**{'name': 'custom', **changes})
+    preset = changes.pop('preset')
+    _check_name('protocol', preset, PROTOCOLS)
+    found = PROTOCOLS[preset]
+    changes = {k: v for k, v in changes.items() if v is not None and v != getattr(found, k)}
+    if changes:
+        changes.setdefault('name', f'{preset} (modified)')
+    return replace(found, **changes)
+
+
+def _check_name(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        near = get_close_matches(str(name), known, cutoff=0.4) or sorted(known)
+        raise ValueError(f'unknown {what} {name!r}: did you mean one of {near}?')
+
+
+def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any]) -> None:
+    """Say where fields of a protocol belong that are given to a metric beside its `protocol`.
+
+    Raises:
+        TypeError: `options` is not empty.
+    """
+    moved = [name for name in options if name in _FIELDS]
+    if moved:
+        preset = dict(preset=getattr(protocol, 'name', protocol))
+        given = dict(protocol) if isinstance(protocol, Mapping) else preset
+        said = ', '.join(f'{k}={v!r}' for k, v in {**given, **options}.items())
+        raise TypeError(f'{metric}: {", ".join(moved)} belong to protocol=dict({said})')
+    if options:
+        raise TypeError(f'{metric} has no argument {", ".join(options)}')
 
 
 def select_pixels(gt: np.ndarray, protocol: DepthProtocol) -> tuple[np.ndarray, np.ndarray]:

@@ -209,6 +209,13 @@ def test_metric_leaves_out_sparse_and_edgeless_images(monkeypatch):
     assert np.isnan(metrics['edge_accuracy']) and metrics['edge_n_sparse'] == 1
 
 
+def test_a_fixed_scale_is_that_of_the_protocol():
+    """The clip at 4 m cuts the far side away, unless the prediction is brought to scale first."""
+    fixed = dict(preset='default', alignment='fixed', scale=5.0, min_depth=4.0)
+    errors, state = EdgeMetric(fixed).judge(step(10, 20) / 5, step(10, 20))
+    assert state == 'ok' and errors['edge_accuracy'] == errors['edge_completeness'] == 0
+
+
 def test_options_are_checked():
     for options, text in (
         (dict(ratio=1.0), 'more than 1'),
@@ -216,7 +223,7 @@ def test_options_are_checked():
         (dict(sigma=0), 'sigma'),
         (dict(max_distance=0), 'max_distance'),
         (dict(min_density=0), 'min_density'),
-        (dict(alignment='least_squares'), 'shift'),
+        (dict(protocol=dict(preset='default', alignment='least_squares')), 'shift'),
     ):
         with pytest.raises(ValueError, match=text):
             EdgeMetric(**options)

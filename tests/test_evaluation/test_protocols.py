@@ -12,6 +12,7 @@ from mmscd.evaluation import (
     evaluate_depth,
     get_protocol,
 )
+from mmscd.registry import METRICS
 
 
 def test_published_presets():
@@ -27,18 +28,20 @@ def test_published_presets():
 
 
 def test_overrides_change_the_name():
-    changed = get_protocol('kitti_eigen', crop='none', max_depth=50.0, alignment=None)
+    changed = get_protocol(dict(preset='kitti_eigen', crop='none', max_depth=50.0, alignment=None))
     assert changed.name == 'kitti_eigen (modified)'
     assert (changed.crop, changed.gt_bounds, changed.alignment) == ('none', (1e-3, 50), 'median')
-    assert get_protocol('kitti_eigen', crop='garg') == PROTOCOLS['kitti_eigen']
+    assert get_protocol(dict(preset='kitti_eigen', crop='garg')) == PROTOCOLS['kitti_eigen']
     assert get_protocol(dict(max_depth=10.0)).name == 'custom'
 
 
 @pytest.mark.parametrize(
     ('make', 'text'),
     [
-        (lambda: get_protocol('eigen'), 'eigen'),
-        (lambda: get_protocol('default', croop='none'), 'croop'),
+        (lambda: get_protocol('kiti_eigen'), "unknown protocol 'kiti_eigen'.*'kitti_eigen'"),
+        (lambda: get_protocol(dict(preset='eigen')), "unknown protocol 'eigen'.*'kitti_eigen'"),
+        (lambda: get_protocol(dict(preset='default', croop='none')), "'croop'.*'crop'"),
+        (lambda: get_protocol(dict(max_dept=9)), "'max_dept'.*'max_depth'"),
         (lambda: DepthProtocol(alignment='mean'), 'mean'),
         (lambda: DepthProtocol(min_depth=0), 'gt_min=0'),
         (lambda: DepthProtocol(scale=-1), 'scale'),
@@ -47,6 +50,17 @@ def test_overrides_change_the_name():
 def test_errors_say_what_came(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize('metric', ['DepthMetric', 'EdgeMetric'])
+def test_fields_beside_the_protocol_are_refused_with_the_new_form(metric):
+    new = r"protocol=dict\(preset='kitti_eigen', max_depth=50, crop='none'\)"
+    with pytest.raises(TypeError, match=f'{metric}: max_depth, crop belong to {new}'):
+        METRICS.build(dict(type=metric, protocol='kitti_eigen', max_depth=50, crop='none'))
+    with pytest.raises(TypeError, match=f'{metric} has no argument max_dept'):
+        METRICS.build(dict(type=metric, max_dept=50))
+    built = METRICS.build(dict(type=metric, protocol=dict(preset='ddad', alignment='none')))
+    assert (built.protocol.max_depth, built.protocol.alignment) == (200, 'none')
 
 
 def test_aligns_unclipped_inside_the_crop_then_clips():
@@ -67,7 +81,7 @@ def test_aligns_unclipped_inside_the_crop_then_clips():
 
 def test_ratio_is_reported_where_nothing_is_aligned():
     gt = np.full((4, 4), 10.0)
-    result = evaluate_depth(gt / 2, gt, get_protocol('default', alignment='none'))
+    result = evaluate_depth(gt / 2, gt, get_protocol(dict(preset='default', alignment='none')))
     assert result['scale_ratio'] == pytest.approx(2)
     assert result['abs_rel'] == pytest.approx(0.5)
 

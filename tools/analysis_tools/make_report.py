@@ -35,7 +35,6 @@ from mmscd.utils.files import atomic_write
 
 TRAIN, TEST = 'tools/train.py', 'tools/test.py'
 REPORT = 'tools/analysis_tools/make_report.py'
-PROTOCOL_FIELDS = ('crop', 'min_depth', 'max_depth', 'alignment', 'scale', 'gt_min', 'gt_max')
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -87,9 +86,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     # no web service hears of it; and the pictures are judged as the table is
     cfg.vis_backends = [dict(type='LocalVisBackend')]
     cfg.visualizer.vis_backends = cfg.vis_backends
-    overrides = {key: metric.get(key) for key in PROTOCOL_FIELDS}
-    protocol = get_protocol(metric.get('protocol', 'kitti_eigen'), **overrides)
-    cfg.visualizer.protocol = asdict(protocol)
+    cfg.visualizer.protocol = asdict(get_protocol(metric.get('protocol', 'kitti_eigen')))
     launch.build_runner(cfg, network=network).test()
     table = json.loads((folder / 'table.json').read_text())
     return table, json.loads((folder / 'images.json').read_text())['images']

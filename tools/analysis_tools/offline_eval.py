@@ -144,16 +144,16 @@ def make_samples(args: argparse.Namespace) -> Iterator[DepthDataSample]:
 
 def make_metrics(args: argparse.Namespace) -> list[DepthMetric | EdgeMetric]:
     """What judges the samples."""
-    shared = dict(
-        protocol=args.protocol,
+    protocol = dict(
+        preset=args.protocol,
         alignment=args.alignment,
+        scale=args.scale,
         min_depth=args.min_depth,
         max_depth=args.max_depth,
     )
     metrics = [
         DepthMetric(
-            **shared,
-            scale=args.scale,
+            protocol,
             references=REFERENCES if args.references else (),
             bootstrap=args.bootstrap and dict(num_resamples=args.bootstrap, seed=args.seed),
             model_name=args.name or Path(args.pred).stem,
@@ -161,7 +161,7 @@ def make_metrics(args: argparse.Namespace) -> list[DepthMetric | EdgeMetric]:
             table_path=args.table,
         )
     ]
-    return [*metrics, EdgeMetric(**shared)] if args.edges else metrics
+    return [*metrics, EdgeMetric(protocol)] if args.edges else metrics
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:

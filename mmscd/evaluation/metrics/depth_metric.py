@@ -14,7 +14,13 @@ from mmengine.logging import print_log
 from mmscd.evaluation.bootstrap import build_bootstrap, metric_intervals
 from mmscd.evaluation.conditions import group_by_condition, read_conditions
 from mmscd.evaluation.predictors import build_references
-from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels, get_protocol, select_pixels
+from mmscd.evaluation.protocols import (
+    DepthProtocol,
+    evaluate_pixels,
+    get_protocol,
+    refuse_fields_beside,
+    select_pixels,
+)
 from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
 from mmscd.evaluation.tables import (
     check_per_image_path,
@@ -41,9 +47,8 @@ class DepthMetric(BaseMetric):
     padded.
 
     Args:
-        protocol: name of a preset of `protocols.PROTOCOLS`, or a dict of `DepthProtocol` fields.
-        crop, min_depth, max_depth, alignment, scale, gt_min, gt_max: override a field of the
-            protocol; None keeps it.
+        protocol: name of a preset of `protocols.PROTOCOLS`, or `dict(preset='kitti_eigen',
+            max_depth=50)`: a preset with other values of some fields, see `get_protocol`.
         references: predictors that know nothing of the picture, evaluated on the same pixels and
             printed in the same table, e.g. `[dict(type='constant'), dict(type='flat_road',
             camera_height=1.65, far_caps=(20, 30, 40, 80))]`.
@@ -59,6 +64,7 @@ class DepthMetric(BaseMetric):
         prefix: put before the metric's names with a slash. None: bare names.
         collect_device: 'cpu' or 'gpu', how results of several ranks travel.
         collect_dir: see `mmengine.evaluator.BaseMetric`.
+        **unknown: refused; fields of the protocol with the sentence that says where they belong.
 
     The metrics: abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3, scale_ratio_median,
     scale_ratio_std, n_images, n_empty; with references also `<kind>_abs_rel` (`constant_abs_rel`),
@@ -69,14 +75,7 @@ class DepthMetric(BaseMetric):
 
     def __init__(
         self,
-        protocol: str | dict | DepthProtocol = 'kitti_eigen',
-        crop: str | Sequence[float] | None = None,
-        min_depth: float | None = None,
-        max_depth: float | None = None,
-        alignment: str | None = None,
-        scale: float | None = None,
-        gt_min: float | None = None,
-        gt_max: float | None = None,
+        protocol: str | Mapping[str, Any] | DepthProtocol = 'kitti_eigen',
         references: Sequence[Mapping[str, Any]] = (),
         bootstrap: bool | int | Mapping[str, Any] | None = None,
         condition_key: str = 'condition',
@@ -86,18 +85,11 @@ class DepthMetric(BaseMetric):
         prefix: str | None = None,
         collect_device: str = 'cpu',
         collect_dir: str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_fields_beside('DepthMetric', protocol, unknown)
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        self.protocol = get_protocol(
-            protocol,
-            crop=crop,
-            min_depth=min_depth,
-            max_depth=max_depth,
-            alignment=alignment,
-            scale=scale,
-            gt_min=gt_min,
-            gt_max=gt_max,
-        )
+        self.protocol = get_protocol(protocol)
         self.references = build_references(references)
         self.bootstrap = build_bootstrap(bootstrap)
         self.condition_key = condition_key

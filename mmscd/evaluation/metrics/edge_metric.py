@@ -14,7 +14,7 @@ from terminaltables import AsciiTable
 
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges
 from mmscd.evaluation.functional import align_depth, clip_depth, crop_bounds, invert, scale_ratio
-from mmscd.evaluation.protocols import DepthProtocol, get_protocol
+from mmscd.evaluation.protocols import DepthProtocol, get_protocol, refuse_fields_beside
 from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
 from mmscd.registry import METRICS
 
@@ -30,8 +30,8 @@ class EdgeMetric(BaseMetric):
     scan nothing is left: where all images are sparse the metrics are NaN.
 
     Args:
-        protocol, crop, min_depth, max_depth, alignment: as in `DepthMetric`. Truth and aligned
-            prediction are clipped to the depth range; the truth's own bounds do not matter.
+        protocol, unknown: as in `DepthMetric`. Truth and aligned prediction are clipped to the
+            depth range; the truth's own bounds do not matter.
         ratio, sigma: of the `edges.EdgeDetector` of true edges: factor of depth, pixels.
         pred_ratio, pred_sigma: of the predictions'. Networks draw edges softly, and a soft edge is
             a lower one: with the same thresholds hardly any would be found. Predicted edges are
@@ -48,11 +48,7 @@ class EdgeMetric(BaseMetric):
 
     def __init__(
         self,
-        protocol: str | dict | DepthProtocol = 'default',
-        crop: str | Sequence[float] | None = None,
-        min_depth: float | None = None,
-        max_depth: float | None = None,
-        alignment: str | None = None,
+        protocol: str | Mapping[str, Any] | DepthProtocol = 'default',
         ratio: float = 1.25,
         sigma: float = 2**0.5,
         pred_ratio: float = 1.1,
@@ -62,11 +58,11 @@ class EdgeMetric(BaseMetric):
         prefix: str | None = None,
         collect_device: str = 'cpu',
         collect_dir: str | None = None,
+        **unknown: Any,
     ) -> None:
+        refuse_fields_beside('EdgeMetric', protocol, unknown)
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        self.protocol = get_protocol(
-            protocol, crop=crop, min_depth=min_depth, max_depth=max_depth, alignment=alignment
-        )
+        self.protocol = get_protocol(protocol)
         if self.protocol.alignment == 'least_squares':
             raise ValueError(
                 "EdgeMetric aligns by 'median', 'fixed' or 'none', got 'least_squares': a shift of "
