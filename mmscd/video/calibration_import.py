@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import yaml
+
+from mmscd.geometry import scale_intrinsics
 
 # names of the parameters after width and height; a single `f` stands for both axes
 _COLMAP_MODELS = {
@@ -30,7 +31,12 @@ class Calibration(NamedTuple):
 
     K: np.ndarray
     size: tuple[int, int]
-    distortion: np.ndarray | None
+    distortion: np.ndarray | None = None
+
+    def resized(self, size: tuple[int, int]) -> Calibration:
+        """The same camera for images that are a plain resize to `size` (width, height)."""
+        K = scale_intrinsics(self.K, size[0] / self.size[0], size[1] / self.size[1])
+        return Calibration(K, size, self.distortion)
 
 
 def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibration:
@@ -69,7 +75,7 @@ def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibr
             f'{ {k: len(v) for k, v in _COLMAP_MODELS.items()} }; calibrate with --ImageReader.'
             'camera_model OPENCV, or undistort by `colmap image_undistorter` first'
         )
-    numbers = [_number(value, f'{path}:{number}') for value in values]
+    numbers = _numbers(values, f'{path}:{number}')
     return _assemble(dict(zip(names, numbers[2:], strict=True)), numbers[:2], 0.5, path)
 
 
@@ -104,19 +110,13 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
             f'calibration {path}: the distortion model {model!r} is not supported, only plumb_bob '
             'and rational_polynomial: undistort the video first'
         )
-    K = _matrix(stored['camera_matrix'], f'{path}: camera_matrix')
-    if K.size != 9:
-        raise ValueError(f'calibration {path}: camera_matrix must have 9 numbers, got {K.size}')
+    K = _numbers(stored['camera_matrix'], f'{path}: camera_matrix', (9,))
     values = dict(zip(('fx', 'cx', 'fy', 'cy'), K[[0, 2, 4, 5]], strict=True))
     coefficients = stored.get('distortion_coefficients')
     if coefficients is not None:
-        found = _matrix(coefficients, f'{path}: distortion_coefficients')
-        if found.size not in (4, 5, 8):
-            raise ValueError(
-                f'calibration {path}: 4, 5 or 8 distortion coefficients expected, got {found.size}'
-            )
+        found = _numbers(coefficients, f'{path}: distortion_coefficients', (4, 5, 8))
         values.update(zip(_DISTORTION, found, strict=False))
-    size = [_number(stored[key], f'{path}: {key}') for key in ('image_width', 'image_height')]
+    size = _numbers([stored['image_width'], stored['image_height']], f'{path}: image size')
     return _assemble(values, size, 0.0, path)
 
 
@@ -163,9 +163,9 @@ def _covered(calibration: Calibration, factor: float) -> bool:
 
 
 def _assemble(
-    values: Mapping[str, float], size: Sequence[float], first_centre: float, path: Path
+    values: Mapping[str, float], size: np.ndarray, first_centre: float, path: Path
 ) -> Calibration:
-    fx, fy = values.get('fx', values.get('f')), values.get('fy', values.get('f'))
+    fx, fy = (values.get(name, values.get('f', 0.0)) for name in ('fx', 'fy'))
     if not (fx > 0 and fy > 0 and min(size) > 0):
         raise ValueError(f'{path}: focal lengths and size must be positive, got {fx}, {fy}, {size}')
     cx, cy = values['cx'] - first_centre, values['cy'] - first_centre
@@ -188,8 +188,8 @@ def _read_text(path: Path) -> str:
         ) from None
 
 
-def _matrix(value: Any, where: str) -> np.ndarray:
-    """Numbers of `{rows, cols, data: [...]}` or of (nested) lists, flat."""
+def _numbers(value: Any, where: str, counts: Sequence[int] = ()) -> np.ndarray:
+    """Numbers of `{rows, cols, data: [...]}` or of (nested) lists, flat; so many of them."""
     data = value.get('data') if isinstance(value, Mapping) else value
     try:
         flat = np.asarray(data, np.float64).ravel()
@@ -197,14 +197,7 @@ def _matrix(value: Any, where: str) -> np.ndarray:
         flat = np.array([np.nan])
     if not np.isfinite(flat).all():
         raise ValueError(f'{where} must hold numbers, got {data!r}')
+    if counts and flat.size not in counts:
+        expected = ' or '.join(map(str, counts))
+        raise ValueError(f'{where} must have {expected} numbers, got {flat.size}')
     return flat
-
-
-def _number(value: Any, where: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(f'{where}: expected a number, got {value!r}')
-    return number

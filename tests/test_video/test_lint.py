@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmscd.video.lint import choose_pairs, judge_intrinsics, lint_video
+from mmscd.video.lint import judge_intrinsics, lint_video
+from mmscd.video.sampling import choose_pairs
 
 SIZE = (320, 120)
 K = np.array([[250.0, 0, 159.5], [0, 250, 59.5], [0, 0, 1]])
@@ -83,6 +84,11 @@ def test_intrinsics():
 
 def test_pairs_and_refusals(video, tmp_path):
     assert choose_pairs([3, 1, 2], 10) == [(0, 0), (0, 1), (2, 0)]
+    assert choose_pairs([5], 100) == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert choose_pairs([101], 3) == [(0, 0), (0, 50), (0, 99)]
+    assert choose_pairs([1], 5) == []
+    with pytest.raises(ValueError, match='need the size'):
+        lint_video([video(count=3)], K)
     paths = video(count=3)
     with pytest.raises(ValueError, match='without two frames'):
         lint_video([paths[:1]])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmscd.video.focal_check import check_focal_length
-from mmscd.video.motion import FrameSelector, measure_motion, sample_pairs, small_grey
+from mmscd.video.motion import FrameSelector, measure_motion, small_grey
 
 
 @pytest.fixture(scope='module')
@@ -59,12 +59,9 @@ def test_selector_drops_what_stands_and_splits_at_cuts(texture):
         FrameSelector(motion=1.5)
 
 
-def test_sizes_and_samples():
+def test_sizes():
     assert small_grey(np.zeros((400, 1280, 3), np.uint8)).shape == (100, 320)
     assert small_grey(np.zeros((40, 64), np.uint8)).shape == (40, 64)
-    assert list(sample_pairs(5, 100)) == [(0, 1), (1, 2), (2, 3), (3, 4)]
-    assert list(sample_pairs(101, 3)) == [(0, 1), (50, 51), (99, 100)]
-    assert list(sample_pairs(1, 5)) == []
 
 
 def two_views(rng, turn, focal=400.0, noise=0.3):

@@ -11,42 +11,28 @@ found.
 from __future__ import annotations
 
 import argparse
-import itertools
+from collections.abc import Sequence
 
-import numpy as np
-
-from mmscd.datasets import FolderDepthDataset
-from mmscd.datasets.formats.images import image_size, read_bytes
-from mmscd.video.lint import lint_video
+from mmscd.utils.command_line import make_parser, run_tool
 
 
-def main(argv: list[str] | None = None) -> int:
+def run(args: argparse.Namespace) -> int:
     """Look and tell; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    from mmscd.video.lint import lint_folder, report_findings
+
+    frames, findings = lint_folder(args.root, args.intrinsics, args.stride, args.pairs)
+    print(frames)
+    return report_findings(findings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = make_parser(__doc__)
     parser.add_argument('root', help='folder of frames or of folders of frames, or a video file')
     parser.add_argument('--intrinsics', default='intrinsics.yaml', help='yaml; also below ROOT')
     parser.add_argument('--stride', type=int, default=1, help='every n-th frame')
     parser.add_argument('--pairs', type=int, default=80, help='so many pairs are looked at')
-    args = parser.parse_args(argv)
-    try:
-        dataset = FolderDepthDataset(
-            args.root, args.intrinsics, frame_ids=(0,), stride=args.stride, serialize_data=False
-        )
-        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        groups = itertools.groupby(infos, key=lambda info: info['sequence'])
-        sequences = [[info['img_path'] for info in group] for _, group in groups]
-        first = infos[0]['img_path']
-        size = image_size(read_bytes(first), first)
-        findings = lint_video(sequences, np.asarray(infos[0]['K_ori']), size, args.pairs)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
-    print(f'{len(infos)} frames of {size[0]}x{size[1]} in {len(sequences)} sequence(s)')
-    for finding in findings:
-        print(f'{"WARNING" if finding.serious else "note"} ({finding.code}): {finding.message}')
-    serious = any(finding.serious for finding in findings)
-    if not serious:
-        print('nothing serious found')
-    return int(serious)
+    return run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,170 @@
+"""Videos of one camera to training data: the frames that teach something, and their camera."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.utils import scandir
+
+from mmscd.datasets.folder import natural_key
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
+from mmscd.datasets.formats.videos import Video
+from mmscd.utils.files import write_json
+from mmscd.utils.progress import track
+
+from .calibration_import import Calibration
+from .frame_camera import FrameCamera
+from .motion import STATIC, FrameSelector
+from .training_config import write_config, write_intrinsics
+
+
+@dataclass(frozen=True)
+class FrameChoice:
+    """Which frames of a video are kept, and how.
+
+    Attributes:
+        motion: a frame is kept once the view has moved by so many percent of the width.
+        stride: every n-th frame instead, but none while the camera stands.
+        crop: (left, top, right, bottom) of the undistorted video, pixels; None keeps all.
+        max_width: wider frames are shrunk.
+        quality: of the JPEGs, 1..100.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    motion: float = 0.6
+    stride: int | None = None
+    crop: Sequence[int] | None = None
+    max_width: int = 1280
+    quality: int = 95
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.motion < 100 or (self.stride is not None and self.stride < 1):
+            raise ValueError('--motion must lie in [0, 100), --stride must be at least 1')
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f'--quality must lie in 1..100, got {self.quality}')
+
+
+def convert_videos(
+    videos: Sequence[Path],
+    out: Path,
+    calibrate: Callable[[tuple[int, int]], Calibration],
+    choice: FrameChoice,
+) -> Path:
+    """Make a data set: `frames/VIDEO/part_000/0000000012.jpg`, `intrinsics.yaml`, and a config.
+
+    A video that was finished before is left alone; one that was interrupted starts anew.
+
+    Args:
+        videos: files, or folders of frames, of one camera.
+        out: folder of the data set.
+        calibrate: the camera of a video of that (width, height).
+        choice: which frames are kept.
+
+    Returns:
+        the config.
+
+    Raises:
+        FileExistsError: frames of the same name were made otherwise.
+        FileNotFoundError, OSError: there is no such video, or it cannot be decoded.
+        ValueError: the camera does not fit, the videos differ, or there are too few frames.
+    """
+    cameras = [_convert(video, out, calibrate, choice) for video in videos]
+    K, size = cameras[0].K, cameras[0].size
+    for video, camera in zip(videos, cameras, strict=True):
+        if camera.size != size or not np.allclose(camera.K, K):
+            raise ValueError(
+                f'{video} gives frames of {camera.size}, {videos[0]} of {size}: one --out per '
+                'camera and size'
+            )
+    write_intrinsics(out / 'intrinsics.yaml', K, size)
+    return write_config(out, size)
+
+
+class _Folder:
+    """The frames of a folder in natural order, as `Video` gives those of a video."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        names = scandir(str(path), IMAGE_EXTENSIONS, case_sensitive=False)
+        self.files = [path / name for name in sorted(names, key=natural_key)]
+        if not self.files:
+            raise OSError(f'{path} has no frames ({", ".join(IMAGE_EXTENSIONS)})')
+        self.step, self.length, self.passed = step, -(-len(self.files) // step), len(self.files)
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        for number in range(0, len(self.files), self.step):
+            file = self.files[number]
+            yield number, decode_rgb(read_bytes(file), file)[0]
+
+
+def _open(path: Path, step: int = 1) -> Video | _Folder:
+    if path.is_dir():
+        return _Folder(path, step)
+    if not path.is_file():
+        raise FileNotFoundError(f'there is no video {path}')
+    return Video(path, step)
+
+
+def _convert(
+    video: Path, out: Path, calibrate: Callable[[tuple[int, int]], Calibration], choice: FrameChoice
+) -> FrameCamera:
+    """Extract one video unless that was done before; returns the camera of its frames."""
+    _, first = next(iter(_open(video)))
+    calibration = calibrate((first.shape[1], first.shape[0]))
+    camera = FrameCamera(calibration, choice.crop, choice.max_width)
+    name = video.resolve().stem if video.is_file() else video.resolve().name
+    folder, manifest = out / 'frames' / name, out / f'{name}.json'
+    recipe = dict(
+        video=str(video.resolve()), motion=choice.motion, stride=choice.stride, crop=choice.crop,
+        K=np.round(camera.K, 6).tolist(), size=list(camera.size), quality=choice.quality,
+    )  # fmt: skip
+    if manifest.is_file() and folder.is_dir():
+        known = json.loads(manifest.read_text(encoding='utf-8'))
+        if known['recipe'] != recipe:
+            raise FileExistsError(
+                f'{folder} was made with other options or from another video ({manifest}): choose '
+                f'another --out, or delete {folder} and {manifest}'
+            )
+        print(f'{video}: already complete ({known["kept"]} frames)')
+        return camera
+    # hidden, so that no data set takes what an interrupted run has left
+    unfinished = folder.with_name(f'.{name}')
+    for rest in (folder, unfinished):
+        shutil.rmtree(rest, ignore_errors=True)
+    summary = _write_frames(video, unfinished, choice, camera)
+    unfinished.rename(folder)
+    write_json(manifest, dict(summary, recipe=recipe))
+    print(
+        f'{video}: kept {summary["kept"]} of {summary["read"]} frames in {summary["sequences"]} '
+        f'sequence(s), {camera.size[0]}x{camera.size[1]}'
+    )
+    return camera
+
+
+def _write_frames(
+    video: Path, folder: Path, choice: FrameChoice, camera: FrameCamera
+) -> dict[str, int]:
+    """Write the chosen frames; returns how many were read and kept, and the sequences."""
+    frames = _open(video, choice.stride or 1)
+    folder.mkdir(parents=True)
+    selector = FrameSelector(STATIC if choice.stride else choice.motion / 100)
+    kept, parts = 0, set()
+    for number, image in track(frames, frames.length, 'frames'):
+        part = selector(image)
+        if part is None:
+            continue
+        path = folder / f'part_{part:03d}' / f'{number:010d}.jpg'
+        path.parent.mkdir(exist_ok=True)
+        picture = camera.picture(image, video)[..., ::-1]
+        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, choice.quality]):
+            raise OSError(f'cannot write {path}; is the disk full?')
+        kept += 1
+        parts.add(part)
+    return dict(read=frames.passed, kept=kept, sequences=len(parts))

@@ -1,0 +1,110 @@
+"""The camera of a video, and the one of the frames that are made of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from mmscd.datasets.formats.camera_file import CameraFile, centred_camera
+
+from .calibration_import import Calibration, read_colmap, read_opencv, undistort_maps
+
+
+class FrameCamera:
+    """Takes frames of a video to frames of a data set: undistort, crop, shrink.
+
+    Args:
+        calibration: of the video as it is.
+        crop: (left, top, right, bottom) in pixels of the undistorted video, or None.
+        max_width: wider frames are shrunk.
+
+    Attributes:
+        K: (3, 3) float64 of the new frames, pixels; `size`: their (width, height).
+
+    Raises:
+        ValueError: the crop does not lie inside the frame, or a number is out of range.
+    """
+
+    def __init__(
+        self, calibration: Calibration, crop: Sequence[int] | None, max_width: int
+    ) -> None:
+        if max_width < 32:
+            raise ValueError(f'--max-width must be at least 32, got {max_width}')
+        self._video_size = width, height = calibration.size
+        self._maps, K = None, calibration.K.copy()
+        if calibration.distortion is not None:
+            *self._maps, K = undistort_maps(calibration)
+        left, top, right, bottom = self._crop = tuple(crop or (0, 0, width, height))
+        if not (0 <= left < right <= width and 0 <= top < bottom <= height):
+            raise ValueError(
+                f'--crop {left} {top} {right} {bottom} does not lie inside frames of '
+                f'{width}x{height}'
+            )
+        K[:2, 2] -= left, top
+        cut = right - left, bottom - top
+        shrink = min(1.0, max_width / cut[0])
+        self.size = (round(cut[0] * shrink), round(cut[1] * shrink))
+        self.K = Calibration(K, cut).resized(self.size).K
+
+    def picture(self, image: np.ndarray, name: str | os.PathLike) -> np.ndarray:
+        """A frame of the data set, (h, w, 3) uint8, from one of the video, (H, W, 3) uint8.
+
+        Raises:
+            ValueError: it has another size than the first frame.
+        """
+        if image.shape[1::-1] != self._video_size:
+            raise ValueError(
+                f'{name}: a frame of {image.shape[1]}x{image.shape[0]} among frames of '
+                f'{self._video_size[0]}x{self._video_size[1]}'
+            )
+        if self._maps is not None:
+            image = cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+        left, top, right, bottom = self._crop
+        image = image[top:bottom, left:right]
+        if image.shape[1::-1] == self.size:
+            return image
+        return cv2.resize(image, self.size, interpolation=cv2.INTER_AREA)
+
+
+def read_calibration(
+    size: tuple[int, int],
+    intrinsics: str | os.PathLike | None = None,
+    hfov: float | None = None,
+    colmap: str | os.PathLike | None = None,
+    opencv: str | os.PathLike | None = None,
+    camera_id: int | None = None,
+    scale_intrinsics: bool = False,
+) -> Calibration:
+    """The camera of a video, from one of four sources.
+
+    Args:
+        size: (width, height) of the video.
+        intrinsics: yaml file, see `CameraFile`.
+        hfov: horizontal field of view, degrees.
+        colmap: `cameras.txt`, with `camera_id` where it has several.
+        opencv: yaml file of OpenCV or ROS.
+        camera_id: see `colmap`.
+        scale_intrinsics: the calibration may be of another size than the video.
+
+    Raises:
+        FileNotFoundError, ValueError: the calibration is missing, broken or of another size.
+    """
+    if intrinsics is not None:
+        return Calibration(CameraFile(intrinsics).intrinsics(size, scale_intrinsics), size)
+    if hfov is not None:
+        if not 0 < hfov < 180:
+            raise ValueError(f'--hfov must lie between 0 and 180 degrees, got {hfov}')
+        return Calibration(centred_camera(hfov, size), size)
+    if colmap is None and opencv is None:
+        raise ValueError('the camera is not known: give intrinsics, hfov, colmap or opencv')
+    found = read_opencv(opencv) if opencv is not None else read_colmap(colmap, camera_id)
+    if found.size != size and not scale_intrinsics:
+        raise ValueError(
+            f'{opencv or colmap} is for {found.size[0]}x{found.size[1]}, the video is '
+            f'{size[0]}x{size[1]}: calibrate at the size (and zoom) of the video, or give '
+            '--scale-intrinsics if it is a plain resize of what was calibrated'
+        )
+    return found.resized(size)
