@@ -41,6 +41,16 @@ def check_frame_ids(
     return tuple(frame_ids)
 
 
+def parse_frame_id(text: str) -> int | str:
+    """A frame id of a command line."""
+    return text if text == 's' else int(text)
+
+
+def time_offset(frame_id: int | str) -> int:
+    """Frames between the target and the frame of an id; 0 for the partner `'s'`."""
+    return 0 if frame_id == 's' else int(frame_id)
+
+
 def refuse_gt(kwargs: dict[str, Any], reason: str) -> None:
     """Switch `with_gt` off in the arguments of a data set that has no ground truth.
 

@@ -13,16 +13,23 @@ from pathlib import Path
 from typing import Any
 
 
-def atomic_write(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that no reader sees half of it."""
+def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> None:
+    """Write a file under a temporary name and rename it, so that no reader sees half of it.
+
+    Args:
+        path: of the file; its folder is made.
+        data: its content.
+        sync: wait until it is on the disk; many small files are written faster without.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
     try:
         with os.fdopen(handle, 'wb') as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
         # mkstemp makes files private; outputs get what the umask grants
         umask = os.umask(0)
         os.umask(umask)

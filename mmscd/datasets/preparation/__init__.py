@@ -1,0 +1,1 @@
+"""Getting KITTI ready: split files, unpacking and checking, a cache of small images."""

@@ -1,0 +1,223 @@
+"""Unpacking of KITTI raw's zip archives, and a check of the tree that comes out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmscd.datasets.formats.images import image_size
+from mmscd.datasets.formats.kitti_calibration import KITTICalibration
+from mmscd.utils.files import atomic_write
+from mmscd.utils.progress import track
+
+PARTS = ('image_00', 'image_01', 'image_02', 'image_03', 'velodyne_points', 'oxts', 'proj_depth')
+DEFAULT_PARTS = ('image_02', 'image_03', 'velodyne_points', 'oxts', 'proj_depth')
+_CALIBRATION = re.compile(r'\d{4}_\d\d_\d\d/calib_\w+\.txt')
+_DRIVE = r'\d{4}_\d\d_\d\d_drive_\d{4}_(?:sync|extract)'
+# raw archives, and those of the depth benchmark (train/<drive>/proj_depth/...)
+_MEMBER = re.compile(rf'(?:\d{{4}}_\d\d_\d\d|train|val)/{_DRIVE}/(\w+)/[\w./-]*\w')
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file to unpack: `member` of the zip file `archive`, to `target`."""
+
+    archive: Path
+    member: zipfile.ZipInfo
+    target: Path
+
+    def is_done(self) -> bool:
+        """True where the file is there: files appear whole, by a rename."""
+        try:
+            size = self.target.stat().st_size
+        except OSError:
+            return False
+        converted = self.target.suffix != Path(self.member.filename).suffix
+        return size > 0 if converted else size == self.member.file_size
+
+
+def unpack(
+    paths: Sequence[Path], out: Path, parts: Sequence[str] = DEFAULT_PARTS, jpeg: int | None = None
+) -> tuple[int, int]:
+    """Unpack what is missing, archive by archive.
+
+    Args:
+        paths: zip files and folders with zip files.
+        out: root of the tree.
+        parts: out of `PARTS`; calibration is always taken.
+        jpeg: images of the cameras become .jpg of that quality; None: as they are.
+
+    Returns:
+        numbers of files written, and of those that were there.
+
+    Raises:
+        ValueError: an archive is damaged, holds unsafe paths, or nothing of KITTI raw.
+        OSError: an archive is missing, or the disk is full or cannot be written to.
+    """
+    # every archive's index is read before anything is written
+    listed = (list_jobs(path, out, parts, jpeg is not None) for path in find_archives(paths))
+    jobs = [job for part in listed for job in part]
+    missing = [job for job in jobs if not job.is_done()]
+    if missing and not jpeg:
+        _check_space(sum(job.member.file_size for job in missing), out)
+    progress = track(missing, len(missing), 'files')
+    for archive, group in groupby(progress, lambda job: job.archive):
+        with zipfile.ZipFile(archive) as content:
+            for job in group:
+                _unpack_one(content, job, jpeg)
+    return len(missing), len(jobs) - len(missing)
+
+
+def find_archives(paths: Sequence[Path]) -> list[Path]:
+    """Zip files among paths and in folders.
+
+    Raises:
+        FileNotFoundError: a path does not exist, or a folder has no zip file.
+    """
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f'{path} does not exist')
+        inside = sorted(path.glob('*.zip')) if path.is_dir() else [path]
+        if not inside:
+            raise FileNotFoundError(f'{path} has no .zip file; download the archives of KITTI raw')
+        found += inside
+    return found
+
+
+def list_jobs(archive: Path, out: Path, parts: Sequence[str], jpeg: bool) -> list[Job]:
+    """What is to be unpacked of an archive; see `unpack`."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            members = [info for info in content.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ValueError(
+            f'archive {archive} ({archive.stat().st_size} bytes) cannot be read: {error}; it is '
+            'truncated or no zip file: download it again'
+        ) from None
+    found = {info.filename: _part_of(archive, info.filename) for info in members}
+    if not any(found.values()):
+        raise ValueError(
+            f'archive {archive} holds nothing of KITTI raw (first of {len(members)} files: '
+            f'{members[0].filename if members else "none"}); expected paths such as '
+            '2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png'
+        )
+    wanted = ('calibration', *parts)
+    return [
+        Job(archive, info, _target(out, info.filename, jpeg))
+        for info in members
+        if found[info.filename] in wanted
+    ]
+
+
+def _part_of(archive: Path, name: str) -> str | None:
+    if name.startswith('/') or '..' in Path(name).parts or '\\' in name:
+        raise ValueError(f'archive {archive} holds the unsafe path {name!r}: it is not official')
+    if _CALIBRATION.fullmatch(name):
+        return 'calibration'
+    match = _MEMBER.fullmatch(name)
+    return match.group(1) if match and match.group(1) in PARTS else None
+
+
+def _target(out: Path, name: str, jpeg: bool) -> Path:
+    target = out / name
+    is_image = '/image_0' in name and '/proj_depth/' not in name and target.suffix == '.png'
+    return target.with_suffix('.jpg') if jpeg and is_image else target
+
+
+def _check_space(needed: int, folder: Path) -> None:
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f'{needed / 1e9:.1f} GB are missing, but only {free / 1e9:.1f} GB are free at {folder}'
+        )
+
+
+def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
+    try:
+        data = content.read(job.member)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ValueError(
+            f'{job.member.filename} in {job.archive} is damaged ({error}): download the archive '
+            'again; what is unpacked already is kept'
+        ) from None
+    if jpeg and job.target.suffix == '.jpg':
+        image_size(data, job.member.filename)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f'{job.member.filename} cannot be decoded: download its archive again')
+        data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
+    atomic_write(job.target, data, sync=False)
+
+
+def check_tree(root: Path) -> tuple[list[list[str]], list[str]]:
+    """Count the files of every drive and read every calibration.
+
+    Returns:
+        a row for each drive (date, drive, number of left and right images, of scans); a sentence
+        for each problem.
+    """
+    rows, problems = [], []
+    drives = sorted(p for p in root.glob('*/*') if p.is_dir() and re.fullmatch(_DRIVE, p.name))
+    drives = [drive for drive in drives if drive.parent.name not in ('train', 'val')]
+    if not drives:
+        problems.append(f'{root} has no drive <date>/<drive>: is it the root of KITTI raw?')
+    for date in sorted({drive.parent for drive in drives}):
+        problems += _check_calibration(date)
+    for drive in drives:
+        found = {}
+        for part in ('image_02', 'image_03', 'velodyne_points'):
+            found[part], empty = _scan(drive / part / 'data')
+            problems += [f'{path} is empty; delete it and unpack again' for path in empty]
+        counts = [len(found[part]) for part in found]
+        rows.append([drive.parent.name, drive.name, *map(str, counts)])
+        problems += _compare(drive, found)
+    return rows, problems
+
+
+def _check_calibration(date: Path) -> Iterator[str]:
+    try:
+        calibration = KITTICalibration(date)
+        for side in ('l', 'r'):
+            calibration.size(side)
+            calibration.velodyne_to_image(side)
+    except (OSError, ValueError) as error:
+        yield str(error)
+
+
+def _scan(folder: Path) -> tuple[set[str], list[str]]:
+    """Frame names in a folder, and the paths of empty files."""
+    if not folder.is_dir():
+        return set(), []
+    with os.scandir(folder) as entries:
+        files = [e for e in entries if e.is_file() and not e.name.startswith('.')]
+        empty = sorted(e.path for e in files if e.stat().st_size == 0)
+    return {Path(entry.name).stem for entry in files}, empty
+
+
+def _compare(drive: Path, found: dict[str, set[str]]) -> Iterator[str]:
+    images = found['image_02'] | found['image_03']
+    if not images:
+        yield f'{drive} has no colour images; unpack its _sync archive'
+        return
+    frames = sorted(int(name) for name in images)
+    gap = sorted(set(range(frames[0], frames[-1] + 1)) - set(frames))
+    if gap:
+        yield f'{drive} lacks {len(gap)} frames between its first and last one (first: {gap[0]})'
+    for part, names in found.items():
+        lacking = sorted(images - names)
+        if names and lacking:
+            yield (
+                f'{drive}/{part} lacks {len(lacking)} of {len(images)} frames (first: {lacking[0]})'
+            )
