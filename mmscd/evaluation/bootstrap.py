@@ -52,44 +52,37 @@ class Bootstrap:
         """For tables, e.g. `95 %`."""
         return f'{100 * self.confidence:g} %'
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Means of the resampled images.
+    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end of the interval of the mean.
 
         Args:
-            values: float (N,) or (N, M), one row per image.
+            values: float (N,) or (N, M), one row per image. All columns share the draws.
 
         Returns:
-            float64 (num_resamples,) or (num_resamples, M). All columns share the draws.
+            two float64 arrays, () or (M,).
 
         Raises:
             ValueError: there is no image, or a value is not finite.
         """
+        from scipy import stats  # takes a second, which trainings need not wait
+
         values = np.asarray(values, np.float64)
         if values.ndim not in (1, 2) or len(values) == 0:
             raise ValueError(f'expected values of shape (N,) or (N, M), N > 0, got {values.shape}')
         if not np.isfinite(values).all():
             raise ValueError('a value per image is not finite: leave such images out')
-        rng = np.random.default_rng(self.seed)
-        count = len(values)
-        rows = max(1, _CHUNK // count)
-        parts = []
-        for begin in range(0, self.num_resamples, rows):
-            size = (min(rows, self.num_resamples - begin), count)
-            parts.append(values[rng.integers(0, count, size)].mean(1))
-        return np.concatenate(parts)
-
-    def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the interval of the mean.
-
-        Args:
-            values: float (N,) or (N, M), one row per image.
-
-        Returns:
-            two float64 arrays, () or (M,).
-        """
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(self.means(values), [tail, 1 - tail], axis=0)
-        return low, high
+        if len(values) == 1:  # has no spread
+            return values[0], values[0]
+        result = stats.bootstrap(
+            (values,),
+            np.mean,
+            n_resamples=self.num_resamples,
+            batch=max(1, _CHUNK // len(values)),
+            confidence_level=self.confidence,
+            method='percentile',
+            rng=np.random.default_rng(self.seed),
+        )
+        return result.confidence_interval.low, result.confidence_interval.high
 
 
 def build_bootstrap(option: bool | int | Mapping[str, Any] | Bootstrap | None) -> Bootstrap | None:
@@ -129,7 +122,7 @@ def metric_intervals(
     Returns:
         `<metric>_low` and `<metric>_high` for each of `METRIC_NAMES`.
     """
-    low, high = bootstrap.interval(_matrix(results))
+    low, high = bootstrap.interval(metric_matrix(results))
     return {
         f'{name}_{end}': float(value[column])
         for column, name in enumerate(METRIC_NAMES)
@@ -137,42 +130,7 @@ def metric_intervals(
     }
 
 
-def paired_differences(
-    results: Sequence[Mapping[str, float]],
-    baseline: Sequence[Mapping[str, float]],
-    bootstrap: Bootstrap,
-) -> dict[str, float]:
-    """Mean difference to another predictor on the same images, and its interval.
-
-    Both predictors find the same images hard, so the interval of the difference is much narrower
-    than those of the two means: overlapping intervals of the means do not show a tie.
-
-    Args:
-        results, baseline: metrics of the same images in the same order.
-        bootstrap: how.
-
-    Returns:
-        `<metric>`, `<metric>_low` and `<metric>_high` of results - baseline.
-
-    Raises:
-        ValueError: another number of images.
-    """
-    if len(results) != len(baseline):
-        raise ValueError(
-            f'{len(results)} images, the baseline has {len(baseline)}: a paired comparison needs '
-            'the same images'
-        )
-    differences = _matrix(results) - _matrix(baseline)
-    low, high = bootstrap.interval(differences)
-    means = differences.mean(0)
-    compared = {}
-    for column, name in enumerate(METRIC_NAMES):
-        ends = {f'{name}_low': float(low[column]), f'{name}_high': float(high[column])}
-        compared.update({name: float(means[column]), **ends})
-    return compared
-
-
-def _matrix(results: Sequence[Mapping[str, float] | None]) -> np.ndarray:
-    """Metrics float64 (N, 7) of the images that count."""
+def metric_matrix(results: Sequence[Mapping[str, float] | None]) -> np.ndarray:
+    """Metrics float64 (N, 7), a column per `METRIC_NAMES`, of the images that are not None."""
     counted = [result for result in results if result is not None]
     return np.array([[result[name] for name in METRIC_NAMES] for result in counted])

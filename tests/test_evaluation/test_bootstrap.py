@@ -9,8 +9,8 @@ from mmscd.evaluation.bootstrap import (
     Bootstrap,
     build_bootstrap,
     metric_intervals,
-    paired_differences,
 )
+from mmscd.evaluation.comparison import paired_differences
 from mmscd.evaluation.conditions import group_by_condition, read_conditions
 from mmscd.evaluation.functional import METRIC_NAMES
 
@@ -28,23 +28,23 @@ def test_interval_of_a_mean_has_the_width_of_theory():
 def test_draws_are_seeded_shared_by_columns_and_equal_a_loop():
     values = np.random.default_rng(1).uniform(size=(13, 2))
     values[:, 1] = 2 * values[:, 0]
-    means = Bootstrap(200, seed=7).means(values)
+    ends = np.array(Bootstrap(200, seed=7).interval(values))
     rng = np.random.default_rng(7)
     draws = rng.integers(0, 13, (200, 13))
     loop = [np.mean([values[i] for i in draw], 0) for draw in draws]
-    assert means == pytest.approx(np.array(loop))
-    assert means[:, 1] == pytest.approx(2 * means[:, 0])
-    assert (means == Bootstrap(200, seed=7).means(values)).all()
-    assert (means != Bootstrap(200, seed=8).means(values)).any()
+    assert ends == pytest.approx(np.quantile(loop, [0.025, 0.975], axis=0), rel=1e-12)
+    assert ends[:, 1] == pytest.approx(2 * ends[:, 0])
+    assert (ends == Bootstrap(200, seed=7).interval(values)).all()
+    assert (ends != Bootstrap(200, seed=8).interval(values)).any()
     # one image has no spread
     assert Bootstrap().interval(np.array([4.0])) == (4.0, 4.0)
 
 
 def test_chunks_change_nothing(monkeypatch):
     values = np.random.default_rng(2).uniform(size=20)
-    whole = Bootstrap(300).means(values)
+    whole = Bootstrap(300).interval(values)
     monkeypatch.setattr('mmscd.evaluation.bootstrap._CHUNK', 20 * 7)
-    assert Bootstrap(300).means(values) == pytest.approx(whole)
+    assert Bootstrap(300).interval(values) == pytest.approx(whole)
 
 
 def records(seed, count=30, shift=0.0):
@@ -80,9 +80,9 @@ def test_options():
         with pytest.raises(ValueError, match=text):
             build_bootstrap(option)
     with pytest.raises(ValueError, match='not finite'):
-        Bootstrap().means(np.array([1.0, np.nan]))
+        Bootstrap().interval(np.array([1.0, np.nan]))
     with pytest.raises(ValueError, match='N > 0'):
-        Bootstrap().means(np.zeros((0, 3)))
+        Bootstrap().interval(np.zeros((0, 3)))
 
 
 def test_conditions_of_samples():

@@ -1,0 +1,123 @@
+"""Predictors image by image: differences on the same images, with intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from terminaltables import AsciiTable
+
+from .bootstrap import Bootstrap, metric_matrix
+from .functional import HIGHER_IS_BETTER, METRIC_NAMES
+
+Results = dict[str, dict[str, float]]
+
+
+def paired_differences(
+    results: Sequence[Mapping[str, float]],
+    baseline: Sequence[Mapping[str, float]],
+    bootstrap: Bootstrap,
+) -> dict[str, float]:
+    """Mean difference to another predictor on the same images, and its interval.
+
+    Both predictors find the same images hard, so the interval of the difference is much narrower
+    than those of the two means: overlapping intervals of the means do not show a tie.
+
+    Args:
+        results, baseline: metrics of the same images in the same order.
+        bootstrap: how.
+
+    Returns:
+        `<metric>`, `<metric>_low` and `<metric>_high` of results - baseline.
+
+    Raises:
+        ValueError: another number of images.
+    """
+    if len(results) != len(baseline):
+        raise ValueError(
+            f'{len(results)} images, the baseline has {len(baseline)}: a paired comparison needs '
+            'the same images'
+        )
+    differences = metric_matrix(results) - metric_matrix(baseline)
+    ends = zip(METRIC_NAMES, differences.mean(0), *bootstrap.interval(differences), strict=True)
+    compared = {}
+    for name, mean, low, high in ends:
+        compared |= {name: float(mean), f'{name}_low': float(low), f'{name}_high': float(high)}
+    return compared
+
+
+def read_results(path: Path) -> tuple[str, Results]:
+    """Protocol and metrics by image, as `tables.write_per_image` wrote them.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing or another kind of file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist')
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        images = {row['img_path']: row for row in content['images'] if row['n_pixels']}
+        return content['protocol'], images
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise ValueError(
+            f'{path} holds no results per image: expected what DepthMetric(per_image_path=...json) '
+            'or offline_eval.py --out FILE.json wrote'
+        ) from None
+
+
+def compare_files(
+    paths: Sequence[Path], names: Sequence[str], bootstrap: Bootstrap
+) -> tuple[str, dict[str, dict[str, float]]]:
+    """Differences of predictors to the first one.
+
+    Args:
+        paths: of `read_results`, the baseline first.
+        names: of the predictors.
+        bootstrap: how intervals are made.
+
+    Returns:
+        a title, and '<name> - <baseline>' -> `paired_differences`.
+
+    Raises:
+        FileNotFoundError, ValueError: a file cannot be used; protocols or images differ; there are
+            fewer than two files, or not a name for each.
+    """
+    if len(paths) < 2:
+        raise ValueError('give at least two files: the baseline and what is compared with it')
+    if len(paths) != len(names):
+        raise ValueError(f'{len(paths)} files, but {len(names)} names')
+    (protocol, baseline), *others = [read_results(path) for path in paths]
+    differences = {}
+    for path, name, (other_protocol, images) in zip(paths[1:], names[1:], others, strict=True):
+        if other_protocol != protocol:
+            raise ValueError(
+                f'{path} was evaluated by another protocol ({other_protocol}) than {paths[0]} '
+                f'({protocol}): such numbers must not be compared'
+            )
+        if odd := sorted(set(images) ^ set(baseline)):
+            raise ValueError(
+                f'{path} and {paths[0]} have different images: {len(odd)} are in one only (first: '
+                f'{odd[0]})'
+            )
+        results = [images[image] for image in baseline]
+        compared = paired_differences(results, list(baseline.values()), bootstrap)
+        differences[f'{name} - {names[0]}'] = compared
+    return f'{protocol}, {len(baseline)} images', differences
+
+
+def make_difference_table(rows: Mapping[str, Mapping[str, float]], label: str) -> str:
+    """A text table; a star marks intervals without 0.
+
+    Args:
+        rows: title of the row -> `paired_differences`.
+        label: of the intervals.
+    """
+    data = [['', *(f'{name} {"↑" if name in HIGHER_IS_BETTER else "↓"}' for name in METRIC_NAMES)]]
+    for name, row in rows.items():
+        sure = {key: row[f'{key}_low'] * row[f'{key}_high'] > 0 for key in METRIC_NAMES}
+        data.append([name, *(f'{row[key]:+.4f}{"*" if sure[key] else " "}' for key in sure)])
+        for end, word in (('low', 'from'), ('high', 'to')):
+            ends = (f'{row[f"{key}_{end}"]:+.4f} ' for key in METRIC_NAMES)
+            data.append([f'  {label} {word}', *ends])
+    return AsciiTable(data).table
