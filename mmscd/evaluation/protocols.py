@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+
+from mmscd.utils.names import check_names
 
 from .functional import (
     ALIGNMENTS,
@@ -137,23 +138,16 @@ def get_protocol(protocol: str | Mapping[str, Any] | DepthProtocol = 'default') 
     if isinstance(protocol, DepthProtocol):
         return protocol
     changes = dict(preset=protocol) if isinstance(protocol, str) else dict(protocol)
-    for name in changes:
-        _check_name('key of a protocol', name, ('preset', *_FIELDS))
+    check_names('key of a protocol', changes, ('preset', *_FIELDS))
     if 'preset' not in changes:
         return DepthProtocol(**{'name': 'custom', **changes})
     preset = changes.pop('preset')
-    _check_name('protocol', preset, PROTOCOLS)
+    check_names('protocol', [preset], PROTOCOLS)
     found = PROTOCOLS[preset]
     changes = {k: v for k, v in changes.items() if v is not None and v != getattr(found, k)}
     if changes:
         changes.setdefault('name', f'{preset} (modified)')
     return replace(found, **changes)
-
-
-def _check_name(what: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        near = get_close_matches(str(name), known, cutoff=0.4) or sorted(known)
-        raise ValueError(f'unknown {what} {name!r}: did you mean one of {near}?')
 
 
 def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Retinex split, random regions, the perturbation: numbers against loops, what must not be."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -9,9 +10,11 @@ import torch.nn.functional as F
 from mmscd.models.texture import (
     RetinexTexturePerturbation,
     gaussian_lowpass,
-    kinds,
     retinex_split,
     strong_edges,
+)
+from mmscd.models.texture import (
+    draws as draws_module,
 )
 from mmscd.models.texture.kinds import displaced, following, mean_texture, soften
 from mmscd.models.texture.regions import (
@@ -26,7 +29,13 @@ from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key, uniform
 
 SHAPE = (96, 320)
-ONLY = dict(missing_prob=0.0, shuffle_prob=0.0, blend_prob=0.0, illumination_prob=0.0)
+NONE = dict(missing=None, shuffle=None, blend=None, light=None)
+STRICT = dict(missing=dict(lowpass_prob=0.0), light=None)
+
+
+def only(**kinds):
+    """These kinds and no other."""
+    return NONE | kinds
 
 
 def keys(count, seed=0):
@@ -241,28 +250,79 @@ def test_following_does_not_depend_on_the_order():
 
 def test_built_from_config_and_refusals():
     assert isinstance(
-        MODELS.build(dict(type='RetinexTexturePerturbation', strict=True)),
+        MODELS.build(dict(type='RetinexTexturePerturbation', kinds=STRICT)),
         RetinexTexturePerturbation,
     )
-    for bad in (
-        dict(share=(0.2, 0.7)),
-        dict(illumination_share=(0.2, 0.61)),
-        dict(missing_size=(12, 30)),
-        dict(shuffle_size=(4, 8)),
-        dict(shuffle_size=(30, 20)),
-        dict(illumination_gain=0.5),
-        dict(keep_edges=1.2),
+    for name, bad in (
+        ('share', dict(share=(0.2, 0.7))),
+        ('keep_edges', dict(keep_edges=1.2)),
+        ('kinds.light.share', dict(kinds=dict(light=dict(share=(0.2, 0.61))))),
+        ('kinds.missing.size', dict(kinds=dict(missing=dict(size=(12, 30))))),
+        ('kinds.shuffle.size', dict(kinds=dict(shuffle=dict(size=(4, 8))))),
+        ('kinds.shuffle.size', dict(kinds=dict(shuffle=dict(size=(30, 20))))),
+        ('kinds.light.gain', dict(kinds=dict(light=dict(gain=0.5)))),
     ):
-        with pytest.raises(ValueError, match=f'RetinexTexturePerturbation: {next(iter(bad))} must'):
+        with pytest.raises(ValueError, match=f'RetinexTexturePerturbation: {name} must'):
             RetinexTexturePerturbation(**bad)
-    with pytest.raises(ValueError, match="'self' or 'batch'"):
-        RetinexTexturePerturbation(blend_donor='other')
+    for bad, text in (
+        (dict(blend=dict(donor='other')), "'self' or 'batch'"),
+        (dict(blends={}), "unknown kind of texture perturbation 'blends'.*'blend'"),
+        (dict(light=dict(gains=2)), "unknown option of kinds.light 'gains'.*'gain'"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            RetinexTexturePerturbation(kinds=bad)
+
+
+def test_options_of_earlier_versions_are_refused_with_the_new_ones():
+    earlier = (
+        'missing_prob shuffle_prob blend_prob illumination_prob missing_size missing_soft_prob '
+        'lowpass_fill_prob lowpass_fill_sigma shuffle_size shuffle_block blend_size blend_strength '
+        'blend_donor illumination_share illumination_size illumination_gain max_rectangles strict'
+    )
+    known = dict(RetinexTexturePerturbation().kinds)
+    for name in earlier.split():
+        with pytest.raises(TypeError, match=f'{name} is now kinds') as error:
+            RetinexTexturePerturbation(**{name: 1})
+        for kind, option in re.findall(r'kinds\.(\w+)\.(\w+)', str(error.value)):
+            assert hasattr(known[kind], option)
+    with pytest.raises(TypeError, match='there is no option shares'):
+        RetinexTexturePerturbation(shares=1)
+
+
+# sums of images, from before the kinds had names
+RECORDED = (
+    ({}, 107005.73523455113),
+    (
+        dict(
+            keep_edges=0.5,
+            kinds=dict(missing=dict(lowpass_prob=0.7), light=dict(prob=0.8, gain=6.0)),
+        ),
+        100152.0205948092,
+    ),
+    (
+        dict(
+            share=(0.05, 0.2),
+            keep_edges=0.8,
+            kinds=dict(missing=dict(lowpass_prob=0.3), light=dict(prob=0.5, gain=3.0)),
+        ),
+        106262.79582350701,
+    ),
+    (dict(keep_edges=0.5, kinds=STRICT), 107170.23117761314),
+    (dict(kinds=dict(blend=dict(donor='batch', prob=1.0))), 105728.61137077212),
+)
+
+
+@pytest.mark.parametrize(('options', 'recorded'), RECORDED)
+def test_the_same_draws_as_ever(options, recorded):
+    """A key gives the perturbation that it always gave: configs that have been trained stay so."""
+    out = RetinexTexturePerturbation(**options)(scenes(3), keys(3))
+    assert out.image.double().sum().item() == pytest.approx(recorded, rel=1e-7)
 
 
 @pytest.mark.parametrize('donor', ['self', 'batch'])
 def test_a_permuted_batch_gives_permuted_perturbations(donor):
     image, key, order = scenes(5), keys(5), torch.tensor([3, 0, 4, 2, 1])
-    perturb = RetinexTexturePerturbation(blend_donor=donor, blend_prob=1.0)
+    perturb = RetinexTexturePerturbation(kinds=dict(blend=dict(donor=donor, prob=1.0)))
     for value, permuted in zip(perturb(image, key), perturb(image[order], key[order]), strict=True):
         assert (value[order] - permuted).abs().max() < 1e-6
 
@@ -280,7 +340,7 @@ def test_batch_layout_does_not_matter_and_keys_do():
 
 def test_parts_of_the_image_stay_the_same_to_the_bit_and_masks_stay_within_60_percent():
     image, shares = scenes(8), []
-    perturb = RetinexTexturePerturbation(share=(0.6, 0.6), illumination_prob=0.0)
+    perturb = RetinexTexturePerturbation(share=(0.6, 0.6), kinds=dict(light=None))
     for seed in range(25):
         out = perturb(image, keys(8, seed))
         untouched = out.mask == 0
@@ -294,17 +354,16 @@ def test_parts_of_the_image_stay_the_same_to_the_bit_and_masks_stay_within_60_pe
 
 def test_probability_zero_of_everything_changes_nothing():
     image = scenes(2)
-    out = RetinexTexturePerturbation(**ONLY)(image, keys(2))
-    assert torch.equal(out.image, image) and not out.mask.any()
+    for kinds in (NONE, {name: dict(prob=0.0) for name in NONE}):
+        out = RetinexTexturePerturbation(kinds)(image, keys(2))
+        assert torch.equal(out.image, image) and not out.mask.any()
 
 
 def test_missing_patches_are_flat_and_large_enough():
     """Inside a masked cell R is one colour; every masked run is at least 16 px at 640 wide."""
     image = scenes(4, (192, 640))
-    options = ONLY | dict(missing_prob=1.0)
-    perturb = RetinexTexturePerturbation(
-        **options, lowpass_fill_prob=0.0, keep_edges=0.0, missing_soft_prob=0.0
-    )
+    flat = dict(prob=1.0, lowpass_prob=0.0, soft_prob=0.0)
+    perturb = RetinexTexturePerturbation(kinds=only(missing=flat), keep_edges=0.0)
     out = perturb(image, keys(4))
     assert ((out.mask == 0) | (out.mask == 1)).all()
     for mask, texture in zip(out.mask[:, 0], out.new_reflectance, strict=True):
@@ -322,7 +381,7 @@ def test_missing_patches_are_flat_and_large_enough():
 
 def test_shuffle_exchanges_reflectance_and_nothing_else():
     image = scenes(4)
-    perturb = RetinexTexturePerturbation(**(ONLY | dict(shuffle_prob=1.0)), keep_edges=0.0)
+    perturb = RetinexTexturePerturbation(kinds=only(shuffle=dict(prob=1.0)), keep_edges=0.0)
     out = perturb(image, keys(4))
     assert not torch.equal(out.reflectance, out.new_reflectance)
     before, after = (x.flatten(2).sort().values for x in (out.reflectance, out.new_reflectance))
@@ -331,8 +390,8 @@ def test_shuffle_exchanges_reflectance_and_nothing_else():
 
 def test_blend_shows_another_reflectance():
     image = scenes(2)
-    options = ONLY | dict(blend_prob=1.0)
-    perturb = RetinexTexturePerturbation(**options, keep_edges=0.0, blend_strength=(1.0, 1.0))
+    kinds = only(blend=dict(prob=1.0, strength=(1.0, 1.0)))
+    perturb = RetinexTexturePerturbation(kinds=kinds, keep_edges=0.0)
     out = perturb(image, keys(2))
     full = (out.mask > 1 - 1e-6).expand_as(image)
     assert full.any()
@@ -362,11 +421,11 @@ def test_illumination_stays_unless_asked(shape, seeds):
     calm, wild, pixel = [], [], []
     for seed in range(seeds):
         key = keys(8, seed)
-        out = RetinexTexturePerturbation(illumination_prob=0.0, share=(0.6, 0.6))(image, key)
+        out = RetinexTexturePerturbation(kinds=dict(light=None), share=(0.6, 0.6))(image, key)
         assert torch.equal(out.illumination, out.new_illumination)
         calm.append(light_change(image, out, sigma))
         pixel.append((out.image - image).abs().mean((1, 2, 3)) / image.mean((1, 2, 3)))
-        out = RetinexTexturePerturbation(illumination_prob=1.0)(image, key)
+        out = RetinexTexturePerturbation(kinds=dict(light=dict(prob=1.0)))(image, key)
         assert not torch.equal(out.illumination, out.new_illumination)
         # local: at least 40 % of the image keep their light
         changed = (out.illumination != out.new_illumination).float().mean((1, 2, 3))
@@ -380,9 +439,13 @@ def test_illumination_stays_unless_asked(shape, seeds):
 
 def test_strict_changes_no_light_and_fills_with_no_lowpass():
     image, key = scenes(8), keys(8)
-    strict = RetinexTexturePerturbation(strict=True, illumination_prob=1.0, lowpass_fill_prob=1.0)
-    plain = RetinexTexturePerturbation(illumination_prob=0.0, lowpass_fill_prob=0.0)
-    assert torch.equal(strict(image, key).image, plain(image, key).image)
+    strict, whole = (RetinexTexturePerturbation(kinds=k)(image, key) for k in (STRICT, {}))
+    assert torch.equal(strict.illumination, strict.new_illumination)
+    # the same patches, and in them nothing but another fill
+    assert torch.equal(strict.mask, whole.mask)
+    never = dict(missing=dict(lowpass_prob=0.0), light=dict(prob=0.0))
+    assert torch.equal(strict.image, RetinexTexturePerturbation(kinds=never)(image, key).image)
+    assert not torch.equal(strict.new_reflectance, whole.new_reflectance)
 
 
 def gradient_correlation(a, b, where):
@@ -401,9 +464,8 @@ def test_strong_edges_survive():
     kept, lost, all_ = [], [], []
     for seed in range(5):
         for keep, results in ((0.8, kept), (0.0, lost)):
-            out = RetinexTexturePerturbation(share=(0.6, 0.6), keep_edges=keep, strict=True)(
-                image, keys(8, seed)
-            )
+            perturb = RetinexTexturePerturbation(STRICT, share=(0.6, 0.6), keep_edges=keep)
+            out = perturb(image, keys(8, seed))
             results.append(gradient_correlation(image, out.image, where))
             # outside the masks gradients are the same
             outside = F.max_pool2d(out.mask, 9, 1, 4) == 0
@@ -425,7 +487,7 @@ def test_no_corruption_of_the_benchmark_is_imitated():
         return (x - gaussian_lowpass(x, 1.0)).abs().mean((1, 2, 3))
 
     # noise would raise the fine detail; masked patches only lose it
-    missing = RetinexTexturePerturbation(**(ONLY | dict(missing_prob=1.0)))(image, key)
+    missing = RetinexTexturePerturbation(kinds=only(missing=dict(prob=1.0)))(image, key)
     assert (fine(missing.image) < fine(image)).all()
 
 
@@ -444,7 +506,7 @@ def test_on_real_streets(mmscd_data):
     where = strong_edges(image, 1.0, 0) > 0.5
     assert 0.005 < where.float().mean() < 0.1
     for seed in range(4):
-        out = RetinexTexturePerturbation(strict=True)(image, keys(len(image), seed))
+        out = RetinexTexturePerturbation(STRICT)(image, keys(len(image), seed))
         assert (out.illumination * out.reflectance - image).abs().max() < 1e-6
         assert light_change(image, out, 12.0).max() < 0.1
         assert gradient_correlation(image, out.image, where) > 0.95
@@ -458,8 +520,10 @@ def test_all_but_the_draws_of_cells_are_made_at_once(monkeypatch):
         late.append(name)
         return uniform(key, name, count)
 
-    monkeypatch.setattr(kinds, 'uniform', spy)
-    perturbation = RetinexTexturePerturbation(illumination_prob=1.0, lowpass_fill_prob=0.5)
+    monkeypatch.setattr(draws_module, 'uniform', spy)
+    perturbation = RetinexTexturePerturbation(
+        dict(missing=dict(lowpass_prob=0.5), light=dict(prob=1.0))
+    )
     perturbation(scenes(2), keys(2))
     cells = ['texture_missing_order', 'texture_missing_lowpass', 'texture_shuffle_order']
     assert sorted(late) == sorted(cells)

@@ -9,10 +9,8 @@ model = dict(
             type='TextureDisambiguationLoss',
             perturbation=dict(
                 type='RetinexTexturePerturbation',
-                lowpass_fill_prob=0.7,
                 keep_edges=0.5,
-                illumination_prob=0.8,
-                illumination_gain=6.0,
+                kinds=dict(missing=dict(lowpass_prob=0.7), light=dict(prob=0.8, gain=6.0)),
             ),
             consistency_weight=0.03,
             photometric_weight=1.0,

@@ -5,10 +5,8 @@ small_patches = dict(
     texture=dict(
         perturbation=dict(
             share=(0.05, 0.2),
-            lowpass_fill_prob=0.3,
             keep_edges=0.8,
-            illumination_prob=0.5,
-            illumination_gain=3.0,
+            kinds=dict(missing=dict(lowpass_prob=0.3), light=dict(prob=0.5, gain=3.0)),
         ),
         consistency_weight=0.015,
         loss_weight=2.0,

@@ -4,74 +4,224 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmscd.utils.keyed_random import uniform, uniform_many
+from mmscd.utils.names import check_names
 
+from .draws import Draws, between, rectangle_counts, rectangle_field
 from .regions import (
     Cells,
     block_shuffle,
     cell_grid,
-    draw_rectangles,
     keep_within,
     log_uniform_size,
-    place_rectangles,
 )
 from .retinex import DARKEST, gaussian_lowpass
 
-REFERENCE_WIDTH = 640
-SMALLEST_PATCH = 8
+LARGEST_SHARE = 0.6
 
 
-class Draws:
-    """Uniform numbers of one kind of perturbation, by name, and its lengths in pixels.
+@dataclass(frozen=True)
+class Missing:
+    """Cells of a random grid lose their texture: R becomes its mean there, or its low-pass.
 
     Args:
-        key: int64 (B,).
-        kind: name of the kind.
-        width: of the image; lengths are given for images `REFERENCE_WIDTH` wide.
-        known: numbers that were drawn before, by name; others are drawn when they are asked for.
+        prob: per sample; where it is above 0, a sample that gets no other texture gets this one.
+        size: range of the sides of cells, at least 16; drawn for height and width apart.
+        soft_prob: per sample, that its cells have soft edges.
+        lowpass_prob: per cell, that it shows its low-pass instead of its mean.
+        lowpass_sigma: of that low-pass.
     """
 
-    def __init__(
-        self, key: Tensor, kind: str, width: int, known: Mapping[str, Tensor] | None = None
-    ) -> None:
-        self.key = key
-        self.kind = kind
-        self.scale = width / REFERENCE_WIDTH
-        self.known = known or {}
+    prob: float = 0.8
+    size: tuple[float, float] = (16, 80)
+    soft_prob: float = 0.5
+    lowpass_prob: float = 0.3
+    lowpass_sigma: float = 6.0
+    draw_counts: ClassVar[dict[str, int]] = dict(size=2, offset=2, soft=1)
 
-    def __call__(self, name: str, count: int = 1) -> Tensor:
-        """float64 (B, count) in [0, 1)."""
-        known = self.known.get(name)
-        if known is not None and known.shape[1] == count:
-            return known
-        return uniform(self.key, f'texture_{self.kind}_{name}', count)
+    def __post_init__(self) -> None:
+        check_range('kinds.missing.size', self.size, 16)
 
-    def pixels(self, lengths: tuple[float, float]) -> tuple[int, int]:
-        """A range of lengths in pixels of this image, nowhere below `SMALLEST_PATCH`."""
-        low, high = (max(SMALLEST_PATCH, round(value * self.scale)) for value in lengths)
-        return low, high
+    def __call__(self, texture: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
+        """Perturb a batch.
+
+        Args:
+            texture: reflectance (B, 3, H, W).
+            draws: of this kind.
+            budget: int64 (B,), pixels that the cells may cover.
+
+        Returns:
+            The fill (B, 3, H, W), and in [0, 1] where it shows (B, 1, H, W).
+        """
+        shape = texture.shape[-2:]
+        low, high = draws.pixels(self.size)
+        sizes = log_uniform_size(draws('size', 2), low, high).unbind(1)
+        sizes = [s.clamp(max=max(low, side // 2)) for s, side in zip(sizes, shape, strict=True)]
+        grid = cell_grid(sizes, draws('offset', 2).unbind(1), shape, low)
+        count = math.prod(grid.shape)
+        chosen = keep_within(grid.area().flatten(1), budget, draws('order', count))
+        mask = grid.spread(chosen.reshape(-1, 1, *grid.shape).to(texture.dtype))
+        soft = (draws('soft') < self.soft_prob)[..., None, None]
+        mask = torch.where(soft, soften(mask, low // 2), mask)
+        fill = grid.spread(mean_texture(grid, texture))
+        if self.lowpass_prob > 0:
+            smooth = gaussian_lowpass(texture, self.lowpass_sigma * draws.scale)
+            where = (draws('lowpass', count) < self.lowpass_prob).reshape(-1, 1, *grid.shape)
+            fill = torch.where(grid.spread(where), smooth, fill)
+        return fill, mask
 
 
-def draw_kinds(
-    key: Tensor, width: int, counts: Mapping[str, Mapping[str, int]]
-) -> dict[str, Draws]:
-    """`Draws` by kind, with what `counts` lists by kind and name drawn at once."""
-    names = {(kind, name): f'texture_{kind}_{name}' for kind in counts for name in counts[kind]}
-    drawn = uniform_many(key, {full: counts[kind][name] for (kind, name), full in names.items()})
-    return {
-        kind: Draws(key, kind, width, {name: drawn[names[kind, name]] for name in counts[kind]})
-        for kind in counts
-    }
+@dataclass(frozen=True)
+class Shuffle:
+    """Square patches change places within blocks of a few patches.
+
+    Args:
+        prob: per sample.
+        size: range of the sides of patches, at least 8.
+        block: range of the sides of blocks, in patches.
+    """
+
+    prob: float = 0.5
+    size: tuple[float, float] = (16, 32)
+    block: tuple[int, int] = (2, 4)
+    draw_counts: ClassVar[dict[str, int]] = dict(size=2, offset=2)
+
+    def __post_init__(self) -> None:
+        check_range('kinds.shuffle.size', self.size, 8)
+        check_range('kinds.shuffle.block', self.block, 1)
+
+    def __call__(self, texture: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Missing`."""
+        shape = texture.shape[-2:]
+        low, high = draws.pixels(self.size)
+        sizes = draws('size', 2)
+        grid = tuple(max(1, pixels // low) for pixels in shape)
+        index, mask = block_shuffle(
+            log_uniform_size(sizes[:, 0], low, high),
+            draws('offset', 2),
+            log_uniform_size(sizes[:, 1], *self.block),
+            draws('order', 2 * math.prod(grid)).reshape(-1, 2, *grid),
+            budget,
+            shape,
+        )
+        moved = texture.flatten(2).gather(2, index[:, None].expand(-1, texture.shape[1], -1))
+        return moved.reshape(texture.shape), mask.to(texture.dtype)
 
 
-def between(draws: Tensor, limits: tuple[float, float]) -> Tensor:
-    """Uniform numbers in [0, 1) moved to a range."""
-    return limits[0] + (limits[1] - limits[0]) * draws
+@dataclass(frozen=True)
+class Blend:
+    """Inside soft-edged rectangles another reflectance shows through, rolled and flipped.
+
+    Args:
+        prob: per sample.
+        size: range of the sides of rectangles, at least 16.
+        strength: range of how much of the other reflectance shows in their middle.
+        donor: `'self'`: a result depends on its own sample alone, so that every layout of batches
+            over processes gives the same. `'batch'`: the image whose key is next in size, whatever
+            the order in the batch; with a batch of one that is the image itself.
+        most: rectangles in an image.
+    """
+
+    prob: float = 0.5
+    size: tuple[float, float] = (48, 320)
+    strength: tuple[float, float] = (0.4, 1.0)
+    donor: str = 'self'
+    most: int = 8
+
+    def __post_init__(self) -> None:
+        check_range('kinds.blend.size', self.size, 16)
+        check_range('kinds.blend.strength', self.strength, 0, 1)
+        if self.donor not in ('self', 'batch'):
+            raise ValueError(f"kinds.blend.donor must be 'self' or 'batch', got {self.donor!r}")
+
+    @property
+    def draw_counts(self) -> dict[str, int]:
+        """How many numbers are drawn of each name."""
+        return dict(strength=self.most, place=4, **rectangle_counts(self.most))
+
+    def __call__(self, clean: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Missing`, of the reflectance that nothing has changed yet."""
+        donor = following(clean, draws.key) if self.donor == 'batch' else clean
+        strength = between(draws('strength', self.most), self.strength)
+        shape, softness = clean.shape[-2:], (0.1, 1.0)
+        mask = rectangle_field(draws, budget, self.size, self.most, softness, strength, shape)
+        return displaced(donor, draws('place', 4)), mask.clamp(max=1).to(clean.dtype)
+
+
+@dataclass(frozen=True)
+class Light:
+    """The illumination becomes brighter or darker in smooth local bumps.
+
+    Args:
+        prob: per sample.
+        size: range of the sides of bumps, at least 16.
+        share: range of the share of the image that they cover, at most 0.6.
+        gain: the illumination is multiplied by at most this, and by at least one over it.
+        most: bumps in an image.
+    """
+
+    prob: float = 0.5
+    size: tuple[float, float] = (64, 400)
+    share: tuple[float, float] = (0.2, 0.6)
+    gain: float = 3.0
+    most: int = 8
+
+    def __post_init__(self) -> None:
+        check_range('kinds.light.size', self.size, 16)
+        check_range('kinds.light.share', self.share, 0, LARGEST_SHARE)
+        check_range('kinds.light.gain', (1, self.gain), 1)
+
+    @property
+    def draw_counts(self) -> dict[str, int]:
+        """How many numbers are drawn of each name."""
+        return dict(height=self.most, **rectangle_counts(self.most))
+
+    def __call__(self, light: Tensor, draws: Draws, budget: Tensor) -> Tensor:
+        """Factor of the illumination, (B, 1, H, W); 1 outside the bumps."""
+        limit = math.log(self.gain)
+        heights = between(draws('height', self.most), (-limit, limit))
+        shape, softness = light.shape[-2:], (0.7, 1.0)
+        field = rectangle_field(draws, budget, self.size, self.most, softness, heights, shape)
+        return field.clamp(-limit, limit).exp().to(light.dtype)
+
+
+KINDS = dict(missing=Missing, shuffle=Shuffle, blend=Blend, light=Light)
+Kind = Missing | Shuffle | Blend | Light
+
+
+def make_kinds(configs: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Kind]:
+    """Kinds by name, in their order; one that is not named is as it is by default, None drops it.
+
+    Raises:
+        ValueError: an unknown kind or option, or a value without sense.
+    """
+    check_names('kind of texture perturbation', configs, KINDS)
+    made = {}
+    for name, kind in KINDS.items():
+        options = configs.get(name, {})
+        if options is not None:
+            check_names(f'option of kinds.{name}', options, [f.name for f in fields(kind)])
+            made[name] = kind(**options)
+    return made
+
+
+def check_range(name: str, limits: tuple, low: float, high: float = math.inf) -> None:
+    """Refuse a range (first, last) that does not lie within [low, high].
+
+    Raises:
+        ValueError: names the option.
+    """
+    if len(limits) != 2 or not low <= limits[0] <= limits[1] <= high:
+        raise ValueError(
+            f'RetinexTexturePerturbation: {name} must be an ascending range within '
+            f'[{low}, {high}], got {limits}'
+        )
 
 
 def soften(mask: Tensor, width: int) -> Tensor:
@@ -101,68 +251,6 @@ def mean_texture(grid: Cells, texture: Tensor) -> Tensor:
     return colour * (means[:, 3:].exp() / colour.amax(1, keepdim=True).clamp(min=DARKEST))
 
 
-def missing_texture(
-    texture: Tensor,
-    draws: Draws,
-    budget: Tensor,
-    size: tuple[float, float],
-    soft_prob: float,
-    lowpass_prob: float,
-    lowpass_sigma: float,
-) -> tuple[Tensor, Tensor]:
-    """Cells of a random grid lose their texture.
-
-    Args:
-        texture: reflectance (B, 3, H, W).
-        draws: of this kind.
-        budget: int64 (B,), pixels that the cells may cover.
-        size, soft_prob, lowpass_prob, lowpass_sigma: see `RetinexTexturePerturbation`.
-
-    Returns:
-        The fill (B, 3, H, W), and in [0, 1] where it shows (B, 1, H, W).
-    """
-    shape = texture.shape[-2:]
-    low, high = draws.pixels(size)
-    sizes = log_uniform_size(draws('size', 2), low, high).unbind(1)
-    sizes = [s.clamp(max=max(low, pixels // 2)) for s, pixels in zip(sizes, shape, strict=True)]
-    grid = cell_grid(sizes, draws('offset', 2).unbind(1), shape, low)
-    count = math.prod(grid.shape)
-    chosen = keep_within(grid.area().flatten(1), budget, draws('order', count))
-    mask = grid.spread(chosen.reshape(-1, 1, *grid.shape).to(texture.dtype))
-    soft = (draws('soft') < soft_prob)[..., None, None]
-    mask = torch.where(soft, soften(mask, low // 2), mask)
-    fill = grid.spread(mean_texture(grid, texture))
-    if lowpass_prob > 0:
-        smooth = gaussian_lowpass(texture, lowpass_sigma * draws.scale)
-        where = (draws('lowpass', count) < lowpass_prob).reshape(-1, 1, *grid.shape)
-        fill = torch.where(grid.spread(where), smooth, fill)
-    return fill, mask
-
-
-def shuffled_texture(
-    texture: Tensor,
-    draws: Draws,
-    budget: Tensor,
-    size: tuple[float, float],
-    block: tuple[int, int],
-) -> tuple[Tensor, Tensor]:
-    """Square patches change places within blocks of a few patches; as `missing_texture`."""
-    shape = texture.shape[-2:]
-    low, high = draws.pixels(size)
-    sizes = draws('size', 2)
-    grid = tuple(max(1, pixels // low) for pixels in shape)
-    index, mask = block_shuffle(
-        log_uniform_size(sizes[:, 0], low, high),
-        draws('offset', 2),
-        log_uniform_size(sizes[:, 1], *block),
-        draws('order', 2 * math.prod(grid)).reshape(-1, 2, *grid),
-        budget,
-        shape,
-    )
-    moved = texture.flatten(2).gather(2, index[:, None].expand(-1, texture.shape[1], -1))
-    return moved.reshape(texture.shape), mask.to(texture.dtype)
-
-
 def displaced(image: Tensor, draws: Tensor) -> Tensor:
     """Every image rolled along both axes, and flipped where the draw says so.
 
@@ -188,31 +276,3 @@ def following(image: Tensor, key: Tensor) -> Tensor:
     not matter."""
     order = key.argsort()
     return image[order.roll(-1)[order.argsort()]]
-
-
-def rectangle_field(
-    draws: Draws,
-    budget: Tensor,
-    size: tuple[float, float],
-    count: int,
-    softness: tuple[float, float],
-    heights: Tensor,
-    shape: tuple[int, int],
-) -> Tensor:
-    """Sum of 1 to `count` random soft-edged rectangles, (B, 1, H, W) float32.
-
-    Args:
-        draws: of the kind.
-        budget: int64 (B,), pixels that they may cover.
-        size: range of their sides.
-        count: at most so many per image.
-        softness: range of the share of the half side that an edge takes.
-        heights: (B, count) values inside.
-        shape: (H, W).
-    """
-    low, high = draws.pixels(size)
-    number = (draws('count')[:, 0] * count).long() + 1
-    places = draws('rectangles', 4 * count).reshape(-1, count, 4)
-    rectangles, present = place_rectangles(places, number, low, high, budget, shape)
-    edges = between(draws('softness', count), softness)
-    return draw_rectangles(rectangles, (heights * present).float(), edges, shape)

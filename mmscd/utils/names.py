@@ -1,0 +1,24 @@
+"""Names that a user misspells: refused with the nearest ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first name that is not known.
+
+    Args:
+        what: that is named, e.g. 'protocol'.
+        names: as the user wrote them.
+        known: those that there are.
+
+    Raises:
+        ValueError: names the nearest ones, or all where none is near.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = get_close_matches(str(name), known, cutoff=0.4) or sorted(known)
+            raise ValueError(f'unknown {what} {name!r}: did you mean one of {near}?')
