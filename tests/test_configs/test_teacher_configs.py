@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmscd.models.distillers import IsomorphicGraphDistiller
+from mmscd.models.outputs import StepOutputs
 from mmscd.models.teachers import find_weights
 from mmscd.models.teachers.teacher_option import set_teacher
 from mmscd.registry import TEACHERS
@@ -65,11 +66,9 @@ def test_forward_in_the_distiller(path):
     distiller = IsomorphicGraphDistiller([STUDENT_TAP], teacher_cfg, LOSSES)
     distiller.attach_teacher(teacher)
     student = torch.rand(1, 256, 12, 40, requires_grad=True)
-    outputs = dict(
-        target=torch.rand(1, 3, 192, 640), student_feats=dict(clean=[student]), diagnostics={}
-    )
+    outputs = StepOutputs(target=torch.rand(1, 3, 192, 640), student_feats=dict(clean=[student]))
     distiller.run_teacher(outputs)
-    for tap, feat in zip(teacher.taps, outputs['teacher']['feats'], strict=True):
+    for tap, feat in zip(teacher.taps, outputs.teacher['feats'], strict=True):
         assert tap['stride'] in (8, 16) and torch.isfinite(feat).all()
         assert feat.shape == (1, tap['channels'], 192 // tap['stride'], 640 // tap['stride'])
     loss = sum(distiller(outputs).values())

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import DATASETS, LOSSES, MODELS, TEACHERS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / 'docs/en/examples'
@@ -44,9 +46,9 @@ def drives(tmp_path_factory):
 def test_loss():
     loss = LOSSES.build(dict(type='SecondOrderSmoothnessLoss', loss_weight=1.0))
     v, u = torch.meshgrid(torch.arange(16.0), torch.arange(24.0), indexing='ij')
-    outputs = dict(target=torch.full((2, 3, 16, 24), 0.5), diagnostics={})
+    outputs = StepOutputs(target=torch.full((2, 3, 16, 24), 0.5))
     plane = (0.1 + 0.01 * u + 0.02 * v).expand(2, 1, 16, 24)
-    assert loss(dict(outputs, disps=[plane])).item() < 1e-6
+    assert loss(replace(outputs, disps=[plane])).item() < 1e-6
     rng = np.random.default_rng(0)
     disp, image = rng.uniform(0.1, 1, (1, 1, 5, 6)), rng.uniform(0, 1, (1, 3, 5, 6))
     d, total = disp[0, 0] / disp.mean(), 0.0
@@ -57,9 +59,9 @@ def test_loss():
                 edge = max(np.abs(im[:, r, c + k + 1] - im[:, r, c + k]).mean() for k in (0, 1))
                 values.append(abs(a[r, c + 2] - 2 * a[r, c + 1] + a[r, c]) * np.exp(-edge))
         total += np.mean(values)
-    outputs = dict(target=torch.tensor(image), diagnostics={}, disps=[torch.tensor(disp)])
+    outputs = StepOutputs(target=torch.tensor(image), disps=[torch.tensor(disp)])
     assert loss(outputs).item() == pytest.approx(total, rel=1e-9)
-    assert outputs['diagnostics']['bend'].item() == pytest.approx(total, rel=1e-9)
+    assert outputs.notes['bend'].item() == pytest.approx(total, rel=1e-9)
 
 
 def test_backbone():

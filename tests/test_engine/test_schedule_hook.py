@@ -8,6 +8,7 @@ from torch import nn
 
 from mmscd.engine import ScheduleHook
 from mmscd.engine.hooks.schedule_hook import Schedule, schedule_of
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import HOOKS
 
 
@@ -30,7 +31,8 @@ def make_runner(distiller=None, **losses):
     model = nn.Module()
     model.losses = nn.ModuleDict({k: v for k, v in losses.items() if v is not None})
     model.loss_names, model.loss_strengths, model.distiller = tuple(losses), {}, distiller
-    return SimpleNamespace(iter=0, model=model, hooks=[])
+    wrapper = SimpleNamespace(optimizer=SimpleNamespace(state={}))
+    return SimpleNamespace(iter=0, model=model, hooks=[], optim_wrapper=wrapper)
 
 
 def test_strength_is_a_function_of_the_iteration():
@@ -124,11 +126,11 @@ def test_estimator_scales_losses_and_leaves_out_those_of_strength_zero():
 
         def forward(self, outputs):
             self.calls += 1
-            return outputs['disps'][0].sum()
+            return outputs.disps[0].sum()
 
     loss = Counted()
     model = SimpleNamespace(losses=dict(x=loss), loss_strengths={})
-    outputs = dict(disps=[torch.ones(2, 1, 2, 2)])
+    outputs = StepOutputs(target=torch.ones(2, 3, 2, 2), disps=[torch.ones(2, 1, 2, 2)])
     weighted = SelfSupervisedDepthEstimator._weighted
     assert weighted(model, 'x', outputs) == 8
     model.loss_strengths['x'] = 0.25

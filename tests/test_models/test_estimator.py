@@ -86,10 +86,10 @@ def test_diagnostics_say_what_they_are_named_for(build):
     inputs = prepared(model, make_data(4, stereo=True))
     losses = model(inputs, mode='loss')
     outputs = model.compute_outputs(inputs)
-    disp = outputs['disps'][0].detach()
+    disp = outputs.disps[0].detach()
     spread = torch.stack([d.std() / d.mean() for d in disp]).mean()
     assert losses['disp_spread'].item() == pytest.approx(spread.item(), rel=1e-5)
-    steps = outputs['T_source_target'][:, :2, :3, 3]
+    steps = outputs.T_source_target[:, :2, :3, 3]
     lengths = [steps[b, s].norm().item() for b in range(2) for s in range(2)]
     assert losses['pose_translation'].item() == pytest.approx(sum(lengths) / 4, rel=1e-5)
 
@@ -128,7 +128,7 @@ def test_stereo_uses_the_known_pose(build):
     model = build(STEREO).eval()
     assert model.pose_net is None
     inputs = prepared(model, make_data(2, stereo=True))
-    assert torch.equal(model.compute_outputs(inputs)['T_source_target'][:, 0], inputs['T_stereo'])
+    assert torch.equal(model.compute_outputs(inputs).T_source_target[:, 0], inputs['T_stereo'])
 
 
 def test_predict_writes_fields(build):
@@ -170,9 +170,9 @@ def test_bfloat16_networks_keep_float32_losses(build):
     model = build(network_dtype='bfloat16').train()
     inputs = prepared(model, make_data(), True)
     outputs = model.compute_outputs(inputs)
-    assert outputs['feats'][-1].dtype == torch.bfloat16
-    assert all(disp.dtype == torch.float32 for disp in outputs['disps'])
-    assert outputs['T_source_target'].dtype == torch.float32
+    assert outputs.feats[-1].dtype == torch.bfloat16
+    assert all(disp.dtype == torch.float32 for disp in outputs.disps)
+    assert outputs.T_source_target.dtype == torch.float32
     losses = model(inputs, mode='loss')
     assert all(value.dtype == torch.float32 for value in losses.values())
     sum(losses[name] for name in ('loss_photometric', 'loss_smoothness')).backward()

@@ -16,7 +16,7 @@ class PerturbedPassLoss(nn.Module):
 
     def forward(self, outputs):
         self.outputs = outputs
-        disps = outputs['estimate_disps'](outputs['target'], 'perturbed')
+        disps = outputs.rerun(outputs.target, 'perturbed')
         return disps[0].mean()
 
 
@@ -25,7 +25,7 @@ class LeftHalf(nn.Module):
     """Only the left half counts."""
 
     def forward(self, outputs):
-        weight = torch.ones_like(outputs['disps'][0])
+        weight = torch.ones_like(outputs.disps[0])
         weight[..., weight.shape[-1] // 2 :] = 0
         return weight
 
@@ -65,7 +65,7 @@ def test_extra_pass_works_as_at_inference_and_leaves_no_statistics(inputs):
         assert torch.equal(a, b), name
     assert all(module.training for module in extra.modules())
     # without jitter the clean target is the network's input
-    target = extra.losses['extra'].outputs['target']
+    target = extra.losses['extra'].outputs.target
     seen = extra.eval().estimate_disps(extra.data_preprocessor.normalise(target))[0][0]
     torch.testing.assert_close(losses['loss_extra'], seen.mean(), rtol=1e-6, atol=1e-7)
 
@@ -95,7 +95,7 @@ def test_autocast_of_the_caller_reaches_all_networks_and_no_geometry(inputs):
     with torch.autocast('cpu', torch.bfloat16):
         step(model, inputs)
     assert dtypes == [torch.bfloat16] * 2
-    T = model.losses['extra'].outputs['T_source_target']
+    T = model.losses['extra'].outputs.T_source_target
     translation = poses[0][1]
     assert torch.equal(T[:, 1, :3, 3], translation[2:])
     # the pose of the earlier frame is inverted: R^T t is a product that bfloat16 would round
@@ -107,7 +107,7 @@ def test_autocast_of_the_caller_reaches_all_networks_and_no_geometry(inputs):
 def test_pixel_weights_come_before_losses(inputs):
     model = build(pixel_weights=dict(left=dict(type='LeftHalf')))
     step(model.train(), inputs)
-    weight = model.losses['extra'].outputs['pixel_weights']['left']
+    weight = model.losses['extra'].outputs.pixel_weights['left']
     assert weight.shape == (2, 1, 64, 96) and weight.mean() == 0.5
 
 
@@ -118,7 +118,7 @@ def test_none_drops_a_term(inputs):
 
 
 def test_weights_from_a_teacher_need_one():
-    with pytest.raises(ValueError, match='pixel_weights.moving.*needs a teacher'):
+    with pytest.raises(ValueError, match="pixel_weights.moving .*needs 'teacher', .* a distiller"):
         build(pixel_weights=dict(moving=dict(type='MovingObjectWeight')))
 
 

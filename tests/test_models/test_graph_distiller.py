@@ -11,6 +11,7 @@ from torch import nn
 
 from mmscd.models import SelfSupervisedDepthEstimator
 from mmscd.models.distillers import describe_graphs
+from mmscd.registry import LOSSES as LOSS_REGISTRY
 from mmscd.utils.keyed_random import make_key
 
 H, W = 64, 96
@@ -174,7 +175,7 @@ def test_no_losses_mean_a_teacher_for_others():
     inputs = make_inputs(model)
     outputs = model.compute_outputs(inputs)
     model.distiller.run_teacher(outputs)
-    assert outputs['teacher']['logits'].shape == (2, 5, 4, 6)
+    assert outputs.teacher['logits'].shape == (2, 5, 4, 6)
     assert model.distiller(outputs) == {} and not list(model.distiller.parameters())
 
 
@@ -196,19 +197,25 @@ def test_several_taps_are_averaged():
     assert build(distiller_cfg(taps=taps)).distiller.pairs == [(0, 0), (0, 1)]
 
 
+@LOSS_REGISTRY.register_module()
 class ExtraPass(nn.Module):
     """A loss that runs the depth network once more."""
 
+    makes = ('perturbed',)
     count = None
 
     def forward(self, outputs):
-        disps = outputs['estimate_disps'](outputs['target'][: self.count] * 0.5, 'perturbed')
+        disps = outputs.rerun(outputs.target[: self.count] * 0.5, 'perturbed')
         return disps[0].mean()
 
 
 def test_the_perturbed_pass_by_option():
-    model = build(distiller_cfg(passes=('clean', 'perturbed')))
+    cfg = distiller_cfg(passes=('clean', 'perturbed'))
+    with pytest.raises(ValueError, match="model.distiller .* needs 'perturbed', which no part"):
+        build(cfg)
+    model = build(cfg, losses=dict(extra=dict(type='ExtraPass')))
     inputs = make_inputs(model)
+    del model.losses['extra']
     with pytest.raises(ValueError, match=r"distil the pass 'perturbed'.* \(there are \['clean'\]"):
         model(inputs, mode='loss')
     model.losses['extra'] = ExtraPass()
@@ -246,7 +253,7 @@ def test_diagnostics_on_demand():
     model.distiller.run_teacher(outputs)
     ((_, pair),) = model.distiller.graph_pairs(outputs)
     assert pair.teacher.features.shape == (2, 24, 12)
-    numbers = describe_graphs([pair.teacher], outputs['teacher']['logits'], (4, 6))
+    numbers = describe_graphs([pair.teacher], outputs.teacher['logits'], (4, 6))
     for name in names:
         assert 0 <= losses[name] <= 1 and not losses[name].requires_grad
         assert losses[name].item() == pytest.approx(numbers[name].item(), rel=1e-5)
@@ -269,7 +276,7 @@ def test_bfloat16_networks_and_float64():
     assert all(value.dtype == torch.float32 for value in inside.values())
     outputs = exact.compute_outputs(inputs)
     exact.distiller.run_teacher(outputs)
-    outputs['student_feats']['clean'] = [m.double() for m in outputs['student_feats']['clean']]
+    outputs.student_feats['clean'] = [m.double() for m in outputs.student_feats['clean']]
     double = exact.distiller.double()(outputs)
     assert all(value.dtype == torch.float64 for value in double.values())
     assert double['loss_distill_anchor'].item() == pytest.approx(

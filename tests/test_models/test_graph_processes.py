@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mmscd.models import IsomorphicGraphDistiller
+from mmscd.models.outputs import StepOutputs
 
 H, W = 64, 96
 TYPES = dict(edge='EdgeKLLoss', node='NodeCosineLoss', inter='InterNodeLoss', anchor='AnchorLoss')
@@ -29,10 +30,9 @@ class PatchTeacher(nn.Module):
 
 def make_outputs(batch=4):
     g = torch.Generator().manual_seed(5)
-    return dict(
+    return StepOutputs(
         target=torch.rand(batch, 3, H, W, generator=g),
         student_feats=dict(clean=[torch.randn(batch, 16, 4, 6, generator=g)]),
-        diagnostics={},
     )
 
 
@@ -59,8 +59,8 @@ def _worker(rank, port, folder):
     distiller = small_distiller()
     wrapper = nn.parallel.DistributedDataParallel(distiller)
     outputs = make_outputs()
-    outputs['target'] = outputs['target'][2 * rank : 2 * rank + 2]
-    outputs['student_feats']['clean'][0] = outputs['student_feats']['clean'][0][2 * rank :][:2]
+    outputs.target = outputs.target[2 * rank : 2 * rank + 2]
+    outputs.student_feats['clean'][0] = outputs.student_feats['clean'][0][2 * rank :][:2]
     losses, gradients = graph_gradients(distiller, outputs, wrapper)
     with open(f'{folder}/{rank}.json', 'w') as stream:
         json.dump([losses, gradients], stream)

@@ -3,6 +3,8 @@
 Numbers of one run (seed 0) stand beside the asserts, which leave room.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 
 from mmscd.models import IsomorphicGraphDistiller, ResNetEncoder
 from mmscd.models.distillers import entropy, resize_map, same_class_mass, self_mass
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import TEACHERS
 
 SIZE = (320, 96)  # width, height
@@ -61,20 +64,19 @@ def real(mmscd_data):
     sets = {}
     for split, step in (('train', 5), ('val', 1)):
         images, labels = read_frames(mmscd_data, split, step)
-        outputs = dict(target=images, student_feats={}, diagnostics={})
-        with torch.no_grad(), distiller.recording(encoder, 'clean', outputs['student_feats']):
+        outputs = StepOutputs(target=images)
+        with torch.no_grad(), distiller.recording(encoder, 'clean', outputs.student_feats):
             encoder((images - MEAN) / STD)
         distiller.run_teacher(outputs)
-        sets[split] = dict(outputs, labels=labels)
+        sets[split] = replace(outputs, extras=dict(labels=labels))
     return distiller, sets
 
 
 def part_of(outputs, index):
-    return dict(
-        target=outputs['target'][index],
-        student_feats=dict(clean=[m[index] for m in outputs['student_feats']['clean']]),
-        teacher=dict(feats=[m[index] for m in outputs['teacher']['feats']], logits=None),
-        diagnostics={},
+    return StepOutputs(
+        target=outputs.target[index],
+        student_feats=dict(clean=[m[index] for m in outputs.student_feats['clean']]),
+        teacher=dict(feats=[m[index] for m in outputs.teacher['feats']], logits=None),
     )
 
 
@@ -84,7 +86,7 @@ def train(distiller, outputs, steps=150, lr=3e-3):
     optimizer = torch.optim.Adam(distiller.parameters(), lr)
     distiller.diagnose = False
     for _ in range(steps):
-        index = torch.randperm(len(outputs['target']), generator=g)[:6]
+        index = torch.randperm(len(outputs.target), generator=g)[:6]
         losses = distiller(part_of(outputs, index))
         optimizer.zero_grad()
         sum(losses.values()).backward()
@@ -108,8 +110,8 @@ def judge(distiller, outputs):
     for name, rows in dict(
         t=pair.teacher.adjacency, s=pair.student.adjacency, st=pair.inter
     ).items():
-        numbers[name], numbers['chance'] = same_class_mass(rows, outputs['labels'])
-        far, numbers['far_chance'] = far_class_mass(rows, outputs['labels'])
+        numbers[name], numbers['chance'] = same_class_mass(rows, outputs.extras['labels'])
+        far, numbers['far_chance'] = far_class_mass(rows, outputs.extras['labels'])
         numbers[f'{name}_far'] = far
     numbers['self_mass'] = self_mass(pair.teacher.scores).mean()
     numbers['entropy'] = entropy(pair.teacher.log_adjacency).mean()

@@ -1,11 +1,14 @@
 """The photometric loss against a naive float64 implementation written from the formulas."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models.losses import PhotometricLoss, minimum_reprojection
+from mmscd.models.outputs import StepOutputs
 from mmscd.ops.photometric import box_mean, box_mean_adjoint, photometric_error
 
 
@@ -46,9 +49,9 @@ def naive_warp(source, depth, T, K):
 
 def naive_loss(outputs):
     """Mean over scales of the mean of the minimum over warped and un-warped sources."""
-    target, sources = outputs['target'], outputs['sources']
+    target, sources = outputs.target, outputs.sources
     total = 0
-    for disp in outputs['disps']:
+    for disp in outputs.disps:
         disp = F.interpolate(disp, target.shape[-2:], mode='bilinear', align_corners=False)
         depth = 1 / (1 / 100 + (1 / 0.1 - 1 / 100) * disp)
         errors = []
@@ -58,15 +61,15 @@ def naive_loss(outputs):
                     naive_warp(
                         sources[b, s],
                         depth[b, 0],
-                        outputs['T_source_target'][b, s],
-                        outputs['K'][b],
+                        outputs.T_source_target[b, s],
+                        outputs.K[b],
                     )
                     for b in range(len(target))
                 ]
             )
             errors += [naive_error(warped, target), naive_error(sources[:, s], target)]
         total = total + torch.stack(errors).amin(0).mean()
-    return total / len(outputs['disps'])
+    return total / len(outputs.disps)
 
 
 def make_outputs(batch=2, count=2, height=12, width=20, scales=(1, 2, 4), seed=0, motion=0.3):
@@ -86,7 +89,7 @@ def make_outputs(batch=2, count=2, height=12, width=20, scales=(1, 2, 4), seed=0
     ]
     vectors = torch.randn(batch, count, 6, generator=g, dtype=torch.float64) * motion
     vectors = (vectors * torch.tensor([0.05] * 3 + [1.0] * 3)).requires_grad_()
-    outputs = dict(
+    outputs = StepOutputs(
         target=images(batch),
         sources=images(batch, count),
         disps=disps,
@@ -96,7 +99,7 @@ def make_outputs(batch=2, count=2, height=12, width=20, scales=(1, 2, 4), seed=0
             axis_angle_to_rotation(vectors[..., :3]), vectors[..., 3:]
         ),
         depth_range=(0.1, 100.0),
-        diagnostics={},
+        notes={},
     )
     return outputs, [*disps, vectors]
 
@@ -139,7 +142,7 @@ def test_gradcheck_loss():
     def loss(*values):
         *disps, vectors = values
         T = compose_transform(axis_angle_to_rotation(vectors[..., :3]), vectors[..., 3:])
-        return PhotometricLoss()(outputs | dict(disps=disps, T_source_target=T))
+        return PhotometricLoss()(replace(outputs, disps=disps, T_source_target=T))
 
     assert torch.autograd.gradcheck(loss, leaves, eps=1e-7, atol=1e-5)
 
@@ -167,16 +170,16 @@ def test_whole_batch_path_equals_parts(monkeypatch):
 
 def test_static_frame_is_fully_auto_masked():
     outputs, _ = make_outputs()
-    outputs['sources'] = outputs['target'][:, None].repeat(1, 2, 1, 1, 1)
+    outputs.sources = outputs.target[:, None].repeat(1, 2, 1, 1, 1)
     loss = PhotometricLoss()(outputs)
-    assert outputs['diagnostics']['auto_mask_share'] == 0
+    assert outputs.notes['auto_mask_share'] == 0
     assert loss == 0
 
 
 def test_without_auto_mask_every_pixel_takes_part():
     outputs, _ = make_outputs()
     PhotometricLoss(auto_mask=False)(outputs)
-    assert outputs['diagnostics']['auto_mask_share'] == 1
+    assert outputs.notes['auto_mask_share'] == 1
 
 
 def test_minimum_takes_the_visible_source():

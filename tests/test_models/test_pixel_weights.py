@@ -1,5 +1,7 @@
 """Pixel weights: what they say, and that the photometric loss listens."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from mmscd.models.losses.photometric_loss import (
     synthesise_views,
     upsample_disps,
 )
+from mmscd.models.outputs import StepOutputs
 from mmscd.models.pixel_weights import MovingObjectWeight, StructureWeight
 from mmscd.models.pixel_weights.moving_object import movable_mask, window_mean
 from mmscd.registry import MODELS
@@ -35,7 +38,7 @@ def make_outputs(batch=2, height=24, width=40, seed=0):
     def disp(*size):
         return torch.rand(batch, 1, *size, generator=g, dtype=torch.float64) * 0.05 + 0.01
 
-    return dict(
+    return StepOutputs(
         target=images(batch),
         sources=images(batch, 2),
         disps=[disp(height, width).requires_grad_(), disp(height // 2, width // 2)],
@@ -46,9 +49,9 @@ def make_outputs(batch=2, height=24, width=40, seed=0):
         inv_K=torch.linalg.inv(K),
         depth_range=(0.1, 100.0),
         draw_key=torch.tensor([make_key(0, i) for i in range(batch)]),
-        estimate_disps=lambda image, name: [disp(height, width)],
+        rerun=lambda image, name: [disp(height, width)],
         pixel_weights={},
-        diagnostics={},
+        notes={},
     )
 
 
@@ -58,7 +61,7 @@ def make_outputs(batch=2, height=24, width=40, seed=0):
 def test_no_weights_and_weights_of_one_are_the_plain_mean():
     outputs = make_outputs()
     plain = PhotometricLoss()(outputs)
-    outputs['pixel_weights'] = dict(one=torch.ones(2, 1, 24, 40, dtype=torch.float64))
+    outputs.pixel_weights = dict(one=torch.ones(2, 1, 24, 40, dtype=torch.float64))
     assert torch.isclose(PhotometricLoss()(outputs), plain, rtol=1e-12)
 
 
@@ -67,12 +70,12 @@ def test_weights_multiply_and_samples_count_alike():
     g = torch.Generator().manual_seed(5)
     first, second = (torch.rand(2, 1, 24, 40, generator=g, dtype=torch.float64) for _ in range(2))
     first[0, ..., 10:] = 0
-    outputs['pixel_weights'] = dict(first=first, second=second)
+    outputs.pixel_weights = dict(first=first, second=second)
     loss = PhotometricLoss(loss_weight=0.5)(outputs)
-    disps = upsample_disps(outputs['disps'], 24, 40)
-    camera = outputs['T_source_target'], outputs['K'], outputs['inv_K']
-    views = synthesise_views(outputs['sources'], 1 / (0.01 + 9.99 * disps), *camera)
-    error = photometric_error(views, outputs['target'])
+    disps = upsample_disps(outputs.disps, 24, 40)
+    camera = outputs.T_source_target, outputs.K, outputs.inv_K
+    views = synthesise_views(outputs.sources, 1 / (0.01 + 9.99 * disps), *camera)
+    error = photometric_error(views, outputs.target)
     error, _ = minimum_reprojection(error, identity_error(outputs))
     total = 0
     for b in range(2):
@@ -86,11 +89,11 @@ def test_a_sample_without_weight_counts_as_zero():
     outputs = make_outputs()
     weight = torch.ones(2, 1, 24, 40, dtype=torch.float64)
     weight[1] = 0
-    outputs['pixel_weights'] = dict(w=weight)
+    outputs.pixel_weights = dict(w=weight)
     half = PhotometricLoss()(outputs)
     for name in ('target', 'sources', 'T_source_target', 'K', 'inv_K'):
-        outputs[name] = outputs[name][:1]
-    outputs.update(disps=[d[:1] for d in outputs['disps']], pixel_weights={})
+        setattr(outputs, name, getattr(outputs, name)[:1])
+    outputs.disps, outputs.pixel_weights = [d[:1] for d in outputs.disps], {}
     assert torch.isclose(2 * half, PhotometricLoss()(outputs))
 
 
@@ -98,7 +101,7 @@ def test_scales_that_are_judged():
     outputs = make_outputs()
     alone = [PhotometricLoss(scales=[k])(outputs) for k in (0, 1)]
     assert torch.isclose(sum(alone) / 2, PhotometricLoss()(outputs))
-    assert torch.isclose(alone[0], PhotometricLoss()(dict(outputs, disps=outputs['disps'][:1])))
+    assert torch.isclose(alone[0], PhotometricLoss()(replace(outputs, disps=outputs.disps[:1])))
     with pytest.raises(ValueError, match='at least one scale'):
         PhotometricLoss(scales=[])
 
@@ -107,7 +110,7 @@ def test_identity_error_is_made_once_and_anew_for_other_images():
     outputs = make_outputs()
     first = identity_error(outputs)
     assert identity_error(outputs) is first and not first.requires_grad
-    changed = dict(outputs, target=outputs['target'] * 0.9)
+    changed = replace(outputs, target=outputs.target * 0.9)
     assert not torch.equal(identity_error(changed), first)
 
 
@@ -116,7 +119,7 @@ def test_identity_error_is_made_once_and_anew_for_other_images():
 
 def test_structure_weight_is_one_minus_the_difference():
     outputs = make_outputs()
-    outputs['sources'].requires_grad_()
+    outputs.sources.requires_grad_()
     weight = MODELS.build(dict(type='StructureWeight'))(outputs)
     difference, valid = structure_difference(outputs)
     assert difference.requires_grad and not weight.requires_grad
@@ -198,7 +201,7 @@ def driving(car_moves, hole=False, height=48, width=96):
     classes = torch.zeros(1, height, width, dtype=torch.long)
     classes[0, car] = CAR
     return (
-        dict(
+        StepOutputs(
             target=picture(0)[None],
             sources=torch.stack([picture(-1), picture(1)])[None],
             disps=[disp.clamp(0, 1)],
@@ -208,9 +211,9 @@ def driving(car_moves, hole=False, height=48, width=96):
             depth_range=(0.1, 100.0),
             draw_key=torch.tensor([5]),
             # the network sees the same depth in every frame
-            estimate_disps=lambda image, name: [disp.clamp(0, 1)],
+            rerun=lambda image, name: [disp.clamp(0, 1)],
             pixel_weights={},
-            diagnostics={},
+            notes={},
             teacher=dict(logits=logits_of(classes), feats=[]),
         ),
         car,
@@ -224,7 +227,7 @@ def test_a_car_that_keeps_up_is_taken_out(hole):
     # but for single pixels of its rim, where windows see the street that slides by
     assert weight.shape == (1, 1, 48, 96) and weight[0, 0][car].mean() < 0.01
     assert weight[0, 0][~car].all()
-    share = outputs['diagnostics']['moving_share'].item()
+    share = outputs.notes['moving_share'].item()
     assert share == pytest.approx(car.float().mean().item(), rel=0.01)
 
 
@@ -232,7 +235,7 @@ def test_a_parked_car_stays():
     outputs, car = driving(car_moves=False)
     weight = MovingObjectWeight(threshold=None)(outputs)
     assert weight.all()
-    assert outputs['diagnostics']['moving_share'] == 0
+    assert outputs.notes['moving_share'] == 0
     everything = MovingObjectWeight(mode='all')(outputs)
     assert not everything[0, 0][car].any() and everything[0, 0][~car].all()
     # a class that is not movable by config
@@ -242,26 +245,26 @@ def test_a_parked_car_stays():
 def test_contradicting_depths_are_taken_out():
     """Near in the target, nearer in the source; the images are not asked."""
     outputs, car = driving(car_moves=False)
-    outputs['T_source_target'] = torch.eye(4).repeat(1, 2, 1, 1)
-    disp = outputs['disps'][0].clone()
+    outputs.T_source_target = torch.eye(4).repeat(1, 2, 1, 1)
+    disp = outputs.disps[0].clone()
     weight = MovingObjectWeight(tolerance=None, occlusion=None)
-    outputs['estimate_disps'] = lambda image, name: [disp * 3]
+    outputs.rerun = lambda image, name: [disp * 3]
     # every depth of the source is about a third: (1 - 1/3) / (1 + 1/3) = 0.5 everywhere
     out = weight(outputs)
     assert not out[0, 0][car].any() and out[0, 0][~car].all()
-    outputs['estimate_disps'] = lambda image, name: [disp * 1.2]
+    outputs.rerun = lambda image, name: [disp * 1.2]
     assert weight(outputs).all()
 
 
 def test_without_a_teacher():
     outputs, _ = driving(car_moves=True)
-    teacher = outputs.pop('teacher')
-    assert MovingObjectWeight.needs_teacher
+    teacher, outputs.teacher = outputs.teacher, None
+    assert MovingObjectWeight.needs == ('teacher',)
     assert MovingObjectWeight()(outputs).all()
-    assert outputs['diagnostics']['moving_share'] == 0
-    with pytest.raises(ValueError, match="there is no outputs.'teacher'."):
+    assert outputs.notes['moving_share'] == 0
+    with pytest.raises(ValueError, match='there is no outputs.teacher;'):
         MovingObjectWeight(require=True)(outputs)
-    outputs['teacher'] = dict(teacher, logits=None)
+    outputs.teacher = dict(teacher, logits=None)
     with pytest.raises(ValueError, match='needs_logits=True'):
         MovingObjectWeight()(outputs)
 
@@ -278,7 +281,7 @@ def test_refusals():
 def test_the_map_keeps_its_gradient_for_the_loss():
     """The weight runs without gradient and must not spoil the map that the loss shares."""
     outputs, _ = driving(car_moves=True)
-    outputs['disps'][0].requires_grad_()
+    outputs.disps[0].requires_grad_()
     weight = MovingObjectWeight()(outputs)
     assert not weight.requires_grad
     assert structure_difference(outputs).difference.requires_grad

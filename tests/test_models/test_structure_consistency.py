@@ -1,6 +1,7 @@
 """Structure consistency against scenes with a known answer, and against loops."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from mmscd.models.losses import (
     sample_median,
     structure_difference,
 )
-from mmscd.models.losses.shared import masked_mean, memoise
+from mmscd.models.losses.shared import masked_mean
+from mmscd.models.outputs import StepOutputs
 from mmscd.models.texture import PerturbedTexture
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key, uniform
@@ -34,7 +36,7 @@ def motion(*translation, batch=1):
 
 
 class FakeNet:
-    """`estimate_disps` that knows the depth of what it is shown: the mean colour numbers it."""
+    """`rerun` that knows the depth of what it is shown: the mean colour numbers it."""
 
     def __init__(self, depths):
         self.depths = depths
@@ -57,7 +59,7 @@ def make_outputs(depth, source_depths, T, batch=1, seed=0):
     count = len(source_depths)
     K = torch.tensor([[14.0, 0, 9.6], [0, 13.0, 5.3], [0, 0, 1]]).double().expand(batch, 3, 3)
     numbers = torch.arange(count, dtype=torch.float64).reshape(1, count, 1, 1, 1)
-    return dict(
+    return StepOutputs(
         target=torch.zeros(batch, 3, H, W, dtype=torch.float64),
         sources=numbers.expand(batch, count, 3, H, W),
         disps=[to_disp(depth)],
@@ -66,9 +68,9 @@ def make_outputs(depth, source_depths, T, batch=1, seed=0):
         inv_K=torch.linalg.inv(K),
         depth_range=RANGE,
         draw_key=torch.tensor([make_key(seed, i) for i in range(batch)]),
-        estimate_disps=FakeNet(source_depths),
+        rerun=FakeNet(source_depths),
         pixel_weights={},
-        diagnostics={},
+        notes={},
     )
 
 
@@ -95,11 +97,11 @@ def random_case(batch=2, count=2, seed=0):
 
 def test_the_same_depth_without_motion_agrees():
     outputs, _ = random_case()
-    outputs['disps'] = [to_disp(outputs['estimate_disps'].depths[:1]).expand(2, 1, H, W)]
-    outputs['estimate_disps'].depths = outputs['estimate_disps'].depths[:1].expand(2, 1, H, W)
-    outputs['T_source_target'] = torch.eye(4).double().expand(2, 2, 4, 4)
+    outputs.disps = [to_disp(outputs.rerun.depths[:1]).expand(2, 1, H, W)]
+    outputs.rerun.depths = outputs.rerun.depths[:1].expand(2, 1, H, W)
+    outputs.T_source_target = torch.eye(4).double().expand(2, 2, 4, 4)
     assert StructureConsistencyLoss()(outputs) < 1e-12
-    assert outputs['diagnostics']['structure_valid'] == 1
+    assert outputs.notes['structure_valid'] == 1
 
 
 @pytest.mark.parametrize('scale', [1.0, 0.5, 1.2, 3.0])
@@ -114,13 +116,13 @@ def test_a_wall_ahead(scale):
     assert loss.item() == pytest.approx(0.7 * abs(scale - 1) / (scale + 1), abs=1e-12)
     # a border of the target lies outside the source, which is nearer
     difference, valid = structure_difference(outputs)
-    assert 0.4 < outputs['diagnostics']['structure_valid'] < 0.8
+    assert 0.4 < outputs.notes['structure_valid'] < 0.8
     assert valid[0, 0, 5, 10] and not valid[0, 0, 0, 0] and difference[0, 0, 0, 0] == 0
 
 
 def test_a_slanted_plane_agrees_exactly():
     """Inverse depth of a plane is affine over pixels, so bilinear sampling makes no error."""
-    K = make_outputs(plane(1), plane(1), motion(0, 0, 0)[:, None])['K'][0]
+    K = make_outputs(plane(1), plane(1), motion(0, 0, 0)[:, None]).K[0]
     v, u = torch.meshgrid(torch.arange(H).double(), torch.arange(W).double(), indexing='ij')
     rays = torch.linalg.inv(K) @ torch.stack([u, v, torch.ones_like(u)]).reshape(3, -1)
     normal, shift = torch.tensor([0.02, 0.12, 0.2]).double(), (0.3, 0.1, -0.8)
@@ -166,15 +168,15 @@ def test_occluded_pixels_are_left_out():
     inner = valid[0, 0, 6] & ~rim
     inner[6:13] = False
     assert inner.sum() > 5 and difference[0, 0, 6][inner].max() < 1e-9
-    with_test = StructureConsistencyLoss(loss_weight=1.0)(dict(outputs))
-    without = StructureConsistencyLoss(occlusion=None, loss_weight=1.0)(dict(outputs))
+    with_test = StructureConsistencyLoss(loss_weight=1.0)(replace(outputs, memo={}))
+    without = StructureConsistencyLoss(occlusion=None, loss_weight=1.0)(replace(outputs, memo={}))
     assert with_test < 0.7 * without
 
 
 def test_points_behind_the_camera_do_not_count():
     outputs = make_outputs(plane(10), plane(8), motion(0, 0, -11)[:, None])
     assert StructureConsistencyLoss()(outputs) == 0
-    assert outputs['diagnostics']['structure_valid'] == 0
+    assert outputs.notes['structure_valid'] == 0
 
 
 # --- against loops
@@ -183,12 +185,12 @@ def test_points_behind_the_camera_do_not_count():
 def naive_loss(outputs, occlusion):
     """Pixel by pixel, from depths and not from inverse depths where that is possible."""
     per_sample = []
-    for b in range(len(outputs['target'])):
-        draw = uniform(outputs['draw_key'], 'structure_source')[b, 0]
-        s = int(draw * outputs['sources'].shape[1])
-        inverse = 1 / outputs['estimate_disps'].depths[s, 0]
-        disp = outputs['disps'][0][b, 0]
-        T, K = outputs['T_source_target'][b, s], outputs['K'][b]
+    for b in range(len(outputs.target)):
+        draw = uniform(outputs.draw_key, 'structure_source')[b, 0]
+        s = int(draw * outputs.sources.shape[1])
+        inverse = 1 / outputs.rerun.depths[s, 0]
+        disp = outputs.disps[0][b, 0]
+        T, K = outputs.T_source_target[b, s], outputs.K[b]
         values = []
         for v in range(H):
             for u in range(W):
@@ -220,10 +222,10 @@ def naive_loss(outputs, occlusion):
 @pytest.mark.parametrize('occlusion', [0.01, 0.2])
 def test_equals_loops_in_value_and_gradient(seed, occlusion):
     outputs, vectors = random_case(seed=seed)
-    disp = outputs['disps'][0].requires_grad_()
+    disp = outputs.disps[0].requires_grad_()
     vectors = vectors.requires_grad_()
     rotation = axis_angle_to_rotation(vectors[..., :3])
-    outputs['T_source_target'] = compose_transform(rotation, vectors[..., 3:])
+    outputs.T_source_target = compose_transform(rotation, vectors[..., 3:])
     loss = StructureConsistencyLoss(occlusion=occlusion, loss_weight=1.0)(outputs)
     expected = naive_loss(outputs, occlusion)
     assert abs(loss - expected) < 1e-10
@@ -238,26 +240,27 @@ def test_gradcheck():
 
     def loss(disp, vectors):
         T = compose_transform(axis_angle_to_rotation(vectors[..., :3]), vectors[..., 3:])
-        fresh = {k: v for k, v in outputs.items() if k != 'memo'}
-        return StructureConsistencyLoss()(fresh | dict(disps=[disp], T_source_target=T))
+        return StructureConsistencyLoss()(
+            replace(outputs, disps=[disp], T_source_target=T, memo={})
+        )
 
-    leaves = outputs['disps'][0].requires_grad_(), vectors.requires_grad_()
+    leaves = outputs.disps[0].requires_grad_(), vectors.requires_grad_()
     assert torch.autograd.gradcheck(loss, leaves, eps=1e-7, atol=1e-5)
 
 
 def test_the_source_is_drawn_per_sample_and_by_key():
     outputs, _ = random_case(batch=16, count=2)
     structure_difference(outputs)
-    index = outputs['memo']['source_inverse_depth'][1][0]
+    index = outputs.memo['source_inverse_depth'][1][0]
     assert 0 < index.double().mean() < 1
-    expected = (uniform(outputs['draw_key'], 'structure_source')[:, 0] * 2).long()
+    expected = (uniform(outputs.draw_key, 'structure_source')[:, 0] * 2).long()
     assert torch.equal(index, expected)
     # a permuted batch: the same difference for every sample
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
-    again = {k: v for k, v in outputs.items() if k != 'memo'}
+    again = replace(outputs, memo={})
     for name in ('target', 'sources', 'T_source_target', 'K', 'inv_K', 'draw_key'):
-        again[name] = outputs[name][order]
-    again['disps'] = [outputs['disps'][0][order]]
+        setattr(again, name, getattr(outputs, name)[order])
+    again.disps = [outputs.disps[0][order]]
     first, second = structure_difference(outputs), structure_difference(again)
     assert (first.difference[order] - second.difference).abs().max() < 1e-12
 
@@ -265,12 +268,12 @@ def test_the_source_is_drawn_per_sample_and_by_key():
 def test_one_extra_pass_however_many_ask():
     outputs, _ = random_case()
     weight = MODELS.build(dict(type='StructureWeight'))
-    outputs['pixel_weights']['structure'] = weight(outputs)
+    outputs.pixel_weights['structure'] = weight(outputs)
     StructureConsistencyLoss()(outputs)
     StructureConsistencyLoss(occlusion=0.1)(outputs)
-    assert outputs['estimate_disps'].calls == ['source']
+    assert outputs.rerun.calls == ['source']
     # other objects are not answered with results of the first
-    changed = dict(outputs, disps=[outputs['disps'][0] * 1.1])
+    changed = replace(outputs, disps=[outputs.disps[0] * 1.1])
     assert StructureConsistencyLoss()(changed) != StructureConsistencyLoss()(outputs)
 
 
@@ -281,7 +284,7 @@ def test_samples_count_alike_and_weights_are_respected():
     assert masked_mean(values, mask & False) == 0
     outputs, _ = random_case()
     weight = (torch.rand(2, 1, H, W, dtype=torch.float64) > 0.5).double()
-    outputs['pixel_weights']['moving'] = weight
+    outputs.pixel_weights['moving'] = weight
     loss = StructureConsistencyLoss(weights=['moving'], loss_weight=1.0)(outputs)
     difference, valid = structure_difference(outputs)
     both = valid * weight
@@ -302,13 +305,6 @@ def test_sample_median():
         kept = values[b][valid[b]].sort().values
         assert median[b] == (kept[(len(kept) - 1) // 2] if len(kept) else 0)
     assert torch.equal(sample_median(values), values.flatten(1).median(1).values)
-
-
-def test_memoise_compares_objects():
-    outputs, a, calls = {}, torch.zeros(1), []
-    for inputs in ((a,), (a,), (a.clone(),), (a, a)):
-        memoise(outputs, 'x', inputs, lambda: calls.append(0))
-    assert len(calls) == 3
 
 
 # --- texture disambiguation
@@ -376,7 +372,7 @@ def texture_case(batch=2, height=24, width=40):
     names = []
     clean = net(target, 'clean')
     clean[0].retain_grad()
-    outputs = dict(
+    outputs = StepOutputs(
         target=target,
         sources=images(batch, 2),
         disps=clean,
@@ -387,9 +383,9 @@ def texture_case(batch=2, height=24, width=40):
         inv_K=torch.linalg.inv(K),
         depth_range=RANGE,
         draw_key=torch.tensor([make_key(0, i) for i in range(batch)]),
-        estimate_disps=net,
+        rerun=net,
         pixel_weights={},
-        diagnostics=dict(auto_mask_share='of the clean pass'),
+        notes=dict(auto_mask_share='of the clean pass'),
     )
     return outputs, factor, vectors, names
 
@@ -404,35 +400,35 @@ def test_texture_loss_is_consistency_plus_photometric_at_the_finest_scale():
     outputs, *_, names = texture_case()
     loss = texture_loss(consistency_weight=0.3, photometric_weight=0.9, loss_weight=0.5)(outputs)
     assert names == ['clean', 'perturbed']
-    perturbed = outputs['perturbed']
+    perturbed = outputs.perturbed
     assert not perturbed.image[..., :20].any() and not perturbed.image.requires_grad
-    disp = outputs['estimate_disps'](perturbed.image, 'perturbed')[0]
-    depths = [1 / (0.01 + 9.99 * d) for d in (disp, outputs['disps'][0])]
+    disp = outputs.rerun(perturbed.image, 'perturbed')[0]
+    depths = [1 / (0.01 + 9.99 * d) for d in (disp, outputs.disps[0])]
     ours, theirs = (naive_bounded(1 / depth, 1.0) for depth in depths)
     consistency = (ours - theirs).abs().mean()
-    clean = dict(outputs, disps=[disp], diagnostics={})
+    clean = replace(outputs, disps=[disp], notes={})
     expected = 0.5 * (0.3 * consistency + 0.9 * PhotometricLoss()(clean))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-12)
-    diagnostics = outputs['diagnostics']
-    assert diagnostics['auto_mask_share'] == 'of the clean pass'
-    assert diagnostics['texture_consistency'].item() == pytest.approx(consistency.item())
-    assert diagnostics['texture_share'] == 0.5
-    assert not any('loss' in name for name in diagnostics)
+    notes = outputs.notes
+    assert notes['auto_mask_share'] == 'of the clean pass'
+    assert notes['texture_consistency'].item() == pytest.approx(consistency.item())
+    assert notes['texture_share'] == 0.5
+    assert not any('loss' in name for name in notes)
 
 
 def test_texture_loss_respects_pixel_weights():
     outputs, *_ = texture_case()
     # a weight of nothing at all leaves only the consistency
-    outputs['pixel_weights']['none'] = torch.zeros_like(outputs['target'][:, :1])
+    outputs.pixel_weights['none'] = torch.zeros_like(outputs.target[:, :1])
     loss = texture_loss(consistency_weight=1.0, loss_weight=1.0)(outputs)
-    assert loss.item() == pytest.approx(outputs['diagnostics']['texture_consistency'].item())
+    assert loss.item() == pytest.approx(outputs.notes['texture_consistency'].item())
 
 
 def test_texture_loss_teaches_neither_the_clean_depth_nor_the_pose():
     outputs, factor, vectors, _ = texture_case()
     texture_loss()(outputs).backward()
     assert factor.grad.abs() > 0
-    assert vectors.grad is None and outputs['disps'][0].grad is None
+    assert vectors.grad is None and outputs.disps[0].grad is None
 
 
 def test_texture_loss_with_the_real_perturbation_runs():
@@ -444,15 +440,15 @@ def test_texture_loss_with_the_real_perturbation_runs():
 def test_texture_loss_of_a_share_of_the_batch_is_the_loss_of_its_first_images():
     options = dict(consistency_weight=0.3, photometric_weight=0.9)
     outputs, *_ = texture_case(batch=4)
-    outputs['pixel_weights']['left'] = (torch.arange(40) < 25).double().expand(4, 1, 24, 40)
-    whole = dict(outputs, diagnostics={})
+    outputs.pixel_weights['left'] = (torch.arange(40) < 25).double().expand(4, 1, 24, 40)
+    whole = replace(outputs, notes={}, memo={})
     loss = texture_loss(samples=0.5, **options)(outputs)
-    assert outputs['perturbed'].image.shape[0] == 2
+    assert outputs.perturbed.image.shape[0] == 2
 
     for name in ('target', 'sources', 'T_source_target', 'K', 'inv_K', 'draw_key'):
-        whole[name] = whole[name][:2]
-    whole['disps'] = [d[:2] for d in whole['disps']]
-    whole['pixel_weights'] = dict(left=outputs['pixel_weights']['left'][:2])
+        setattr(whole, name, getattr(whole, name)[:2])
+    whole.disps = [d[:2] for d in whole.disps]
+    whole.pixel_weights = dict(left=outputs.pixel_weights['left'][:2])
     assert loss.item() == pytest.approx(texture_loss(**options)(whole).item(), abs=1e-12)
     assert loss.item() != pytest.approx(texture_loss(**options)(texture_case(batch=4)[0]).item())
 

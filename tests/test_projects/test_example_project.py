@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES, MODELS, TEACHERS
 from mmscd.utils.config import load_config
 from projects.example_project import example_project  # noqa: F401  registers
@@ -31,7 +32,7 @@ def outputs_of_plane(normal, size=(24, 40)):
     low, high = 1 / 100, 1 / 0.1
     disp = ((inv_depth - low) / (high - low)).reshape(1, 1, height, width)
     target = torch.full((1, 3, height, width), 0.5, dtype=torch.float64)
-    return dict(
+    return StepOutputs(
         disps=[disp.requires_grad_()], target=target, inv_K=K.inverse(), depth_range=(0.1, 100.0)
     )
 
@@ -41,10 +42,10 @@ def test_loss_of_planes_is_zero():
     for normal in ((0.0, 0.0, 0.2), (0.05, 0.1, 0.2), (0.0, 0.15, 0.1)):
         assert loss(outputs_of_plane(normal)).item() < 1e-9
     bent = outputs_of_plane((0.05, 0.1, 0.2))
-    bent['disps'] = [(bent['disps'][0].detach() + 0.05 * torch.rand(1, 1, 24, 40)).requires_grad_()]
+    bent.disps = [(bent.disps[0].detach() + 0.05 * torch.rand(1, 1, 24, 40)).requires_grad_()]
     value = loss(bent)
     value.backward()
-    assert 0.1 < value.item() < 4 and bent['disps'][0].grad.abs().sum() > 0
+    assert 0.1 < value.item() < 4 and bent.disps[0].grad.abs().sum() > 0
 
 
 def stub_timm(monkeypatch):

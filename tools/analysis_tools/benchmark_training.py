@@ -34,6 +34,7 @@ from mmscd.datasets.formats.images import IMAGE_EXTENSIONS
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models import DepthDataPreprocessor
 from mmscd.models.losses import PhotometricLoss
+from mmscd.models.outputs import StepOutputs
 from mmscd.utils.command_line import parse_size
 from mmscd.utils.keyed_random import make_key
 
@@ -118,14 +119,13 @@ class LossProblem:
         leaves.append(torch.randn(batch, args.sources, 3, generator=g) * 0.01)
         leaves.append(torch.randn(batch, args.sources, 3, generator=g) * 0.1)
         self.leaves = [leaf.to(**to).requires_grad_() for leaf in leaves]
-        self.outputs = dict(
+        self.outputs = StepOutputs(
             target=self.images(batch, 1, height, width)[:, 0].to(**to),
             sources=self.images(batch, args.sources, height, width).to(**to),
             disps=self.leaves[:-2],
             K=K,
             inv_K=torch.linalg.inv(K),
             depth_range=(0.1, 100.0),
-            diagnostics={},
         )
         self.losses = dict(
             eager=EagerPhotometricLoss(batch, height, width).to(**to), mmscd=PhotometricLoss()

@@ -71,8 +71,8 @@ class Network:
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Depth (B, 1, H, W) of the targets, and T_source_target (B, S, 4, 4)."""
         outputs = self.model.compute_outputs(dict(inputs))
-        disp = outputs['disps'][0]
-        return disp_to_depth(disp, *self.model.depth_range), outputs['T_source_target']
+        disp = outputs.disps[0]
+        return disp_to_depth(disp, *self.model.depth_range), outputs.T_source_target
 
 
 def is_flipped(draw_key: Tensor, probability: float) -> bool:

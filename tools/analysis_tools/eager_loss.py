@@ -9,11 +9,11 @@ values compare.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mmscd.models.outputs import StepOutputs
 
 
 class SSIM(nn.Module):
@@ -95,26 +95,26 @@ class EagerPhotometricLoss(nn.Module):
         absolute = torch.abs(target - view).mean(1, True)
         return self.alpha * self.ssim(view, target).mean(1, True) + (1 - self.alpha) * absolute
 
-    def synthesise(self, disp: Tensor, outputs: dict[str, Any]) -> list[Tensor]:
+    def synthesise(self, disp: Tensor, outputs: StepOutputs) -> list[Tensor]:
         """Every source warped into the target by one disparity."""
-        target, sources = outputs['target'], outputs['sources']
+        target, sources = outputs.target, outputs.sources
         disp = F.interpolate(disp, target.shape[-2:], mode='bilinear', align_corners=False)
-        low, high = 1 / outputs['depth_range'][1], 1 / outputs['depth_range'][0]
+        low, high = 1 / outputs.depth_range[1], 1 / outputs.depth_range[0]
         depth = 1 / (low + (high - low) * disp)
         views = []
         for s in range(sources.shape[1]):
-            points = self.back_project(depth, outputs['inv_K'])
-            grid = self.project(points, outputs['K'], outputs['T_source_target'][:, s])
+            points = self.back_project(depth, outputs.inv_K)
+            grid = self.project(points, outputs.K, outputs.T_source_target[:, s])
             views.append(
                 F.grid_sample(sources[:, s], grid, padding_mode='border', align_corners=False)
             )
         return views
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        target, sources = outputs['target'], outputs['sources']
+        target, sources = outputs.target, outputs.sources
         total = 0
-        for disp in outputs['disps']:
+        for disp in outputs.disps:
             views = self.synthesise(disp, outputs)
             warped = torch.cat([self.reprojection_error(view, target) for view in views], 1)
             identity = torch.cat(
@@ -123,4 +123,4 @@ class EagerPhotometricLoss(nn.Module):
             )
             smallest, _ = torch.cat([identity, warped], 1).min(1)
             total = total + smallest.mean()
-        return total / len(outputs['disps'])
+        return total / len(outputs.disps)

@@ -33,6 +33,7 @@ from mmscd.corruptions import CORRUPTIONS, corrupt, image_id_from_path
 from mmscd.geometry import disp_to_depth
 from mmscd.models import loading
 from mmscd.models.distillers import GraphPair
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.visualization import read_image, save_image
@@ -160,18 +161,18 @@ class Looker:
         """Run both models on an image, uint8 RGB (H, W, 3) of any size."""
         image = resize_image(image, self.size[::-1])
         target = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None] / 255
-        outputs: dict[str, Any] = dict(target=target, student_feats={}, diagnostics={})
+        outputs = StepOutputs(target=target)
         name = self.distiller.passes[0]
-        with self.distiller.recording(self.model, name, outputs['student_feats']):
+        with self.distiller.recording(self.model, name, outputs.student_feats):
             disps, _ = self.model.estimate_disps(self.model.data_preprocessor.normalise(target))
-        maps = outputs['student_feats'][name]
-        outputs['student_feats'] = dict.fromkeys(self.distiller.passes, maps)
+        maps = outputs.student_feats[name]
+        outputs.student_feats = dict.fromkeys(self.distiller.passes, maps)
         self.distiller.run_teacher(outputs)
         pairs = self.distiller.graph_pairs(outputs)
         pair = pairs[self.index * len(self.distiller.passes)][1]
         s, t = self.distiller.pairs[self.index]
         depth = disp_to_depth(disps[0][0, 0], *self.model.depth_range)
-        teacher = outputs['teacher']['feats'][t][0]
+        teacher = outputs.teacher['feats'][t][0]
         inv_depth, grid = (1 / depth).cpu().numpy(), self.distiller.grid(target)
         return Look(image, inv_depth, maps[s][0].float(), teacher, pair, grid)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
 
 
@@ -25,9 +24,9 @@ class SecondOrderSmoothnessLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        disp, target = outputs['disps'][0], outputs['target']
+        disp, target = outputs.disps[0], outputs.target
         disp = disp / disp.mean((2, 3), keepdim=True)
         image = F.interpolate(target, disp.shape[-2:], mode='area')
         total = disp.new_zeros(())
@@ -39,5 +38,5 @@ class SecondOrderSmoothnessLoss(nn.Module):
             edge = step.narrow(dim, 0, length).maximum(step.narrow(dim, 1, length))
             total = total + (bend * (-edge).exp()).mean()
         # few numbers, and no name with `loss` in it: mmengine would add it to the total
-        outputs['diagnostics']['bend'] = total.detach()
+        outputs.notes['bend'] = total.detach()
         return self.loss_weight * total

@@ -23,8 +23,6 @@ class BackboneTeacher(nn.Module):
         mean, std: of the images that it was trained on, RGB in [0, 1].
     """
 
-    needs_logits = False
-
     def __init__(
         self,
         network: Mapping[str, Any],

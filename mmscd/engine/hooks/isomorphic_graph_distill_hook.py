@@ -7,7 +7,6 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import nn
-from torch.optim import Optimizer
 
 from mmscd.registry import HOOKS, TEACHERS
 
@@ -19,10 +18,7 @@ class IsomorphicGraphDistillHook(Hook):
     """Builds and attaches the frozen teacher, detaches it when the graph has ended.
 
     When the graph begins and ends is said by the `ScheduleHook` of the run. While it is off the
-    teacher is not run, and what the teacher occupies is freed at its end. At its begin the
-    optimizer forgets the moments of the graph: until then its gradients were zero, and Adam, which
-    corrects for missing history only while it counts few steps, would take the first steps of the
-    graph several times too large.
+    teacher is not run, and what the teacher occupies is freed at its end.
 
     Args:
         interval: the graph's diagnostics are computed and logged every so many iterations.
@@ -62,11 +58,9 @@ class IsomorphicGraphDistillHook(Hook):
         )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """What happens at the graph's begin and end."""
+        """Ask for diagnostics in some iterations; let go of the teacher at the graph's end."""
         distiller, schedule = find_distiller(runner.model), schedule_of(runner, GRAPH)
         distiller.diagnose = self.every_n_train_iters(runner, self.interval)
-        if 0 < schedule.begin == runner.iter:
-            _forget_moments(runner.optim_wrapper.optimizer, distiller)
         if schedule.over(runner.iter) and distiller.teacher is not None:
             distiller.detach_teacher()
             runner.logger.info(f'Distillation: ended at iteration {runner.iter}.')
@@ -91,8 +85,3 @@ def find_distiller(model: nn.Module) -> Any:
             'it, or switch the hook off with `default_hooks.distill = None`'
         )
     return distiller
-
-
-def _forget_moments(optimizer: Optimizer, module: nn.Module) -> None:
-    for parameter in module.parameters():
-        optimizer.state.pop(parameter, None)

@@ -10,7 +10,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
+from torch.optim import Optimizer
 
+from mmscd.models.outputs import makes_of, needs_of
 from mmscd.registry import HOOKS
 
 GRAPH = 'graph'
@@ -62,7 +64,10 @@ class ScheduleHook(Hook):
     """Lets parts of the method begin late, grow, and end.
 
     A part of strength 0 is not computed, and its log shows 0. The strength is a function of the
-    iteration alone, so a resumed run continues exactly.
+    iteration alone, so a resumed run continues exactly. At the begin of a part with parameters the
+    optimizer forgets their moments: until then their gradients were zero, and Adam, which corrects
+    for missing history only while it counts few steps, would take the first steps several times too
+    large.
 
     Args:
         parts: what is scheduled: `graph` (`model.distiller`) or a name in `model.losses` -> dict of
@@ -114,10 +119,10 @@ class ScheduleHook(Hook):
 
     def _check_order(self, parts: dict[str, nn.Module]) -> None:
         for name, part in parts.items():
-            for need in getattr(part, 'needs', ()):
+            for need in needs_of(part):
                 for maker, other in parts.items():
                     own, others = self.schedule(name), self.schedule(maker)
-                    if need in getattr(other, 'makes', ()) and not others.covers(own):
+                    if need in makes_of(other) and not others.covers(own):
                         raise ValueError(
                             f'{name!r} (begin={own.begin}, end={own.end}) needs {need!r}, which '
                             f'{maker!r} makes from begin={others.begin} to end={others.end}: let '
@@ -128,12 +133,16 @@ class ScheduleHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set the strengths of this iteration."""
         model = unwrap_model(runner.model)
-        for name, schedule in self.schedules.items():
-            strength = schedule.strength(runner.iter)
-            if name != GRAPH:
-                model.loss_strengths[name] = strength
-            elif getattr(model, 'distiller', None) is not None:
-                model.distiller.set_strength(strength)
+        for name, part in _parts(model).items():
+            if name in self.schedules:
+                schedule = self.schedules[name]
+                strength = schedule.strength(runner.iter)
+                if name == GRAPH:
+                    part.set_strength(strength)
+                else:
+                    model.loss_strengths[name] = strength
+                if 0 < schedule.begin == runner.iter:
+                    _forget_moments(runner.optim_wrapper.optimizer, part)
 
     def schedule(self, part: str) -> Schedule:
         """The schedule of a part; that of one which is not scheduled is always on."""
@@ -151,6 +160,11 @@ def schedule_of(runner: Runner, part: str) -> Schedule:
 def unwrap_model(model: nn.Module) -> nn.Module:
     """The model inside of DDP or another wrapper."""
     return model.module if is_model_wrapper(model) else model
+
+
+def _forget_moments(optimizer: Optimizer, module: nn.Module) -> None:
+    for parameter in module.parameters():
+        optimizer.state.pop(parameter, None)
 
 
 def _parts(model: nn.Module) -> dict[str, nn.Module]:

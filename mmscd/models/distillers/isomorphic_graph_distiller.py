@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmscd.models.outputs import StepOutputs
 from mmscd.models.taps import TapRecorder, describe_tap
 from mmscd.registry import DISTILL_LOSSES, DISTILLERS
 
@@ -180,8 +181,8 @@ class IsomorphicGraphDistiller(nn.Module):
             student_feats[name] = maps
             yield
 
-    def run_teacher(self, outputs: dict[str, Any]) -> None:
-        """Put what the teacher says about the clean target into `outputs['teacher']`.
+    def run_teacher(self, outputs: StepOutputs) -> None:
+        """Put what the teacher says about the clean target into `outputs.teacher`.
 
         Raises:
             RuntimeError: no teacher is attached.
@@ -194,15 +195,15 @@ class IsomorphicGraphDistiller(nn.Module):
                 "dict(type='IsomorphicGraphDistillHook')` to the config, or call "
                 'attach_teacher(), or set_strength(0) to train without one'
             )
-        outputs['teacher'] = self.teacher(outputs['target'])
+        outputs.teacher = self.teacher(outputs.target)
 
-    def forward(self, outputs: dict[str, Any]) -> dict[str, Tensor]:
+    def forward(self, outputs: StepOutputs) -> dict[str, Tensor]:
         """Losses by name, each with the prefix `loss_distill_`.
 
-        Reads `student_feats`, `teacher`, `target` from `outputs`; writes to `diagnostics`. All
-        names and all parameters take part at any strength, so DDP meets no unused one.
+        Reads `student_feats`, `teacher`, `target` from `outputs`; writes to `notes`. All names and
+        all parameters take part at any strength, so DDP meets no unused one.
         """
-        zero = outputs['target'].new_zeros(())
+        zero = outputs.target.new_zeros(())
         parameters = [parameter.flatten() for parameter in self.parameters()]
         if parameters:
             zero = zero + 0 * torch.cat(parameters).sum()
@@ -215,9 +216,9 @@ class IsomorphicGraphDistiller(nn.Module):
                     totals[name] = totals[name] + share * loss(pair)
             learnt = {id(pair.teacher): pair.teacher for _, pair in pairs if pair.teacher.learnt}
             if self.diagnose and learnt:
-                logits, grid = outputs['teacher'].get('logits'), self.grid(outputs['target'])
+                logits, grid = outputs.teacher.get('logits'), self.grid(outputs.target)
                 numbers = describe_graphs(list(learnt.values()), logits, grid)
-                outputs['diagnostics'].update(numbers)
+                outputs.notes.update(numbers)
         return {f'loss_distill_{name}': value for name, value in totals.items()}
 
     def grid(self, images: Tensor) -> tuple[int, int]:
@@ -225,7 +226,7 @@ class IsomorphicGraphDistiller(nn.Module):
         rows, columns = (max(1, round(side / self.stride)) for side in images.shape[-2:])
         return rows, columns
 
-    def graph_pairs(self, outputs: dict[str, Any]) -> list[tuple[nn.ModuleDict, GraphPair]]:
+    def graph_pairs(self, outputs: StepOutputs) -> list[tuple[nn.ModuleDict, GraphPair]]:
         """Losses and graphs of every pair of taps and every pass.
 
         Args:
@@ -235,25 +236,25 @@ class IsomorphicGraphDistiller(nn.Module):
             ValueError: a pass was not made or saw part of the batch, or a map has another width
                 than its tap declares.
         """
-        grid, pairs = self.grid(outputs['target']), []
+        grid, pairs = self.grid(outputs.target), []
         for module, (s, t) in zip(self.graphs, self.pairs, strict=True):
             maps = [self._student_map(outputs, name, s) for name in self.passes]
             dtype = torch.promote_types(torch.float32, maps[0].dtype)
-            target = outputs['teacher']['feats'][t].to(dtype)
+            target = outputs.teacher['feats'][t].to(dtype)
             teacher = module.model_graph(target, grid, 'teacher')
             for map_ in maps:
                 student = module.model_graph(map_.to(dtype), grid, 'student')
                 pairs.append((module.losses, GraphPair(student, teacher)))
         return pairs
 
-    def _student_map(self, outputs: dict[str, Any], name: str, index: int) -> Tensor:
-        if name not in outputs['student_feats']:
+    def _student_map(self, outputs: StepOutputs, name: str, index: int) -> Tensor:
+        if name not in outputs.student_feats:
             raise ValueError(
                 f'the distiller shall distil the pass {name!r}, but the depth network made none of '
-                f'that name (there are {sorted(outputs["student_feats"])}); add the loss that '
+                f'that name (there are {sorted(outputs.student_feats)}); add the loss that '
                 'makes it, or change `distiller.passes`'
             )
-        map_, count = outputs['student_feats'][name][index], len(outputs['target'])
+        map_, count = outputs.student_feats[name][index], len(outputs.target)
         if len(map_) != count:
             raise ValueError(
                 f'the distiller shall distil the pass {name!r}, which saw {len(map_)} of {count} '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from mmscd.geometry import (
     disp_to_depth,
     invert_transform,
 )
+from mmscd.models.outputs import StepOutputs, check_needs, makes_of
 from mmscd.models.statistics import running_statistics
 from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
@@ -30,21 +31,7 @@ from mmscd.utils.compat import current_autocast
 class SelfSupervisedDepthEstimator(BaseModel):
     """Depth from single images, learnt by explaining the neighbouring frames.
 
-    The total loss is the sum of what `losses` lists. Each loss is called with one mapping
-    `outputs` and reads from it what it needs:
-
-    - `disps`: disparities (B, 1, h_k, w_k) in (0, 1) of the target, finest first;
-    - `target` (B, 3, H, W) and `sources` (B, S, 3, H, W): clean images in [0, 1];
-    - `T_source_target` (B, S, 4, 4), `K`, `inv_K` (B, 3, 3);
-    - `depth_range`: (min_depth, max_depth), metres up to scale;
-    - `source_ids`: frame ids of the sources; `feats`: the backbone's maps;
-      `network_input` (B, F, 3, H, W); `draw_key` int64 (B,): for random draws;
-    - `estimate_disps(image, name)`: the same depth network once more, batch normalisation as at
-      inference (`running_statistics`), on an image (B, 3, H, W) in [0, 1]; `name` says which pass
-      it is (`perturbed`, `source`);
-    - `pixel_weights`: what `pixel_weights` made, by name, each (B, 1, H, W) in [0, 1];
-    - `teacher`: what the semantic teacher says about the target, while one is at work;
-    - `diagnostics`: a dict for scalars that shall be logged and watched.
+    The total loss is the sum of what `losses` lists; each reads what it needs from `StepOutputs`.
 
     Args:
         backbone: config of a network from images to feature maps.
@@ -60,8 +47,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         min_depth, max_depth: range of depth, metres (up to scale for monocular training).
         network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
             losses stay in float32.
-        channels_last: keep weights and maps in NHWC order, in which half-precision convolutions
-            are faster (`--amp` sets it on a CPU; on an H100 a step fell from 63 to 52 ms).
+        channels_last: NHWC order of weights and maps: faster half-precision convolutions.
         flip_tta: average the prediction with that of the mirrored image.
         data_preprocessor: config of the preprocessor.
         init_cfg: mmengine's initialisation.
@@ -75,7 +61,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         losses: dict[str, dict | None],
         pixel_weights: dict[str, dict | None] | None = None,
         distiller: dict | None = None,
-        frame_ids: list[int | str] = (0, -1, 1),
+        frame_ids: Sequence[int | str] = (0, -1, 1),
         min_depth: float = 0.1,
         max_depth: float = 100.0,
         network_dtype: str | None = None,
@@ -84,8 +70,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        preprocessor = data_preprocessor or dict(type='DepthDataPreprocessor')
-        super().__init__(MODELS.build(preprocessor), init_cfg)
+        preprocessor = MODELS.build(data_preprocessor or dict(type='DepthDataPreprocessor'))
+        super().__init__(preprocessor, init_cfg)
         self.frame_ids = tuple(frame_ids)
         temporal = [f for f in self.frame_ids[1:] if f != 's']
         if not self.frame_ids or self.frame_ids[0] != 0:
@@ -97,14 +83,12 @@ class SelfSupervisedDepthEstimator(BaseModel):
         # a pose net that nothing uses would be an unused parameter to DDP
         self.pose_net = MODELS.build(pose_net) if temporal else None
         self.losses = _build_named(losses, LOSSES)
-        # with those that a config switches off by None: a schedule may name them
-        self.loss_names = tuple(losses)
-        # factors by name, for a hook that lets a loss begin late; 0: it is not computed
-        self.loss_strengths: dict[str, float] = {}
+        # for `ScheduleHook`: it may name losses that a config switches off by None, and sets
+        # factors by name; a loss of strength 0 is not computed
+        self.loss_names, self.loss_strengths = tuple(losses), dict[str, float]()
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
-        self._check_teacher()
-        self._check_distilled_passes()
+        self._check_parts()
         self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
@@ -112,25 +96,22 @@ class SelfSupervisedDepthEstimator(BaseModel):
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
-    def _check_teacher(self) -> None:
-        for name, weight in self.pixel_weights.items():
-            if getattr(weight, 'needs_teacher', False) and self.distiller is None:
+    def _check_parts(self) -> None:
+        """Refuse now what a part that begins late would find out after hours."""
+        parts = {f'pixel_weights.{name}': part for name, part in self.pixel_weights.items()}
+        parts |= {f'losses.{name}': part for name, part in self.losses.items()}
+        if self.distiller is not None:
+            parts['distiller'] = self.distiller
+        check_needs(parts)
+        for name, part in self.losses.items():
+            share = getattr(part, 'samples', 1)
+            distilled = set(makes_of(part)) & set(getattr(self.distiller, 'passes', ()))
+            if distilled and share < 1:
                 raise ValueError(
-                    f'pixel_weights.{name} ({type(weight).__name__}) needs a teacher, and '
-                    f'model.distiller is None: set pixel_weights.{name}=None as well'
+                    f'distiller.passes has {distilled.pop()!r}, of which losses.{name} makes a '
+                    f'share of {share:g} of the batch: set losses.{name}.samples=1.0, or change '
+                    'distiller.passes'
                 )
-
-    def _check_distilled_passes(self) -> None:
-        """A loss that begins late would find out after hours."""
-        distilled = getattr(self.distiller, 'passes', ())
-        for name, loss in self.losses.items():
-            for made, share in getattr(loss, 'pass_shares', {}).items():
-                if made in distilled and share < 1:
-                    raise ValueError(
-                        f'distiller.passes has {made!r}, of which losses.{name} makes a share of '
-                        f'{share:g} of the batch: set losses.{name}.samples=1.0, or change '
-                        'distiller.passes'
-                    )
 
     def forward(
         self,
@@ -143,7 +124,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         Args:
             inputs: what `DepthDataPreprocessor` puts out.
             data_samples: one per image; needed by `predict`.
-            mode: `loss` (dict of losses and diagnostics), `predict` (data samples with
+            mode: `loss` (dict of losses and notes), `predict` (data samples with
                 predictions), `tensor` (finest disparity of the target, (B, 1, H, W)).
         """
         if mode == 'loss':
@@ -187,7 +168,6 @@ class SelfSupervisedDepthEstimator(BaseModel):
         the motion of earlier frames is inverted.
         """
         images = inputs['network_input']
-        batch = len(images)
         pairs, sources = [], self.frame_ids[1:]
         for index, frame_id in enumerate(sources, 1):
             if frame_id != 's':
@@ -202,38 +182,37 @@ class SelfSupervisedDepthEstimator(BaseModel):
                 rotation = axis_angle_to_rotation(_at_least_float32(axis_angle))
                 motion = compose_transform(rotation, _at_least_float32(translation))
                 temporal = [f for f in sources if f != 's']
-                for frame_id, T in zip(temporal, motion.split(batch), strict=True):
+                for frame_id, T in zip(temporal, motion.split(len(images)), strict=True):
                     transforms[frame_id] = invert_transform(T) if frame_id < 0 else T
         if 's' in sources:
             transforms['s'] = inputs['T_stereo'].to(images.dtype)
         return torch.stack([transforms[f] for f in sources], 1)
 
-    def compute_outputs(self, inputs: dict[str, Tensor]) -> dict[str, Any]:
-        """The mapping that the losses read; see the class."""
-        frames = inputs['frames']
+    def compute_outputs(self, inputs: dict[str, Tensor]) -> StepOutputs:
+        """What the losses read, of a batch as the data preprocessor puts it out."""
+        extras = dict(inputs)
+        frames, seen = extras.pop('frames'), extras.pop('network_input')
         if frames.shape[1] != len(self.frame_ids):
             raise ValueError(
                 f'the model expects the frames {list(self.frame_ids)}, the data has '
                 f'{frames.shape[1]}: model.frame_ids and the dataset must agree'
             )
-        student_feats = {}
+        student_feats: dict[str, list[Tensor]] = {}
         with self._recording('clean', student_feats):
-            disps, feats = self.estimate_disps(inputs['network_input'][:, 0])
-        return dict(
-            inputs,
-            estimate_disps=partial(
-                self._extra_pass, current_autocast(frames.device.type), student_feats
-            ),
-            student_feats=student_feats,
-            pixel_weights={},
-            disps=disps,
-            feats=feats,
+            disps, feats = self.estimate_disps(seen[:, 0])
+        return StepOutputs(
             target=frames[:, 0],
             sources=frames[:, 1:],
             source_ids=self.frame_ids[1:],
+            **{name: extras.pop(name, None) for name in ('K', 'inv_K', 'draw_key')},
             T_source_target=self.estimate_poses(inputs),
+            network_input=seen,
+            disps=disps,
+            feats=feats,
             depth_range=self.depth_range,
-            diagnostics={},
+            rerun=partial(self._extra_pass, current_autocast(frames.device.type), student_feats),
+            student_feats=student_feats,
+            extras=extras,
         )
 
     def _recording(self, name: str, student_feats: dict) -> AbstractContextManager:
@@ -257,32 +236,36 @@ class SelfSupervisedDepthEstimator(BaseModel):
     def loss(
         self, inputs: dict[str, Tensor], data_samples: list[DepthDataSample] | None = None
     ) -> dict[str, Tensor]:
-        """All losses by name with the prefix `loss_`, and diagnostics without it."""
+        """All losses by name with the prefix `loss_`, and notes without it."""
         outputs = self.compute_outputs(inputs)
         if self.distiller is not None:
             self.distiller.run_teacher(outputs)
         with torch.autocast(inputs['frames'].device.type, enabled=False):
             for name, weight in self.pixel_weights.items():
-                outputs['pixel_weights'][name] = weight(outputs)
+                outputs.pixel_weights[name] = weight(outputs)
             losses = {f'loss_{name}': self._weighted(name, outputs) for name in self.losses}
             if self.distiller is not None:
                 losses.update(self.distiller(outputs))
-        disp = outputs['disps'][0].detach()
-        diagnostics = outputs['diagnostics']
-        diagnostics['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
-        diagnostics['disp_saturation'] = (disp > 0.95).float().mean()
+        self._take_notes(outputs)
+        return {**losses, **outputs.notes}
+
+    def _take_notes(self, outputs: StepOutputs) -> None:
+        """Scalars by which `CollapseMonitorHook` tells a collapse."""
+        disp = outputs.disps[0].detach()
+        outputs.notes['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
+        outputs.notes['disp_saturation'] = (disp > 0.95).float().mean()
         temporal = [i for i, f in enumerate(self.frame_ids[1:]) if f != 's']
         if temporal:
-            T = outputs['T_source_target'].detach()[:, temporal]
-            diagnostics['pose_translation'] = T[..., :3, 3].norm(dim=-1).mean()
-        return {**losses, **diagnostics}
+            T = outputs.T_source_target.detach()[:, temporal]
+            outputs.notes['pose_translation'] = T[..., :3, 3].norm(dim=-1).mean()
 
-    def _weighted(self, name: str, outputs: dict[str, Any]) -> Tensor:
-        strength = self.loss_strengths.get(name, 1.0)
+    def _weighted(self, name: str, outputs: StepOutputs) -> Tensor:
+        loss, strength = self.losses[name], self.loss_strengths.get(name, 1.0)
         if strength == 0:
-            return outputs['disps'][0].new_zeros(())
-        loss = self.losses[name](outputs)
-        return loss if strength == 1 else strength * loss
+            # all parameters take part at any strength, or DDP waits for their gradients
+            return sum((0 * p.sum() for p in loss.parameters()), outputs.disps[0].new_zeros(()))
+        value = loss(outputs)
+        return value if strength == 1 else strength * value
 
     @torch.no_grad()
     def predict(

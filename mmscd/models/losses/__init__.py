@@ -9,7 +9,7 @@ from .photometric_loss import (
     synthesise_views,
     upsample_disps,
 )
-from .shared import masked_mean, memoise, product_of_weights, sample_median
+from .shared import masked_mean, product_of_weights, sample_median
 from .smoothness_loss import SmoothnessLoss, smoothness
 from .structure_consistency_loss import (
     StructureConsistencyLoss,
@@ -27,7 +27,6 @@ __all__ = [
     'identity_error',
     'relative_difference',
     'masked_mean',
-    'memoise',
     'minimum_reprojection',
     'photometric_error',
     'product_of_weights',

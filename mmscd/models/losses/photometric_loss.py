@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid
+from mmscd.models.outputs import StepOutputs
 from mmscd.ops.photometric import photometric_error
 from mmscd.registry import LOSSES
 
-from .shared import masked_mean, memoise, product_of_weights
+from .shared import masked_mean, product_of_weights
 
 
 def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
@@ -78,7 +78,7 @@ def minimum_reprojection(
     return torch.where(auto_mask, error, identity), auto_mask
 
 
-def identity_error(outputs: dict[str, Any], alpha: float = 0.85) -> Tensor:
+def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
     """Photometric error of the un-warped sources, (B, S, 1, H, W); made once per step.
 
     No parameter changes it, so all who judge the same frames share it.
@@ -88,8 +88,8 @@ def identity_error(outputs: dict[str, Any], alpha: float = 0.85) -> Tensor:
         with torch.no_grad():
             return photometric_error(sources[:, :, :, None], target, alpha)
 
-    target, sources = outputs['target'], outputs['sources']
-    return memoise(outputs, f'identity_error_{alpha}', (target, sources), compute)
+    target, sources = outputs.target, outputs.sources
+    return outputs.once(f'identity_error_{alpha}', (target, sources), compute)
 
 
 @LOSSES.register_module()
@@ -98,8 +98,8 @@ class PhotometricLoss(nn.Module):
 
     Reads from `outputs`: `disps`, `target`, `sources`, `T_source_target`, `K`, `inv_K`,
     `depth_range`, and `pixel_weights` where there are any: then the mean over the pixels of a
-    sample is weighted by their product. Adds to `outputs['diagnostics']`: `auto_mask_share`, the
-    share of pixels that take part at the finest scale.
+    sample is weighted by their product. Notes `auto_mask_share`, the share of pixels that take part
+    at the finest scale.
 
     Args:
         alpha: weight of SSIM in the error.
@@ -123,21 +123,19 @@ class PhotometricLoss(nn.Module):
         self.scales = scales
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        target, sources = outputs['target'], outputs['sources']
-        disps = outputs['disps']
+        target, sources = outputs.target, outputs.sources
+        disps = outputs.disps
         if self.scales is not None:
             disps = [disps[k] for k in self.scales]
         disps = upsample_disps(disps, *target.shape[-2:])
-        depth = disp_to_depth(disps, *outputs['depth_range'])
-        views = synthesise_views(
-            sources, depth, outputs['T_source_target'], outputs['K'], outputs['inv_K']
-        )
+        depth = disp_to_depth(disps, *outputs.depth_range)
+        views = synthesise_views(sources, depth, outputs.T_source_target, outputs.K, outputs.inv_K)
         error = photometric_error(views, target, self.alpha)
         identity = identity_error(outputs, self.alpha) if self.auto_mask else None
         error, auto_mask = minimum_reprojection(error, identity)
-        outputs['diagnostics']['auto_mask_share'] = auto_mask[:, 0].float().mean()
+        outputs.notes['auto_mask_share'] = auto_mask[:, 0].float().mean()
         weight = product_of_weights(outputs)
         mean = error.mean() if weight is None else masked_mean(error, weight)
         return self.loss_weight * mean

@@ -1,12 +1,11 @@
-"""What several losses and pixel weights need: means and medians per sample, results made once."""
+"""What several losses and pixel weights need: means and medians per sample."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 import torch
 from torch import Tensor
+
+from mmscd.models.outputs import StepOutputs
 
 
 def masked_mean(values: Tensor, weight: Tensor, eps: float = 1e-6) -> Tensor:
@@ -52,50 +51,9 @@ def sample_median(values: Tensor, valid: Tensor | None = None) -> Tensor:
     return flat.sort(1).values.gather(1, index)[:, 0].nan_to_num()
 
 
-def memoise(
-    outputs: dict[str, Any], name: str, inputs: Iterable[Any], compute: Callable[[], Any]
-) -> Any:
-    """Result of `compute()`, made once per training step and kept in `outputs['memo']`.
-
-    Args:
-        outputs: the mapping that losses read.
-        name: of the result.
-        inputs: what the result is a function of; a result of other objects is made anew, so that
-            a changed copy of `outputs` gets what belongs to it.
-        compute: takes nothing.
-    """
-    memo, inputs = outputs.setdefault('memo', {}), tuple(inputs)
-    known, value = memo.get(name, ((), None))
-    if len(known) != len(inputs) or any(a is not b for a, b in zip(known, inputs, strict=True)):
-        value = compute()
-        memo[name] = inputs, value
-    return value
-
-
-def product_of_weights(outputs: dict[str, Any]) -> Tensor | None:
-    """All of `outputs['pixel_weights']` multiplied, (B, 1, H, W); None where there are none."""
+def product_of_weights(outputs: StepOutputs) -> Tensor | None:
+    """All of `outputs.pixel_weights` multiplied, (B, 1, H, W); None where there are none."""
     product = None
-    for weight in outputs.get('pixel_weights', {}).values():
+    for weight in outputs.pixel_weights.values():
         product = weight if product is None else product * weight
     return product
-
-
-def first_samples(outputs: dict[str, Any], count: int) -> dict[str, Any]:
-    """A copy of the mapping that losses read, with the first `count` samples of the batch alone.
-
-    Results that were made once per step (`memoise`) belong to the whole batch and are left behind.
-    """
-    batch = len(outputs['target'])
-    if count == batch:
-        return dict(outputs)
-
-    def take(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value[:count] if value.dim() and len(value) == batch else value
-        if isinstance(value, dict):
-            return {name: take(item) for name, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return type(value)(take(item) for item in value)
-        return value
-
-    return {name: take(value) for name, value in outputs.items() if name != 'memo'}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
 
 
@@ -43,9 +42,9 @@ class SmoothnessLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        disps, target = outputs['disps'], outputs['target']
+        disps, target = outputs.disps, outputs.target
         total = target.new_zeros(())
         for disp in disps:
             scale = target.shape[-1] / disp.shape[-1]

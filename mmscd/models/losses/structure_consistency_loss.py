@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mmscd.geometry import disp_to_depth, proj
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
 from mmscd.utils.keyed_random import uniform
 
 from .photometric_loss import upsample_disps
-from .shared import masked_mean, memoise, sample_median
+from .shared import masked_mean, sample_median
 
 OCCLUSION = 0.2
 
@@ -43,36 +44,35 @@ def signed_difference(inv_warped: Tensor, projected: Tensor) -> Tensor:
     return (ratio - 1) / (ratio + 1)
 
 
-def source_inverse_depth(outputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def source_inverse_depth(outputs: StepOutputs) -> tuple[Tensor, Tensor]:
     """One random source of every sample and what the network thinks of it.
 
     The source is drawn from the sample's `draw_key`. The depth pass runs under `no_grad`, once per
     step whoever asks.
 
     Args:
-        outputs: see `SelfSupervisedDepthEstimator`; read are `sources`, `draw_key`,
-            `estimate_disps`, `depth_range`.
+        outputs: read are `sources`, `draw_key`, `rerun`, `depth_range`.
 
     Returns:
         Index of the source, int64 (B,), and its inverse depth (B, 1, H, W) without gradient.
     """
 
     def compute() -> tuple[Tensor, Tensor]:
-        sources = outputs['sources']
-        draw = uniform(outputs['draw_key'], 'structure_source')[:, 0]
+        sources = outputs.sources
+        draw = uniform(outputs.draw_key, 'structure_source')[:, 0]
         index = (draw * sources.shape[1]).long()
         chosen = sources[torch.arange(len(index), device=index.device), index]
         with torch.no_grad():
-            disps = outputs['estimate_disps'](chosen, 'source')
+            disps = outputs.rerun(chosen, 'source')
             disp = upsample_disps(disps[:1], *sources.shape[-2:])
-            return index, 1 / disp_to_depth(disp, *outputs['depth_range'])
+            return index, 1 / disp_to_depth(disp, *outputs.depth_range)
 
-    inputs = outputs['sources'], outputs['draw_key'], outputs['estimate_disps']
-    return memoise(outputs, 'source_inverse_depth', inputs, compute)
+    inputs = outputs.sources, outputs.draw_key, outputs.rerun
+    return outputs.once('source_inverse_depth', inputs, compute)
 
 
 def structure_difference(
-    outputs: dict[str, Any], occlusion: float | None = OCCLUSION
+    outputs: StepOutputs, occlusion: float | None = OCCLUSION
 ) -> StructureDifference:
     """|D_warped - D_projected| / (D_warped + D_projected) against one random source per sample.
 
@@ -95,26 +95,26 @@ def structure_difference(
     index, inv_source = source_inverse_depth(outputs)
 
     def compute() -> StructureDifference:
-        disp = upsample_disps(outputs['disps'][:1], *inv_source.shape[-2:])
-        depth = disp_to_depth(disp, *outputs['depth_range'])
+        disp = upsample_disps(outputs.disps[:1], *inv_source.shape[-2:])
+        depth = disp_to_depth(disp, *outputs.depth_range)
         rows = torch.arange(len(index), device=index.device)
-        T = outputs['T_source_target'][rows, index]
-        warped, z, valid = proj(inv_source, depth, T, outputs['K'], outputs['inv_K'])
+        T = outputs.T_source_target[rows, index]
+        warped, z, valid = proj(inv_source, depth, T, outputs.K, outputs.inv_K)
         signed = signed_difference(warped, z.clamp(min=0))
         if occlusion is not None:
             median = sample_median(signed, valid)[:, None, None, None]
             valid = valid & (signed.detach() - median <= occlusion)
         return StructureDifference(torch.where(valid, signed.abs(), 0), valid)
 
-    inputs = outputs['disps'][0], outputs['T_source_target'], inv_source
-    return memoise(outputs, f'structure_difference_{occlusion}', inputs, compute)
+    inputs = outputs.disps[0], outputs.T_source_target, inv_source
+    return outputs.once(f'structure_difference_{occlusion}', inputs, compute)
 
 
 @LOSSES.register_module()
 class StructureConsistencyLoss(nn.Module):
     """Mean of `structure_difference` over the valid pixels of each sample, then over samples.
 
-    Adds to `outputs['diagnostics']`: `structure_valid`, the share of valid pixels.
+    Notes `structure_valid`, the share of valid pixels.
 
     Args:
         occlusion: see `structure_difference`.
@@ -137,17 +137,22 @@ class StructureConsistencyLoss(nn.Module):
         self.weights = tuple(weights)
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The weights that it names."""
+        return tuple(f'pixel_weights.{name}' for name in self.weights)
+
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar.
 
         Raises:
             KeyError: a weight that the model does not have.
         """
         difference, valid = structure_difference(outputs, self.occlusion)
-        outputs['diagnostics']['structure_valid'] = valid.float().mean()
+        outputs.notes['structure_valid'] = valid.float().mean()
         weight = valid.to(difference.dtype)
         for name in self.weights:
-            known = outputs.get('pixel_weights', {})
+            known = outputs.pixel_weights
             if name not in known:
                 raise KeyError(
                     f'StructureConsistencyLoss.weights names {name!r}, model.pixel_weights has '

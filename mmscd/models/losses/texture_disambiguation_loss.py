@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from mmscd.geometry import disp_to_depth
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES, MODELS
 
-from .shared import first_samples, sample_median
+from .shared import sample_median
 
 
 def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0) -> Tensor:
@@ -52,9 +53,10 @@ class TextureDisambiguationLoss(nn.Module):
 
     The agreement is weighed low: view synthesis must be able to hold what it pulls.
 
-    Reads `target`, `draw_key`, `estimate_disps`, `disps` and what `PhotometricLoss` reads, pixel
-    weights included. Writes `outputs['perturbed']` (what the perturbation returns, for tools) and
-    the diagnostics `texture_consistency` (un-weighted) and `texture_share` (perturbed pixels).
+    Reads `target`, `draw_key`, `rerun`, `disps` and what `PhotometricLoss` reads, pixel weights
+    included. Makes the pass `perturbed` and writes `outputs.perturbed` (what the perturbation
+    returns, for tools). Notes `texture_consistency` (un-weighted) and `texture_share` (perturbed
+    pixels).
 
     Args:
         perturbation: config of a component `(image, draw_key) -> PerturbedTexture`.
@@ -91,29 +93,23 @@ class TextureDisambiguationLoss(nn.Module):
         self.photometric_weight = photometric_weight
         self.floor = floor
         self.samples = samples
-        # what the estimator checks before a distiller relies on this pass
-        self.pass_shares = {'perturbed': samples}
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        diagnostics = outputs['diagnostics']
-        batch = len(outputs['target'])
-        seen = first_samples(outputs, max(1, round(self.samples * batch)))
-        perturbed = self.perturbation(seen['target'], seen['draw_key'])
-        outputs['perturbed'] = perturbed
-        disp = outputs['estimate_disps'](perturbed.image, 'perturbed')[0]
+        seen = outputs.first(max(1, round(self.samples * len(outputs.target))))
+        perturbed = self.perturbation(seen.target, seen.draw_key)
+        outputs.perturbed = perturbed
+        disp = outputs.rerun(perturbed.image, 'perturbed')[0]
         consistency = relative_difference(
-            1 / disp_to_depth(disp, *outputs['depth_range']),
-            1 / disp_to_depth(seen['disps'][0].detach(), *outputs['depth_range']),
+            1 / disp_to_depth(disp, *outputs.depth_range),
+            1 / disp_to_depth(seen.disps[0].detach(), *outputs.depth_range),
             self.floor,
         )
         total = self.consistency_weight * consistency
         if self.photometric_weight:
-            T_source_target = seen['T_source_target'].detach()
-            # diagnostics of the clean pass keep their values
-            seen.update(disps=[disp], T_source_target=T_source_target, diagnostics={})
-            total = total + self.photometric_weight * self.photometric(seen)
-        diagnostics['texture_consistency'] = consistency.detach()
-        diagnostics['texture_share'] = (perturbed.mask > 0).float().mean()
+            still = replace(seen, disps=[disp], T_source_target=seen.T_source_target.detach())
+            total = total + self.photometric_weight * self.photometric(still)
+        outputs.notes['texture_consistency'] = consistency.detach()
+        outputs.notes['texture_share'] = (perturbed.mask > 0).float().mean()
         return self.loss_weight * total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,7 @@ from mmscd.models.losses import (
     upsample_disps,
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
+from mmscd.models.outputs import StepOutputs
 from mmscd.ops.photometric import photometric_error
 from mmscd.registry import MODELS
 
@@ -97,15 +97,14 @@ class MovingObjectWeight(nn.Module):
         tolerance: see above; None leaves the test of the images out.
         window: side of the window in pixels of an image 640 wide; it scales with the width.
         occlusion: see `structure_difference`.
-        require: what an absent `outputs['teacher']` means. False: the distiller's schedule is off
+        require: what an absent `outputs.teacher` means. False: the distiller's schedule is off
             in this step and all weights are 1. True: a mistake, and an error; for schedules that
-            are never off. Nothing in `outputs` tells a schedule that is off from a model without
-            any distiller: who builds the model refuses the latter by `needs_teacher`.
+            are never off. A model without any distiller is refused when it is built.
 
-    Writes the diagnostic `moving_share`: pixels with the weight 0.
+    Notes `moving_share`: pixels with the weight 0.
     """
 
-    needs_teacher = True
+    needs = ('teacher',)
 
     def __init__(
         self,
@@ -134,13 +133,13 @@ class MovingObjectWeight(nn.Module):
         self.require = require
 
     @torch.no_grad()
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """(B, 1, H, W), 0 or 1.
 
         Raises:
             ValueError: there is no teacher although `require`, or it hands over no logits.
         """
-        target = outputs['target']
+        target = outputs.target
         logits = self._logits(outputs)
         if logits is None:
             moving = torch.zeros_like(target[:, :1], dtype=torch.bool)
@@ -148,16 +147,16 @@ class MovingObjectWeight(nn.Module):
             moving = movable_mask(logits, target.shape[-2:], self.classes, self.min_mass)
             if self.mode == 'inconsistent':
                 moving = moving & self._violates(outputs, moving)
-        outputs['diagnostics']['moving_share'] = moving.float().mean()
+        outputs.notes['moving_share'] = moving.float().mean()
         return (~moving).to(target.dtype)
 
-    def _logits(self, outputs: dict[str, Any]) -> Tensor | None:
+    def _logits(self, outputs: StepOutputs) -> Tensor | None:
         """The teacher's logits, or None while it is not at work."""
-        teacher = outputs.get('teacher')
+        teacher = outputs.teacher
         if teacher is None:
             if self.require:
                 raise ValueError(
-                    "MovingObjectWeight(require=True): there is no outputs['teacher']; set "
+                    'MovingObjectWeight(require=True): there is no outputs.teacher; set '
                     'model.distiller with a teacher whose schedule begins at 0, or require=False'
                 )
             return None
@@ -168,7 +167,7 @@ class MovingObjectWeight(nn.Module):
             )
         return teacher['logits']
 
-    def _violates(self, outputs: dict[str, Any], movable: Tensor) -> Tensor:
+    def _violates(self, outputs: StepOutputs, movable: Tensor) -> Tensor:
         """Pixels around which movable things do not behave as a static scene does, bool."""
         window = 2 * round(self.window * movable.shape[-1] / REFERENCE_WIDTH / 2) + 1
         violates = torch.zeros_like(movable)
@@ -185,12 +184,10 @@ class MovingObjectWeight(nn.Module):
         # at the rim of a thing windows see what is around it: let its inside decide
         return window_mean(violates.float(), movable, window) >= 0.5
 
-    def _warped_error(self, outputs: dict[str, Any]) -> Tensor:
+    def _warped_error(self, outputs: StepOutputs) -> Tensor:
         """Smallest photometric error over the warped sources at the finest scale, (B, 1, H, W)."""
-        target, sources = outputs['target'], outputs['sources']
-        disp = upsample_disps(outputs['disps'][:1], *target.shape[-2:])
-        depth = disp_to_depth(disp, *outputs['depth_range'])
-        views = synthesise_views(
-            sources, depth, outputs['T_source_target'], outputs['K'], outputs['inv_K']
-        )
+        target, sources = outputs.target, outputs.sources
+        disp = upsample_disps(outputs.disps[:1], *target.shape[-2:])
+        depth = disp_to_depth(disp, *outputs.depth_range)
+        views = synthesise_views(sources, depth, outputs.T_source_target, outputs.K, outputs.inv_K)
         return photometric_error(views, target).amin(1)

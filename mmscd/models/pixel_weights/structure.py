@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from mmscd.models.losses import structure_difference
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import MODELS
 
 
@@ -34,7 +33,7 @@ class StructureWeight(nn.Module):
         self.occlusion = occlusion
         self.minimum = minimum
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """(B, 1, H, W) in [minimum, 1], without gradient."""
         difference, valid = structure_difference(outputs, self.occlusion)
         weight = torch.where(valid, 1 - difference.detach(), 1)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmscd.geometry import backproject, disp_to_depth
+from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
 
 
@@ -23,11 +22,11 @@ class NormalConsistencyLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, outputs: dict[str, Any]) -> Tensor:
+    def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        target = outputs['target']
-        disp = F.interpolate(outputs['disps'][0], target.shape[-2:], mode='bilinear')
-        points = backproject(disp_to_depth(disp, *outputs['depth_range']), outputs['inv_K'])
+        target = outputs.target
+        disp = F.interpolate(outputs.disps[0], target.shape[-2:], mode='bilinear')
+        points = backproject(disp_to_depth(disp, *outputs.depth_range), outputs.inv_K)
         right, down = points[..., :-1, 1:] - points[..., :-1, :-1], points.diff(dim=2)[..., :-1]
         normals = F.normalize(right.cross(down, dim=1), dim=1)
         total = disp.new_zeros(())

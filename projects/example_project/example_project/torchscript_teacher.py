@@ -20,8 +20,6 @@ class TorchScriptTeacher(nn.Module):
         taps: one per map, with `module` (a name for messages), `channels` and `stride`.
     """
 
-    needs_logits = False
-
     def __init__(self, file: str, taps: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
         self.taps = [dict(tap) for tap in taps]
