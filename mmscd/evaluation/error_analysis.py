@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from terminaltables import AsciiTable
 
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import write_csv
+from mmscd.utils.text_table import text_table
 
 from .functional import hole_rate
 
@@ -24,7 +22,9 @@ CITYSCAPES_CLASSES = (
 # what moves by itself; all of it together is a group of its own
 MOVABLE_NAMES = CITYSCAPES_CLASSES[CITYSCAPES_CLASSES.index('person') :]
 ALL, MOVABLE, NO_CLASS = 'all', 'movable', 'no class'
-_FIELDS = ('share', 'abs_rel', 'median_signed', 'hole_rate', 'n_pixels')
+# class -> distance -> numbers of `describe_errors`
+Groups = Mapping[str, Mapping[str, Mapping[str, float]]]
+_FIELDS = ('class', 'distance', 'share', 'abs_rel', 'median_signed', 'hole_rate', 'n_pixels')
 
 
 class ErrorTally:
@@ -98,7 +98,7 @@ class ErrorTally:
         stored = signed.astype(np.float32), number[inside].astype(np.uint8), kind.astype(np.uint8)
         self._pixels.append(stored)
 
-    def summarize(self) -> dict[str, dict[str, dict[str, float]]]:
+    def summarize(self) -> Groups:
         """Errors by class (and 'all', 'movable') and distance (and 'all').
 
         Returns:
@@ -155,34 +155,27 @@ def make_group_table(groups: Mapping[str, Mapping[str, float]], head: str) -> st
         groups: name -> numbers of `describe_errors`; groups without pixels are left out.
         head: of the first column.
     """
-    data = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'hole rate', 'pixels']]
+    lines = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'hole rate', 'pixels']]
     for name, row in groups.items():
         if row['n_pixels']:
-            numbers = (
-                f'{row["share"]:.1%}',
-                f'{row["abs_rel"]:.4f}',
-                f'{row["median_signed"]:+.1%}',
-                f'{row["hole_rate"]:.1%}',
+            lines.append(
+                [
+                    name,
+                    f'{row["share"]:.1%}',
+                    f'{row["abs_rel"]:.4f}',
+                    f'{row["median_signed"]:+.1%}',
+                    f'{row["hole_rate"]:.1%}',
+                    str(row['n_pixels']),
+                ]
             )
-            data.append([name, *numbers, str(row['n_pixels'])])
-    table = AsciiTable(data)
-    for column in range(1, len(data[0])):
-        table.justify_columns[column] = 'right'
-    return table.table
+    return text_table(lines)
 
 
-def write_groups(
-    path: str | os.PathLike, rows: Mapping[str, Mapping[str, Mapping[str, float]]]
-) -> None:
+def write_groups(path: str | os.PathLike, rows: Groups) -> None:
     """Write all cells of `ErrorTally.summarize` as csv; empty fields where there are no pixels."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(['class', 'distance', *_FIELDS])
-    for name, cells in rows.items():
-        for label, cell in cells.items():
-            writer.writerow([name, label, *_format(cell[key] for key in _FIELDS)])
-    atomic_write(path, stream.getvalue().encode('utf-8'))
-
-
-def _format(values: Iterable[float]) -> list[str]:
-    return ['' if value != value else f'{value:.6g}' for value in values]
+    listed = [
+        {'class': name, 'distance': label, **cell}
+        for name, cells in rows.items()
+        for label, cell in cells.items()
+    ]
+    write_csv(path, _FIELDS, listed)

@@ -119,6 +119,9 @@ class DepthMap:
         return invert(resize_inverse_depth(self.inverse_depth, shape))
 
 
+_KINDS = dict(constant=ConstantDepth, flat_road=FlatRoad, depth_map=DepthMap)
+
+
 def build_references(
     references: Sequence[Mapping[str, Any]],
 ) -> list[ConstantDepth | FlatRoad | DepthMap]:
@@ -135,16 +138,9 @@ def build_references(
     for reference in references:
         args = dict(reference)
         kind = args.pop('type', None)
-        if kind == 'constant':
-            built.append(ConstantDepth(**args))
-        elif kind == 'flat_road':
-            caps = args.pop('far_caps', None)
-            caps = [args.pop('far_cap', 80.0)] if caps is None else caps
-            built.extend(FlatRoad(far_cap=cap, **args) for cap in caps)
-        elif kind == 'depth_map':
-            built.append(DepthMap(**args))
-        else:
-            raise ValueError(
-                f"reference type must be 'constant', 'flat_road' or 'depth_map', got {kind!r}"
-            )
+        if kind not in _KINDS:
+            raise ValueError(f'reference type must be one of {list(_KINDS)}, got {kind!r}')
+        caps = args.pop('far_caps', None)
+        members = [args] if caps is None else [dict(args, far_cap=cap) for cap in caps]
+        built += (_KINDS[kind](**member) for member in members)
     return built

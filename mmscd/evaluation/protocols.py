@@ -117,6 +117,7 @@ PROTOCOLS = {
 }
 
 
+_BASE_OPTIONS = ('prefix', 'collect_device', 'collect_dir')
 _FIELDS = tuple(field.name for field in fields(DepthProtocol))
 
 
@@ -154,7 +155,7 @@ def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any])
     """Say where fields of a protocol belong that are given to a metric beside its `protocol`.
 
     Raises:
-        TypeError: `options` is not empty.
+        TypeError: `options` has such a field, or what `BaseMetric` does not know.
     """
     moved = [name for name in options if name in _FIELDS]
     if moved:
@@ -162,14 +163,21 @@ def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any])
         given = dict(protocol) if isinstance(protocol, Mapping) else preset
         said = ', '.join(f'{k}={v!r}' for k, v in {**given, **options}.items())
         raise TypeError(f'{metric}: {", ".join(moved)} belong to protocol=dict({said})')
-    if options:
-        raise TypeError(f'{metric} has no argument {", ".join(options)}')
+    unknown = [name for name in options if name not in _BASE_OPTIONS]
+    if unknown:
+        raise TypeError(f'{metric} has no argument {", ".join(unknown)}')
 
 
 def select_pixels(gt: np.ndarray, protocol: DepthProtocol) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices (N,) and true depths float64 (N,) of the pixels that count in `gt` (H, W)."""
     low, high = protocol.gt_bounds
     return valid_pixels(gt, low, high, protocol.crop)
+
+
+def align_pixels(pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol) -> np.ndarray:
+    """Predictions float64 (N,) as they are compared with `gt` (N,): aligned, then clipped."""
+    aligned = align_depth(pred, gt, protocol.alignment, protocol.scale)
+    return clip_depth(aligned, protocol.min_depth, protocol.max_depth)
 
 
 def evaluate_pixels(
@@ -190,10 +198,8 @@ def evaluate_pixels(
         depth of 0).
     """
     pred = np.asarray(pred, np.float64)
-    aligned = align_depth(pred, gt, protocol.alignment, protocol.scale)
-    aligned = clip_depth(aligned, protocol.min_depth, protocol.max_depth)
     return dict(
-        depth_errors(aligned, gt),
+        depth_errors(align_pixels(pred, gt, protocol), gt),
         scale_ratio=scale_ratio(pred, gt),
         n_pixels=int(gt.size),
         n_unusable=int(gt.size - np.count_nonzero(is_usable(pred))),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from terminaltables import AsciiTable
 
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.files import write_csv, write_json
+from mmscd.utils.text_table import text_table
 
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
 
@@ -49,29 +51,22 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
     return summary
 
 
-def make_table(
-    rows: Mapping[str, Mapping[str, float]], title: str | None = None, interval: str = ''
-) -> str:
+def make_table(rows: Mapping[str, Mapping[str, float]], title: str = '', interval: str = '') -> str:
     """A text table, one row per predictor, whose head says which direction is better.
 
     Args:
         rows: name of the predictor -> its summary. One with `<metric>_low` and `<metric>_high`
             gets two more rows, the ends of its confidence interval.
-        title: written above the table (a long one would not fit into the frame).
+        title: written above the table.
         interval: what the intervals are, e.g. `95 %`.
     """
-    head = [name + (' ↑' if name in HIGHER_IS_BETTER else ' ↓') for name in METRIC_NAMES]
-    data = [['', *head]]
+    lines = [['', *(f'{name} {"↑" if name in HIGHER_IS_BETTER else "↓"}' for name in METRIC_NAMES)]]
     for name, row in rows.items():
-        data.append([name, *(f'{row[key]:.4f}' for key in METRIC_NAMES)])
-        for end, word in (('low', 'from'), ('high', 'to')):
-            if f'{METRIC_NAMES[0]}_{end}' in row:
-                ends = (f'{row[f"{key}_{end}"]:.4f}' for key in METRIC_NAMES)
-                data.append([f'  {interval} {word}', *ends])
-    table = AsciiTable(data)
-    for column in range(1, len(head) + 1):
-        table.justify_columns[column] = 'right'
-    return f'{title}\n{table.table}' if title else table.table
+        ends = {'': name, '_low': f'  {interval} from', '_high': f'  {interval} to'}
+        for end, label in ends.items():
+            if METRIC_NAMES[0] + end in row:
+                lines.append([label, *(f'{row[key + end]:.4f}' for key in METRIC_NAMES)])
+    return text_table(lines, title)
 
 
 def describe_counts(summary: Mapping[str, float]) -> str:
@@ -95,17 +90,34 @@ def describe_unusable(records: Sequence[Mapping[str, Any]], num_names: int = 5) 
         records: dicts with `img_path` and `metrics` (or None), one per image.
         num_names: so many images are named.
     """
-    bad = [(r['img_path'], r['metrics']) for r in records if r['metrics']]
-    bad = [(path, metrics['n_unusable']) for path, metrics in bad if metrics['n_unusable']]
+    counts = [(r['img_path'], r['metrics']['n_unusable']) for r in records if r['metrics']]
+    bad = [f'{path} ({count} pixels)' for path, count in counts if count]
     if not bad:
         return None
-    named = ', '.join(f'{path} ({count} pixels)' for path, count in bad[:num_names])
     more = f' and {len(bad) - num_names} more' if len(bad) > num_names else ''
     return (
-        f'{sum(count for _, count in bad)} predicted depths in {len(bad)} images are not finite '
+        f'{sum(count for _, count in counts)} predicted depths in {len(bad)} images are not finite '
         'and positive. They are left out of the alignment and count as min_depth (+infinity: as '
-        f'max_depth): {named}{more}'
+        f'max_depth): {", ".join(bad[:num_names])}{more}'
     )
+
+
+def check_output(path: str | os.PathLike | None, *suffixes: str) -> None:
+    """Find out now, and not after the last image, whether a file can be written.
+
+    Args:
+        path: of the file; None: there will be none. Its folder is made.
+        suffixes: that it may have.
+
+    Raises:
+        ValueError: another suffix.
+        OSError: its folder cannot be written to.
+    """
+    if path is None:
+        return
+    if Path(path).suffix not in suffixes:
+        raise ValueError(f'results go to a {" or ".join(suffixes)} file, got {str(path)!r}')
+    check_writable(Path(path).parent)
 
 
 def write_per_image(
@@ -114,7 +126,7 @@ def write_per_image(
     summary: Mapping[str, float],
     protocol: str,
 ) -> None:
-    """Write the metrics of every image, under a temporary name first.
+    """Write the metrics of every image.
 
     Args:
         path: ends in .json (with summary and protocol) or .csv (images only).
@@ -122,60 +134,31 @@ def write_per_image(
             optionally `conditions` (written where any record has one).
         summary: of `summarize`.
         protocol: its description.
-
-    Raises:
-        ValueError: another suffix.
     """
-    check_per_image_path(path)
+    nothing = {key: 0 if key.startswith('n_') else None for key in PER_IMAGE_FIELDS}
     named = any(record.get('conditions') for record in records)
     rows = []
     for record in records:
-        metrics = record['metrics'] or {}
-        row = {'img_path': record['img_path'], 'sample_idx': record['sample_idx']}
+        row = {key: record[key] for key in ('img_path', 'sample_idx')}
         if named:
             row['conditions'] = ' '.join(record['conditions'])
-        for key in PER_IMAGE_FIELDS:
-            row[key] = metrics.get(key, 0 if key.startswith('n_') else None)
-        rows.append(row)
-    if str(path).endswith('.json'):
-        write_json(path, dict(protocol=protocol, summary=summary, images=rows))
-    else:
+        rows.append(row | {key: (record['metrics'] or nothing)[key] for key in PER_IMAGE_FIELDS})
+    if Path(path).suffix == '.csv':
         write_csv(path, list(rows[0]), rows)
+    else:
+        write_json(path, dict(protocol=protocol, summary=summary, images=rows))
 
 
 def write_table(
-    path: str | os.PathLike,
-    rows: Mapping[str, Mapping[str, float]],
-    keys: Mapping[str, str],
-    protocol: str,
+    path: str | os.PathLike, rows: Mapping[str, Mapping[str, Any]], protocol: str
 ) -> None:
-    """Write the rows of the table as data, under a temporary name first.
-
-    The file holds `protocol` and `rows`, a list of dicts in the table's order: `name`, `key`
-    ('model', 'condition', or the kind of reference, e.g. 'flat_road') and the entries of
-    `summarize`.
+    """Write the rows of the table as JSON: `protocol`, and `rows`, a list in the table's order.
 
     Args:
-        path: ends in .json.
-        rows: name of the predictor -> its summary.
-        keys: name of the predictor -> its kind.
+        path: of the file.
+        rows: name of the predictor -> `key` ('model', 'condition', or the kind of reference, e.g.
+            'flat_road') and the entries of `summarize`.
         protocol: its description.
-
-    Raises:
-        ValueError: another suffix.
     """
-    check_table_path(path)
-    listed = [dict(name=name, key=keys[name], **row) for name, row in rows.items()]
+    listed = [dict(name=name, **row) for name, row in rows.items()]
     write_json(path, dict(protocol=protocol, rows=listed))
-
-
-def check_table_path(path: str | os.PathLike) -> None:
-    """Raise ValueError where `path` does not end in .json."""
-    if not str(path).endswith('.json'):
-        raise ValueError(f'the table goes to a .json file, got {str(path)!r}')
-
-
-def check_per_image_path(path: str | os.PathLike) -> None:
-    """Raise ValueError where `path` ends neither in .json nor in .csv."""
-    if not str(path).endswith(('.json', '.csv')):
-        raise ValueError(f'per-image results go to a .json or .csv file, got {str(path)!r}')

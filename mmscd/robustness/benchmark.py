@@ -15,10 +15,10 @@ from mmengine.config import Config
 from torch import nn
 
 from mmscd.corruptions import VERSION
-from mmscd.evaluation.metrics.depth_metric import DepthMetric, predicted_depth
+from mmscd.evaluation.metrics.depth_metric import find_protocol
 from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels
+from mmscd.evaluation.samples import predicted_depth
 from mmscd.models import loading
-from mmscd.registry import METRICS
 from mmscd.robustness.scores import CLEAN
 from mmscd.utils.config import load_config
 
@@ -112,30 +112,12 @@ def load_contestant(
     cfg = load_config(config, cfg_options)
     model = loading.load_model(cfg, checkpoint, device=options.device, half=None)
     loading.disable_initial_weights(cfg.model)
-    metric = find_protocol(cfg, config)
+    metric = find_protocol(cfg)
     data_key = digest(cfg.test_dataloader.dataset.to_dict())
     weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()
     settings = (options.protocol, options.seed, options.kitti_c, VERSION)
     key = digest([data_key, weights, cfg.model.to_dict(), repr(metric), *settings])
     return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))
-
-
-def find_protocol(cfg: Config, config: str) -> DepthProtocol:
-    """Protocol of the `DepthMetric` that a config tests with.
-
-    Raises:
-        ValueError: there is none; names `config`.
-    """
-    listed = cfg.test_evaluator
-    for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
-        if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
-            # naive predictors and files belong to tools/test.py
-            kept = {key: value for key, value in entry.items() if key not in _OWN_OUTPUT}
-            return METRICS.build(kept).protocol
-    raise ValueError(f'{config} has no DepthMetric in test_evaluator')
-
-
-_OWN_OUTPUT = ('references', 'per_image_path', 'table_path')
 
 
 def run_passes(

@@ -11,8 +11,8 @@ from mmscd.evaluation.bootstrap import (
     metric_intervals,
 )
 from mmscd.evaluation.comparison import paired_differences
-from mmscd.evaluation.conditions import group_by_condition, read_conditions
 from mmscd.evaluation.functional import METRIC_NAMES
+from mmscd.evaluation.samples import group_by_condition, read_conditions
 
 
 def test_interval_of_a_mean_has_the_width_of_theory():

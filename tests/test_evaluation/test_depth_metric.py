@@ -143,6 +143,9 @@ def test_per_image_files(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ['a.csv', 'out']
     with pytest.raises(ValueError, match='a.txt'):
         DepthMetric(per_image_path='a.txt')
+    # said before the first image
+    with pytest.raises(OSError, match='cannot write to'):
+        DepthMetric(per_image_path=tmp_path / 'a.csv' / 'b.csv')
 
 
 def test_table_as_data(tmp_path):

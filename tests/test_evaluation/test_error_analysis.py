@@ -82,6 +82,10 @@ def test_without_classes_and_empty_bins(tmp_path):
     assert [row['distance'] for row in written] == [ALL, '0-10 m', '10-20 m', '20-80 m']
     assert float(written[0]['abs_rel']) == pytest.approx(0.225)
     assert written[3]['abs_rel'] == '' and written[3]['n_pixels'] == '0'
+    rows[ALL][ALL]['n_pixels'] = 12345678
+    write_groups(tmp_path / 'errors.csv', rows)
+    with open(tmp_path / 'errors.csv') as stream:
+        assert next(csv.DictReader(stream))['n_pixels'] == '12345678'
 
 
 def test_dense_ground_truth_is_thinned_evenly():

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmscd.datasets.kitti_odometry import read_poses
+from mmscd.evaluation.sequences import VideoRunner, read_sequences
 from mmscd.evaluation.trajectory import accumulate, format_kitti_poses, snippet_errors
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
@@ -71,10 +72,8 @@ def test_pose_tool_writes_what_the_network_says(tool, odometry, checkpoint, tiny
     assert read_image(tmp_path / '00.png').shape[1] == 1200
 
     # the batches change nothing, and the poses are those of the pairs in order of time
-    videos, load = tool('video_sequence'), tool('video_sequence').load_model
-    cfg, model = load(str(tiny_config), str(checkpoint), None)
-    video = videos.read_sequence(odometry, frames=4)
-    maps, motions, K = videos.predict_video(cfg, model, video, batch_size=3)
+    (video,) = read_sequences([odometry], frames=4)
+    maps, motions, K = VideoRunner(str(tiny_config), str(checkpoint), batch_size=3)(video)
     assert accumulate(motions) == pytest.approx(pred[:4], abs=1e-5)
     assert len(maps) == 4 and maps[0].shape == (64, 128)
     # 160x80 to 128x64, half-pixel convention
@@ -102,14 +101,14 @@ def test_temporal_tool(tool, odometry, checkpoint, tiny_config, tmp_path):
     assert rows['model, known motion']['scale_origin'] == 'from true motion'
 
 
-def test_raw_layout_with_true_depth(tool, tiny_kitti, odometry, tmp_path):
+def test_raw_layout_with_true_depth(tiny_kitti, odometry, tmp_path):
     drive = next(tiny_kitti.glob('*/*_sync'))
     poses = tmp_path / 'poses.txt'
     one = (odometry.parents[1] / 'poses' / '00.txt').read_text()
     poses.write_text(one * 2)
-    video = tool('video_sequence').read_sequence(drive, poses)
+    (video,) = read_sequences([drive], poses)
     assert len(video.paths) == 14 and video.gt_depth(3).shape == (80, 160)
-    ratios = tool('eval_temporal').depth_ratios(video, [np.full((64, 128), 1.0)] * 14, 80)
+    ratios = video.depth_ratios([np.full((64, 128), 1.0)] * 14, 80)
     assert ratios == pytest.approx([np.median(video.gt_depth(0))] * 14)
 
 

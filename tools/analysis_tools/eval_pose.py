@@ -14,30 +14,41 @@ in KITTI's format (<sequence>.txt) and a picture from above (<sequence>.png). Th
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
-from video_sequence import VideoSequence, load_model, predict_video, read_sequence
+from trajectory_picture import draw_trajectories
 
-from mmscd.evaluation import PoseMetric
-from mmscd.evaluation.trajectory import align_trajectory, format_kitti_poses, to_first
-from mmscd.utils.command_line import check_writable
+from mmscd.evaluation.metrics.pose_metric import PoseMetric
+from mmscd.evaluation.sequences import VideoRunner, evaluate_motion, read_sequences
+from mmscd.evaluation.trajectory import format_kitti_poses
+from mmscd.utils.command_line import add_model, make_parser, run_tool
 from mmscd.utils.files import atomic_write
 from mmscd.visualization.rendering import save_image
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    from mmengine.config import DictAction
+def run(args: argparse.Namespace) -> dict[str, float]:
+    """Predict, judge, write."""
+    MMLogger.get_instance('mmscd', logger_name='mmscd')
+    videos = read_sequences(args.sequence, args.poses, args.frames)
+    numbers = args.out and args.out / 'pose.json'
+    metric = PoseMetric(args.snippets, model_name=args.name, out_path=numbers)
+    runner = VideoRunner(args.config, args.checkpoint, args.cfg_options, batch_size=args.batch_size)
+    metrics = evaluate_motion(runner, videos, metric)
+    for video in videos if args.out else ():
+        poses = metric.trajectories[video.name][args.name]
+        atomic_write(args.out / f'{video.name}.txt', format_kitti_poses(poses).encode('ascii'))
+        title = f'{video.name}: {len(poses)} frames'
+        picture = draw_trajectories(metric.positions(video.name), title)
+        save_image(picture, args.out / f'{video.name}.png')
+    return metrics
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('config', help='path, or package::path')
-    parser.add_argument('checkpoint', help='local file')
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Run; what the user can mend is one sentence."""
+    parser = make_parser(__doc__)
+    add_model(parser)
     parser.add_argument(
         '--sequence', type=Path, action='append', required=True, help='its folder; repeatable'
     )
@@ -47,61 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=8)
     parser.add_argument('--name', default='model', help='row in the table')
     parser.add_argument('--out', type=Path, help='folder for numbers, trajectories and pictures')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
-    args = parser.parse_args(argv)
-    if args.poses and len(args.sequence) > 1:
-        parser.error('--poses goes with one --sequence')
-    return args
-
-
-def run(args: argparse.Namespace) -> dict[str, float]:
-    """Predict, judge, write."""
-    videos = [read_sequence(folder, args.poses, args.frames) for folder in args.sequence]
-    if args.out:
-        check_writable(args.out)
-    cfg, model = load_model(args.config, args.checkpoint, args.cfg_options)
-    metric = PoseMetric(
-        args.snippets, model_name=args.name, out_path=args.out and args.out / 'pose.json'
-    )
-    evaluator = Evaluator(metric)
-    for video in videos:
-        motions = predict_video(cfg, model, video, depth=False, batch_size=args.batch_size)[1]
-        for i, pose in enumerate(video.poses):
-            motion = motions[i] if i < len(motions) else None
-            frame = dict(sequence=video.name, frame=i, gt_pose=pose, pred_motion=motion)
-            evaluator.process([frame])
-    metrics = evaluator.evaluate(sum(len(video.paths) for video in videos))
-    if args.out:
-        for video in videos:
-            write(video, metric, args)
-    return metrics
-
-
-def write(video: VideoSequence, metric: PoseMetric, args: argparse.Namespace) -> None:
-    """The trajectory as text and as a picture, every predictor at its own best scale."""
-    poses = metric.trajectories[video.name]
-    text = format_kitti_poses(poses[args.name])
-    atomic_write(args.out / f'{video.name}.txt', text.encode('ascii'))
-    truth = poses['ground truth']
-    tracks = {'ground truth': to_first(truth)[:, :3, 3]}
-    for name, track in poses.items():
-        if name not in ('ground truth', 'identity (stands still)'):
-            tracks[f'{name}, scaled'] = align_trajectory(track, truth, 'scale')
-    from trajectory_picture import draw_trajectories
-
-    title = f'{video.name}: {len(truth)} frames'
-    save_image(draw_trajectories(tracks, title), args.out / f'{video.name}.png')
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Run; what the user can mend is one sentence."""
-    args = parse_args(argv)
-    cv2.setNumThreads(0)
-    MMLogger.get_instance('mmscd', logger_name='mmscd')
-    try:
-        run(args)
-    except (OSError, ValueError, RuntimeError) as error:
-        sys.exit(f'error: {error}')
+    return run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmengine.evaluator import BaseMetric
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmscd.evaluation.bootstrap import build_bootstrap, metric_intervals
-from mmscd.evaluation.conditions import group_by_condition, read_conditions
 from mmscd.evaluation.predictors import build_references
 from mmscd.evaluation.protocols import (
     DepthProtocol,
@@ -21,10 +19,16 @@ from mmscd.evaluation.protocols import (
     refuse_fields_beside,
     select_pixels,
 )
-from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
+from mmscd.evaluation.samples import (
+    drop_doubles,
+    get_map,
+    group_by_condition,
+    identify,
+    predicted_depth,
+    read_conditions,
+)
 from mmscd.evaluation.tables import (
-    check_per_image_path,
-    check_table_path,
+    check_output,
     describe_counts,
     describe_unusable,
     make_table,
@@ -34,9 +38,14 @@ from mmscd.evaluation.tables import (
 )
 from mmscd.registry import METRICS
 
+from .base import SampleMetric
+
+# arguments that are of no use where the metric is not evaluated
+_OWN_OUTPUT = ('references', 'per_image_path', 'table_path')
+
 
 @METRICS.register_module()
-class DepthMetric(BaseMetric):
+class DepthMetric(SampleMetric):
     """Depth errors of `DepthDataSample.pred_depth` against `gt_depth`, mean over images.
 
     A prediction of another size than the ground truth is resized as inverse depth: straight from
@@ -60,18 +69,13 @@ class DepthMetric(BaseMetric):
             have it, every condition gets a row and metrics `<condition>/<metric>`.
         model_name: the model's row in the table.
         per_image_path: .json or .csv file for the metrics of every image.
-        table_path: .json file for the rows of the printed table, see `report.write_table`.
-        prefix: put before the metric's names with a slash. None: bare names.
-        collect_device: 'cpu' or 'gpu', how results of several ranks travel.
-        collect_dir: see `mmengine.evaluator.BaseMetric`.
-        **unknown: refused; fields of the protocol with the sentence that says where they belong.
+        table_path: .json file for the rows of the printed table, see `tables.write_table`.
+        **kwargs: see `SampleMetric`.
 
     The metrics: abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3, scale_ratio_median,
     scale_ratio_std, n_images, n_empty; with references also `<kind>_abs_rel` (`constant_abs_rel`),
     and `best_<kind>_abs_rel` where a kind has several members (`best_flat_road_abs_rel`).
     """
-
-    default_prefix = ''
 
     def __init__(
         self,
@@ -82,80 +86,46 @@ class DepthMetric(BaseMetric):
         model_name: str = 'model',
         per_image_path: str | os.PathLike | None = None,
         table_path: str | os.PathLike | None = None,
-        prefix: str | None = None,
-        collect_device: str = 'cpu',
-        collect_dir: str | None = None,
-        **unknown: Any,
+        **kwargs: Any,
     ) -> None:
-        refuse_fields_beside('DepthMetric', protocol, unknown)
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        refuse_fields_beside('DepthMetric', protocol, kwargs)
+        super().__init__(**kwargs)
         self.protocol = get_protocol(protocol)
         self.references = build_references(references)
         self.bootstrap = build_bootstrap(bootstrap)
         self.condition_key = condition_key
         self.model_name = model_name
-        if per_image_path is not None:
-            check_per_image_path(per_image_path)
-        if table_path is not None:
-            check_table_path(table_path)
+        check_output(per_image_path, '.json', '.csv')
+        check_output(table_path, '.json')
         self.per_image_path, self.table_path = per_image_path, table_path
-        self._dataset_size: int | None = None
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Judge one batch.
-
-        Args:
-            data_batch: not read.
-            data_samples: `DepthDataSample.to_dict()` of each image.
-
-        Raises:
-            KeyError: a sample has no prediction, or nothing that names it.
-        """
-        for sample in data_samples:
-            self.results.append(self._judge(sample))
-
-    def _judge(self, sample: Mapping[str, Any]) -> dict[str, Any]:
-        record = identify(sample)
-        record['conditions'] = read_conditions(sample, self.condition_key)
-        record.update(metrics=None, references=None)
+    def judge_sample(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Errors of the model and of the references; None where no pixel counts."""
+        conditions = read_conditions(sample, self.condition_key)
+        record = dict(identify(sample), conditions=conditions, metrics=None, references=None)
         truth = get_map(sample, 'gt_depth')
         if truth is None:
             return record
         index, depth = select_pixels(truth, self.protocol)
-        if depth.size == 0:
-            return record
-        pred = predicted_depth(sample, truth.shape)
-        record['metrics'] = evaluate_pixels(pred.ravel()[index], depth, self.protocol)
-        record['references'] = []
-        for reference in self.references:
-            pixels = reference(truth.shape, sample).ravel()[index]
-            record['references'].append(evaluate_pixels(pixels, depth, self.protocol))
+        if depth.size:
+            pred = predicted_depth(sample, truth.shape)
+            preds = pred, *(reference(truth.shape, sample) for reference in self.references)
+            record['metrics'], *record['references'] = (
+                evaluate_pixels(values.ravel()[index], depth, self.protocol) for values in preds
+            )
         return record
-
-    def evaluate(self, size: int) -> dict:
-        """Collect the results of all ranks and compute the metrics.
-
-        mmengine cuts the collected list at `size`, which drops padded images only for samplers
-        that deal out indices in turn. Here everything is collected, and doubles are found by
-        their names.
-
-        Args:
-            size: length of the data set.
-        """
-        self._dataset_size = size
-        return super().evaluate(sys.maxsize)
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Means over the images, each counted once.
 
         Args:
-            results: records of `process`, of all ranks.
+            results: of `judge_sample`, of all ranks.
 
         Raises:
             ValueError: no image has valid ground truth.
         """
         records = drop_doubles(results)
-        size, self._dataset_size = self._dataset_size, None
+        size, self.dataset_size = self.dataset_size, None
         if size is not None and len(records) != size:
             print_log(
                 f'DepthMetric saw {len(records)} different images, but the data set has {size}: '
@@ -165,17 +135,23 @@ class DepthMetric(BaseMetric):
                 logging.WARNING,
             )
         summary = self._summarize(records)
-        rows = {self.model_name: summary}
-        summary = dict(
-            summary, **self._add_references(records, rows), **self._add_conditions(records, rows)
-        )
+        # of the printed table: name -> kind and means
+        rows = {self.model_name: dict(key='model', **summary)}
+        summary |= self._add_references(records, rows) | self._add_conditions(records, rows)
         warning = describe_unusable(records)
         if warning:
             print_log(warning, 'current', logging.WARNING)
-        title = f'{self.protocol.describe()}, {summary["n_images"]} images'
-        label = self.bootstrap.label if self.bootstrap else ''
-        print_log(f'\n{make_table(rows, title, label)}\n{describe_counts(summary)}', 'current')
-        self._write_files(records, summary, rows)
+        protocol = self.protocol.describe()
+        table = make_table(
+            rows,
+            f'{protocol}, {summary["n_images"]} images',
+            self.bootstrap.label if self.bootstrap else '',
+        )
+        print_log(f'\n{table}\n{describe_counts(summary)}', 'current')
+        if self.per_image_path is not None:
+            write_per_image(self.per_image_path, records, summary, protocol)
+        if self.table_path is not None:
+            write_table(self.table_path, rows, protocol)
         return summary
 
     def _summarize(self, records: list[dict]) -> dict[str, float]:
@@ -183,8 +159,21 @@ class DepthMetric(BaseMetric):
         judged = [record['metrics'] for record in records]
         summary = summarize(judged)
         if self.bootstrap is not None:
-            summary.update(metric_intervals(judged, self.bootstrap))
+            summary |= metric_intervals(judged, self.bootstrap)
         return summary
+
+    def _add_references(self, records: list[dict], rows: dict) -> dict[str, float]:
+        """Add the rows of the references; returns what the metrics say of them."""
+        counted = [r['references'] for r in records if r['references'] is not None]
+        kinds: dict[str, list[float]] = {}
+        for i, reference in enumerate(self.references):
+            row = summarize([judged[i] for judged in counted])
+            rows[reference.name] = dict(key=reference.key, **row)
+            kinds.setdefault(reference.key, []).append(row['abs_rel'])
+        return {
+            f'best_{key}_abs_rel' if len(errors) > 1 else f'{key}_abs_rel': min(errors)
+            for key, errors in kinds.items()
+        }
 
     def _add_conditions(self, records: list[dict], rows: dict) -> dict[str, float]:
         """Add the rows of the conditions; returns their metrics as `<condition>/<metric>`."""
@@ -194,30 +183,21 @@ class DepthMetric(BaseMetric):
                 metrics[f'{condition}/n_images'] = 0
                 continue
             row = self._summarize(group)
-            rows[f'{self.model_name}, {condition} ({row["n_images"]})'] = row
-            metrics.update({f'{condition}/{key}': value for key, value in row.items()})
+            name = f'{self.model_name}, {condition} ({row["n_images"]})'
+            rows[name] = dict(key='condition', **row)
+            metrics |= {f'{condition}/{key}': value for key, value in row.items()}
         return metrics
 
-    def _write_files(self, records: list[dict], summary: dict, rows: dict) -> None:
-        """Write what was asked for besides the printed table."""
-        protocol = self.protocol.describe()
-        if self.per_image_path is not None:
-            write_per_image(self.per_image_path, records, summary, protocol)
-        if self.table_path is not None:
-            keys = {reference.name: reference.key for reference in self.references}
-            keys[self.model_name] = 'model'
-            keys.update({name: 'condition' for name in rows if name not in keys})
-            write_table(self.table_path, rows, keys, protocol)
 
-    def _add_references(self, records: list[dict], rows: dict) -> dict[str, float]:
-        """Add the rows of the references; returns what the metrics say of them."""
-        counted = [r['references'] for r in records if r['references'] is not None]
-        kinds: dict[str, list[float]] = {}
-        for i, reference in enumerate(self.references):
-            row = summarize([judged[i] for judged in counted])
-            rows[reference.name] = row
-            kinds.setdefault(reference.key, []).append(row['abs_rel'])
-        return {
-            f'best_{key}_abs_rel' if len(errors) > 1 else f'{key}_abs_rel': min(errors)
-            for key, errors in kinds.items()
-        }
+def find_protocol(cfg: Config) -> DepthProtocol:
+    """Protocol of the `DepthMetric` that a config tests with.
+
+    Raises:
+        ValueError: there is none.
+    """
+    listed = cfg.test_evaluator
+    for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
+        if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
+            kept = {key: value for key, value in entry.items() if key not in _OWN_OUTPUT}
+            return METRICS.build(kept).protocol
+    raise ValueError(f'{cfg.filename} has no DepthMetric in test_evaluator')

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from terminaltables import AsciiTable
 
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges
 from mmscd.evaluation.functional import align_depth, clip_depth, crop_bounds, invert, scale_ratio
 from mmscd.evaluation.protocols import DepthProtocol, get_protocol, refuse_fields_beside
 from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
 from mmscd.registry import METRICS
+from mmscd.utils.text_table import text_table
+
+from .base import SampleMetric
 
 EDGE_METRICS = ('edge_accuracy', 'edge_completeness', 'edge_precision')
 
 
 @METRICS.register_module()
-class EdgeMetric(BaseMetric):
+class EdgeMetric(SampleMetric):
     """Depth boundary errors, mean over images; see `edges` for the definitions.
 
     It needs dense ground truth (rendered, or stereo): pixels within a few pixels of a hole do not
@@ -38,13 +38,11 @@ class EdgeMetric(BaseMetric):
             those of either detector, and true edges that only this one sees may be predicted.
         max_distance: where distances are truncated, pixels.
         min_density: share of the image that must count, in (0, 1].
-        prefix, collect_device, collect_dir: of mmengine's `BaseMetric`.
+        **kwargs: see `SampleMetric`.
 
     The metrics: `edge_accuracy`, `edge_completeness` (pixels, lower is better), `edge_precision`,
     `edge_n_images`, `edge_n_sparse`, `edge_n_edgeless` (without a true edge: left out).
     """
-
-    default_prefix = ''
 
     def __init__(
         self,
@@ -55,13 +53,10 @@ class EdgeMetric(BaseMetric):
         pred_sigma: float = 2.5,
         max_distance: float = 10.0,
         min_density: float = 0.2,
-        prefix: str | None = None,
-        collect_device: str = 'cpu',
-        collect_dir: str | None = None,
-        **unknown: Any,
+        **kwargs: Any,
     ) -> None:
-        refuse_fields_beside('EdgeMetric', protocol, unknown)
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        refuse_fields_beside('EdgeMetric', protocol, kwargs)
+        super().__init__(**kwargs)
         self.protocol = get_protocol(protocol)
         if self.protocol.alignment == 'least_squares':
             raise ValueError(
@@ -76,20 +71,14 @@ class EdgeMetric(BaseMetric):
             raise ValueError(f'min_density must lie in (0, 1], got {min_density}')
         self.max_distance, self.min_density = float(max_distance), min_density
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Judge one batch of `DepthDataSample.to_dict()`.
-
-        Raises:
-            KeyError: a sample has no prediction, or nothing that names it.
-        """
-        for sample in data_samples:
-            record = identify(sample)
-            truth = get_map(sample, 'gt_depth')
-            record['metrics'], record['state'] = None, 'sparse'
-            if truth is not None:
-                pred = predicted_depth(sample, truth.shape)
-                record['metrics'], record['state'] = self.judge(pred, truth)
-            self.results.append(record)
+    def judge_sample(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Errors and state of an image, see `judge`."""
+        record = dict(identify(sample), metrics=None, state='sparse')
+        truth = get_map(sample, 'gt_depth')
+        if truth is not None:
+            pred = predicted_depth(sample, truth.shape)
+            record['metrics'], record['state'] = self.judge(pred, truth)
+        return record
 
     def judge(self, pred: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float] | None, str]:
         """The errors of one image.
@@ -131,10 +120,6 @@ class EdgeMetric(BaseMetric):
         protocol = self.protocol
         return invert(clip_depth(depth, protocol.min_depth, protocol.max_depth))
 
-    def evaluate(self, size: int) -> dict:
-        """Collect from all ranks; every image counts once, as in `DepthMetric`."""
-        return super().evaluate(sys.maxsize)
-
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Means over the images that count; NaN where there is none."""
         records = drop_doubles(results)
@@ -145,8 +130,8 @@ class EdgeMetric(BaseMetric):
             for key in EDGE_METRICS
         }
         summary['edge_n_images'] = len(judged)
-        summary['edge_n_sparse'] = states.count('sparse')
-        summary['edge_n_edgeless'] = states.count('edgeless')
+        for state in ('sparse', 'edgeless'):
+            summary[f'edge_n_{state}'] = states.count(state)
         if summary['edge_n_sparse']:
             print_log(
                 f'EdgeMetric: {summary["edge_n_sparse"]} of {len(records)} images have no ground '
@@ -156,15 +141,12 @@ class EdgeMetric(BaseMetric):
                 'current',
                 logging.WARNING,
             )
-        print_log(f'\n{self._table(summary)}', 'current')
-        return summary
-
-    def _table(self, summary: Mapping[str, float]) -> str:
         title = (
             f'depth edges (factor {self.detector.ratio:g}, predicted '
             f'{self.pred_detector.ratio:g}, truncated at {self.max_distance:g} px), '
-            f'{summary["edge_n_images"]} images'
+            f'{len(judged)} images'
         )
         head = ['accuracy, px ↓', 'completeness, px ↓', 'precision ↑']
-        row = [f'{summary[key]:.3f}' for key in EDGE_METRICS]
-        return f'{title}\n{AsciiTable([head, row]).table}'
+        table = text_table([head, [f'{summary[key]:.3f}' for key in EDGE_METRICS]], title)
+        print_log(f'\n{table}', 'current')
+        return summary

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from mmscd.evaluation.samples import predicted_depth
 from mmscd.registry import METRICS
 from mmscd.utils.files import atomic_write
+
+from .base import SampleMetric
 
 SCALE = 256.0
 N_IMAGES = 500
@@ -42,7 +42,7 @@ def encode_depth(depth: np.ndarray) -> bytes:
 
 
 @METRICS.register_module()
-class KITTISubmission(BaseMetric):
+class KITTISubmission(SampleMetric):
     """Writes one PNG per image, named as the image; computes nothing.
 
     Zip the files (not the folder) and hand them in at
@@ -59,15 +59,13 @@ class KITTISubmission(BaseMetric):
         min_depth: and clipped to it from below, metres.
         max_depth: and to this from above.
         n_images: expected number; another one is warned of. None: any.
-        prefix, collect_device, collect_dir: of mmengine's `BaseMetric`.
+        **kwargs: see `SampleMetric`.
 
     The metrics: `n_written`.
 
     Raises:
         OSError: `out_dir` cannot be written to.
     """
-
-    default_prefix = ''
 
     def __init__(
         self,
@@ -76,11 +74,9 @@ class KITTISubmission(BaseMetric):
         min_depth: float = 1e-3,
         max_depth: float = 80.0,
         n_images: int | None = N_IMAGES,
-        prefix: str | None = None,
-        collect_device: str = 'cpu',
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        super().__init__(**kwargs)
         if not 0 < scale < float('inf'):
             raise ValueError(f'scale must be a positive number, got {scale!r}')
         if not 0 < min_depth < max_depth < 65536 / SCALE:
@@ -103,26 +99,17 @@ class KITTISubmission(BaseMetric):
                 'written'
             ) from error
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Write one batch.
-
-        Args:
-            data_batch: not read.
-            data_samples: `DepthDataSample.to_dict()` of each image.
+    def judge_sample(self, sample: Mapping[str, Any]) -> str:
+        """Write the depth of an image; returns the file's name.
 
         Raises:
-            OSError: a file cannot be written.
+            OSError: the file cannot be written.
         """
-        for sample in data_samples:
-            depth = np.asarray(predicted_depth(sample, tuple(sample['ori_shape'])), np.float64)
-            depth = np.nan_to_num(depth * self.scale, nan=self.max_depth, posinf=self.max_depth)
-            name = f'{Path(sample["img_path"]).stem}.png'
-            self._write(name, encode_depth(np.clip(depth, self.min_depth, self.max_depth)))
-            self.results.append(name)
-
-    def evaluate(self, size: int) -> dict:
-        """Collect the names of all ranks."""
-        return super().evaluate(sys.maxsize)
+        depth = np.asarray(predicted_depth(sample, tuple(sample['ori_shape'])), np.float64)
+        depth = np.nan_to_num(depth * self.scale, nan=self.max_depth, posinf=self.max_depth)
+        name = f'{Path(sample["img_path"]).stem}.png'
+        self._write(name, encode_depth(np.clip(depth, self.min_depth, self.max_depth)))
+        return name
 
     def compute_metrics(self, results: list[str]) -> dict[str, int]:
         """The number of files; warns where it is not the expected one."""

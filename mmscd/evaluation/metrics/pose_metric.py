@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from terminaltables import AsciiTable
 
-from mmscd.evaluation.trajectory import accumulate, check_poses, judge_trajectory, straight_ahead
+from mmscd.evaluation.tables import check_output
+from mmscd.evaluation.trajectory import (
+    accumulate,
+    align_trajectory,
+    check_poses,
+    judge_trajectory,
+    straight_ahead,
+    to_first,
+)
 from mmscd.registry import METRICS
 from mmscd.utils.files import write_json
+from mmscd.utils.text_table import text_table
 
-_DEFAULT_REFERENCES = ('identity', 'constant_velocity')
+from .base import SampleMetric
+
+# row in the table and metres per frame straight ahead
+_REFERENCES = {
+    'constant_velocity': ('constant velocity, straight ahead', 1.0),
+    'identity': ('identity (stands still)', 0.0),
+}
+GROUND_TRUTH = 'ground truth'
 
 
 @METRICS.register_module()
-class PoseMetric(BaseMetric):
+class PoseMetric(SampleMetric):
     """Absolute trajectory error of predicted camera motion; see `trajectory` for the definitions.
 
     Every sample stands for a frame and is a mapping, or a data sample with such metainfo, with
@@ -37,62 +50,45 @@ class PoseMetric(BaseMetric):
             still) and 'constant_velocity' (it moves along its optical axis, always equally fast).
         model_name: the model's row in the table.
         out_path: .json file for all numbers.
-        prefix, collect_device, collect_dir: of mmengine's `BaseMetric`.
+        **kwargs: see `SampleMetric`.
 
     The metrics, of the mean over sequences: `ate5_mean`, `ate5_std`, `rmse_similarity`,
     `rmse_scale` (metres), `scale`, `n_frames`.
     """
 
-    default_prefix = ''
-
     def __init__(
         self,
         snippet_lengths: Sequence[int] = (5,),
-        references: Sequence[str] = _DEFAULT_REFERENCES,
+        references: Sequence[str] = tuple(_REFERENCES),
         model_name: str = 'model',
         out_path: str | os.PathLike | None = None,
-        prefix: str | None = None,
-        collect_device: str = 'cpu',
-        collect_dir: str | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        unknown = sorted(set(references) - set(_DEFAULT_REFERENCES))
+        super().__init__(**kwargs)
+        unknown = sorted(set(references) - set(_REFERENCES))
         if unknown:
-            raise ValueError(f'unknown references {unknown}: expected {_DEFAULT_REFERENCES}')
+            raise ValueError(f'unknown references {unknown}: expected {tuple(_REFERENCES)}')
         if not snippet_lengths or min(snippet_lengths) < 2:
             raise ValueError(f'snippet_lengths must be 2 or more, got {tuple(snippet_lengths)}')
-        if out_path is not None and not str(out_path).endswith('.json'):
-            raise ValueError(f'out_path must end in .json, got {str(out_path)!r}')
-        self.snippet_lengths = tuple(snippet_lengths)
-        self.references = tuple(references)
+        check_output(out_path, '.json')
+        self.snippet_lengths, self.references = tuple(snippet_lengths), tuple(references)
         self.model_name, self.out_path = model_name, out_path
         self.trajectories: dict[str, dict[str, np.ndarray]] = {}
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
-        """Take in the frames of a batch; see the class.
-
-        Raises:
-            KeyError: a sample lacks what the metric needs.
-        """
-        for sample in data_samples:
-            if sample.get('gt_pose') is None and sample.get('poses') is not None:
-                sample = dict(sample, gt_pose=sample['poses'][0])
-            absent = [key for key in ('sequence', 'frame', 'gt_pose') if sample.get(key) is None]
-            if absent:
-                raise KeyError(f'PoseMetric needs {absent} in the sample; it has {sorted(sample)}')
-            motion = sample.get('pred_motion')
-            self.results.append(
-                dict(
-                    sequence=str(sample['sequence']),
-                    frame=int(sample['frame']),
-                    gt_pose=_to_matrix(sample['gt_pose']),
-                    pred_motion=None if motion is None else _to_matrix(motion),
-                )
-            )
-
-    def evaluate(self, size: int) -> dict:
-        """Collect from all ranks; frames that a sampler padded are found by their number."""
-        return super().evaluate(sys.maxsize)
+    def judge_sample(self, sample: Mapping[str, Any]) -> dict[str, Any]:
+        """Names, pose and motion of a frame; see the class."""
+        if sample.get('gt_pose') is None and sample.get('poses') is not None:
+            sample = dict(sample, gt_pose=sample['poses'][0])
+        absent = [key for key in ('sequence', 'frame', 'gt_pose') if sample.get(key) is None]
+        if absent:
+            raise KeyError(f'PoseMetric needs {absent} in the sample; it has {sorted(sample)}')
+        motion = sample.get('pred_motion')
+        return dict(
+            sequence=str(sample['sequence']),
+            frame=int(sample['frame']),
+            gt_pose=_to_matrix(sample['gt_pose']),
+            pred_motion=None if motion is None else _to_matrix(motion),
+        )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Judge every sequence; the metrics are means over sequences.
@@ -107,56 +103,65 @@ class PoseMetric(BaseMetric):
             by_sequence.setdefault(record['sequence'], {})[record['frame']] = record
         rows: dict[str, dict[str, dict[str, float]]] = {}
         for name, frames in sorted(by_sequence.items()):
-            self.trajectories[name] = self._predictors(name, frames)
-            gt = self.trajectories[name]['ground truth']
+            tracks = self.trajectories[name] = self._tracks(name, frames)
             rows[name] = {
-                predictor: judge_trajectory(poses, gt, self.snippet_lengths)
-                for predictor, poses in self.trajectories[name].items()
-                if predictor != 'ground truth'
+                predictor: judge_trajectory(poses, tracks[GROUND_TRUTH], self.snippet_lengths)
+                for predictor, poses in tracks.items()
+                if predictor != GROUND_TRUTH
             }
-        for name, judged in rows.items():
-            title = f'{name}, {len(by_sequence[name])} frames, metres'
-            print_log(f'\n{title}\n{self._table(judged)}', 'current')
+            title = f'{name}, {len(frames)} frames, metres'
+            print_log(f'\n{self._table(rows[name], title)}', 'current')
         own = [judged[self.model_name] for judged in rows.values()]
         summary = {key: float(np.mean([row[key] for row in own])) for key in own[0]}
-        summary['n_frames'] = sum(len(frames) for frames in by_sequence.values())
+        summary['n_frames'] = sum(map(len, by_sequence.values()))
         if self.out_path is not None:
             write_json(self.out_path, dict(summary=summary, sequences=rows))
         return summary
 
-    def _predictors(self, name: str, frames: dict[int, dict]) -> dict[str, np.ndarray]:
+    def _tracks(self, name: str, frames: dict[int, dict]) -> dict[str, np.ndarray]:
         """Poses (N, 4, 4) by predictor, the ground truth among them."""
         numbers = sorted(frames)
-        if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-            gap = next(n for n in numbers if n + 1 not in frames)
+        gap = next((n for n in numbers[:-1] if n + 1 not in frames), None)
+        if gap is not None:
             raise ValueError(f'{name}: there is no frame {gap + 1}, but later ones')
         motions = [frames[number]['pred_motion'] for number in numbers[:-1]]
-        if any(motion is None for motion in motions):
+        lacking = [n for n, motion in zip(numbers, motions, strict=False) if motion is None]
+        if lacking:
             raise ValueError(
-                f'{name}: frame {numbers[[m is None for m in motions].index(True)]} has no '
-                '`pred_motion`; only the last frame needs none'
+                f'{name}: frame {lacking[0]} has no `pred_motion`; only the last frame needs none'
             )
         gt = check_poses(np.stack([frames[n]['gt_pose'] for n in numbers]), f'gt_pose of {name}')
-        found = {'ground truth': gt, self.model_name: accumulate(np.array(motions))}
-        check_poses(found[self.model_name], f'the predicted poses of {name}')
-        if 'constant_velocity' in self.references:
-            found['constant velocity, straight ahead'] = accumulate(straight_ahead(len(motions)))
-        if 'identity' in self.references:
-            found['identity (stands still)'] = np.tile(np.eye(4), (len(gt), 1, 1))
+        pred = check_poses(accumulate(motions), f'the predicted poses of {name}')
+        tracks = {GROUND_TRUTH: gt, self.model_name: pred}
+        for reference, (label, step) in _REFERENCES.items():
+            if reference in self.references:
+                tracks[label] = accumulate(straight_ahead(len(motions), step))
+        return tracks
+
+    def positions(self, sequence: str) -> dict[str, np.ndarray]:
+        """Where the cameras of a judged sequence are, for a picture.
+
+        Returns:
+            name of the track -> (N, 3) metres in the first true camera, the ground truth first and
+            the others at their best scale. Who stands still is left out.
+        """
+        tracks = self.trajectories[sequence]
+        truth = tracks[GROUND_TRUTH]
+        found = {GROUND_TRUTH: to_first(truth)[:, :3, 3]}
+        for name, poses in tracks.items():
+            if name not in (GROUND_TRUTH, _REFERENCES['identity'][0]):
+                found[f'{name}, scaled'] = align_trajectory(poses, truth, 'scale')
         return found
 
-    def _table(self, rows: Mapping[str, Mapping[str, float]]) -> str:
-        head = ['', *(f'ATE, {n} frames (norm / {n})' for n in self.snippet_lengths)]
-        head += ['RMSE, similarity', 'RMSE, scale only', 'scale']
-        data = [head]
+    def _table(self, rows: Mapping[str, Mapping[str, float]], title: str) -> str:
+        lengths = self.snippet_lengths
+        lines = [['', *(f'ATE, {n} frames (norm / {n})' for n in lengths)]]
+        lines[0] += ['RMSE, similarity', 'RMSE, scale only', 'scale']
         for name, row in rows.items():
-            cells = [
-                f'{row[f"ate{n}_mean"]:.4f} +- {row[f"ate{n}_std"]:.4f}'
-                for n in self.snippet_lengths
-            ]
-            cells += [f'{row[key]:.3f}' for key in ('rmse_similarity', 'rmse_scale')]
-            data.append([name, *cells, f'{row["scale"]:.3f}'])
-        return AsciiTable(data).table
+            ates = [f'{row[f"ate{n}_mean"]:.4f} +- {row[f"ate{n}_std"]:.4f}' for n in lengths]
+            others = [f'{row[key]:.3f}' for key in ('rmse_similarity', 'rmse_scale', 'scale')]
+            lines.append([name, *ates, *others])
+        return text_table(lines, title)
 
 
 def _to_matrix(value: Any) -> np.ndarray:

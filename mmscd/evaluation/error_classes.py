@@ -1,4 +1,4 @@
-"""Semantic classes of the pixels of an image, for `analyze_errors.py`."""
+"""Semantic classes of the pixels of an image: from label images, or as a segmentor sees them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mmscd.evaluation.error_analysis import CITYSCAPES_CLASSES
+from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
+
+from .error_analysis import CITYSCAPES_CLASSES
 
 
 class LabelFolder:
@@ -23,17 +25,20 @@ class LabelFolder:
     Args:
         folder: searched below.
         suffix: of the labels' names, e.g. `_gtFine_labelTrainIds`.
+        classes: names of the labels 0, 1, ...; None: those of Cityscapes.
 
     Raises:
         FileNotFoundError: there is no label.
     """
 
-    def __init__(self, folder: Path, suffix: str = '') -> None:
+    def __init__(
+        self, folder: Path, suffix: str = '', classes: Sequence[str] | None = None
+    ) -> None:
         files = sorted(folder.rglob(f'*{suffix}.png'))
         if not files:
             raise FileNotFoundError(f'{folder} holds no labels (*{suffix}.png): check --labels')
         end = len(suffix) + len('.png')
-        self.folder = folder
+        self.folder, self.classes = folder, classes or CITYSCAPES_CLASSES
         self.files = {path.relative_to(folder).as_posix()[:-end]: path for path in files}
         self._owners: dict[Path, str] = {}
 
@@ -45,19 +50,19 @@ class LabelFolder:
             ValueError: another image has it already.
         """
         parts = Path(img_path).with_suffix('').parts
-        for start in range(len(parts)):
-            path = self.files.get('/'.join(parts[start:]))
-            if path is not None:
-                owner = self._owners.setdefault(path, img_path)
-                if owner != img_path:
-                    raise ValueError(
-                        f'{path} would be the label of {owner} and of {img_path}: put labels into '
-                        'folders named like those of the images'
-                    )
-                return path
-        raise FileNotFoundError(
-            f'{self.folder} has no label for {img_path}: expected the end of its path with .png'
-        )
+        ends = ('/'.join(parts[start:]) for start in range(len(parts)))
+        path = next((self.files[end] for end in ends if end in self.files), None)
+        if path is None:
+            raise FileNotFoundError(
+                f'{self.folder} has no label for {img_path}: expected the end of its path with .png'
+            )
+        owner = self._owners.setdefault(path, img_path)
+        if owner != img_path:
+            raise ValueError(
+                f'{path} would be the label of {owner} and of {img_path}: put labels into '
+                'folders named like those of the images'
+            )
+        return path
 
     def __call__(
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
@@ -93,24 +98,28 @@ class TeacherLabels:
         config: path, or `mmseg::...`.
         checkpoint: path or URL.
         size: (width, height) of its input; None: the image's.
-        device: e.g. 'cpu'.
-
-    Attributes:
-        classes: names, of the checkpoint; Cityscapes' where it has 19 classes and no names.
+        device: e.g. 'cpu'; None: the best one there is.
+        classes: names; None: those of the checkpoint, or Cityscapes' where it has 19 classes and
+            no names.
     """
 
     def __init__(
-        self, config: str, checkpoint: str, size: Sequence[int] | None, device: str
+        self,
+        config: str,
+        checkpoint: str,
+        size: Sequence[int] | None = None,
+        device: str | None = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
+        self.device = check_device(device)
         self.teacher = MMSegTeacher(
             config, checkpoint, needs_logits=True, input_size=tuple(size) if size else None
-        ).to(device)
-        self.device = device
-        count = self.teacher.num_classes or len(self.teacher.classes or CITYSCAPES_CLASSES)
-        names = tuple(f'class {number}' for number in range(count))
+        ).to(self.device)
+        count = self.teacher.num_classes or len(CITYSCAPES_CLASSES)
+        names = [f'class {number}' for number in range(count)]
         if count == len(CITYSCAPES_CLASSES):
             names = CITYSCAPES_CLASSES
-        self.classes = self.teacher.classes or names
+        self.classes = classes or self.teacher.classes or names
 
     def __call__(
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]

@@ -169,9 +169,27 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     assert 'no image with ground truth' in fails(tmp_path / 'five.npy', '--conditions', conditions)
     assert 'does not exist' in fails(tmp_path / 'five.npy', gt=tmp_path / 'none.npz')
     assert 'json' in fails(tmp_path / 'five.npy', '--out', 'a.txt')
+    folder = tmp_path / 'gt'
+    folder.mkdir()
+    for i in range(5):
+        np.save(folder / f'{i}.npy', truth_map(i))
+    assert 'needs `K_ori`' in fails(tmp_path / 'five.npy', '--references', gt=folder)
     for option, name in (('--out', 'a.csv'), ('--table', 'a.json'), ('--show-dir', 'a')):
         place = tmp_path / 'five.npy' / 'in a file' / name
         assert 'cannot write to' in fails(tmp_path / 'five.npy', option, place)
+
+
+def test_edges_are_judged_by_the_protocol_of_the_table(tool, tmp_path):
+    depth = np.full((1, 60, 90), 10.0, np.float32)
+    depth[..., 40:] = 20
+    np.save(tmp_path / 'pred.npy', 100 * depth)  # without the factor all is farther than 80 m
+    (tmp_path / 'gt').mkdir()
+    np.save(tmp_path / 'gt' / '0.npy', depth[0])
+    options = ['--kind', 'depth', '--gt-file', str(tmp_path / 'gt'), '--protocol', 'default']
+    options += ['--alignment', 'fixed', '--scale', '0.01', '--edges']
+    metrics = tool('offline_eval').main([str(tmp_path / 'pred.npy'), *options])
+    assert metrics['abs_rel'] == pytest.approx(0, abs=1e-6)
+    assert metrics['edge_completeness'] == 0 and metrics['edge_precision'] == 1
 
 
 def test_compare_results(tool, gt_file, tmp_path, capsys):

@@ -1,0 +1,79 @@
+"""Which prediction, or condition, belongs to which image: by name or by order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def match(truth_names: Sequence[str], count: int, names: Sequence[str] | None) -> dict[int, int]:
+    """Index of the ground truth -> index of the prediction.
+
+    Args:
+        truth_names: of the ground truth, paths without suffix.
+        count: number of predictions.
+        names: of the predictions; None: they follow the ground truth one by one.
+
+    Raises:
+        ValueError: predictions without ground truth, or counts that do not fit.
+    """
+    if names is None:
+        if count != len(truth_names):
+            raise ValueError(
+                f'{count} predictions, but {len(truth_names)} images are asked for; without names '
+                'they must follow the split (or the frames of the drive) one by one'
+            )
+        return {i: i for i in range(count)}
+    found: dict[int, int] = {}
+    for i, place in enumerate(find_names(names, truth_names, 'predictions')):
+        if found.setdefault(place, i) != i:
+            raise ValueError(f'the prediction {names[i]!r} comes twice')
+    return found
+
+
+def find_names(names: Sequence[str], truth_names: Sequence[str], what: str) -> list[int]:
+    """Place of each name among those of the ground truth.
+
+    A name is known by its path without suffix, or the end of it that only one image has
+    (`0000000090` where there is one drive, `drive/image_02/data/0000000090` where there are more).
+    Leading zeros of frame numbers do not matter.
+
+    Raises:
+        ValueError: names those without an image.
+    """
+    ends: dict[tuple[str, ...], int | None] = {}
+    for place, name in enumerate(truth_names):
+        parts = _parts(name)
+        for begin in range(len(parts)):
+            ends[parts[begin:]] = None if parts[begin:] in ends else place
+    places = [ends.get(_parts(str(Path(name).with_suffix('')))) for name in names]
+    missing = [name for name, place in zip(names, places, strict=True) if place is None]
+    if missing:
+        raise ValueError(
+            f'{len(missing)} of {len(names)} {what} have no image with ground truth, or their '
+            f'names fit several: {missing[:3]}; expected names such as {truth_names[0]!r}, or the '
+            'end of it'
+        )
+    return places
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    *folders, stem = Path(name).parts
+    return (*folders, stem.lstrip('0') or '0') if stem.isdigit() else (*folders, stem)
+
+
+def read_condition_file(path: Path, truth_names: Sequence[str]) -> dict[int, list[str]]:
+    """Conditions by index of the ground truth, from lines `name condition [condition ...]`.
+
+    Raises:
+        FileNotFoundError, ValueError: the file is missing, or a line cannot be used.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'conditions file {path} does not exist')
+    lines = [line.split() for line in path.read_text(encoding='utf-8').splitlines()]
+    for number, words in enumerate(lines, 1):
+        if len(words) == 1:
+            raise ValueError(f'{path}:{number}: expected `name condition`, got {words[0]!r}')
+    lines = [words for words in lines if words]
+    places = find_names([words[0] for words in lines], truth_names, f'names in {path}')
+    return {place: words[1:] for place, words in zip(places, lines, strict=True)}

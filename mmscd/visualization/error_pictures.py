@@ -1,0 +1,53 @@
+"""The pictures of an analysis of errors: a coloured table, and the worst images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mmscd.evaluation.error_run import ErrorAnalysis, read_shown
+
+from .error_matrix import draw_error_matrix
+from .rendering import render_prediction, save_image, stack_panels
+
+
+def save_error_pictures(
+    analysis: ErrorAnalysis, folder: Path, panel_width: int = 480, max_error: float = 0.5
+) -> None:
+    """Write `errors.png` and `worst.png`.
+
+    Args:
+        analysis: of all images.
+        folder: for the files.
+        panel_width: of image, depth and error, pixels.
+        max_error: end of the colours.
+    """
+    title = 'abs_rel / median signed error, share of pixels'
+    matrix = draw_error_matrix(analysis.tally.summarize(), title, max_error)
+    save_image(matrix, folder / 'errors.png')
+    save_image(draw_worst(analysis, panel_width, max_error), folder / 'worst.png')
+
+
+def draw_worst(analysis: ErrorAnalysis, panel_width: int, max_error: float) -> np.ndarray:
+    """image | depth | error of the worst images below one another, uint8 RGB."""
+    rows = []
+    for rank, kept in enumerate(analysis.worst, 1):
+        parts = Path(kept['img_path']).with_suffix('').parts
+        name = ' '.join(p for p in parts[-4:] if p not in ('image_02', 'image_03', 'data'))
+        row = render_prediction(
+            read_shown(kept),
+            kept['inv_depth'],
+            kept['gt'],
+            analysis.protocol,
+            f'{rank}. {name}',
+            panel_width,
+            max_error,
+            direction='horizontal',
+        )
+        rows.append(row)
+    height, width, _ = np.max([row.shape for row in rows], axis=0)
+    padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
+    if all(row.shape[0] == height for row in padded):
+        return stack_panels(padded, 'vertical')
+    return np.concatenate(padded)
