@@ -8,7 +8,7 @@ from torch import nn
 
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.config import load_config
-from mmscd.visualization import read_image
+from mmscd.visualization import graph_sheet, read_image
 from tools.analysis_tools import vis_graph
 
 LEAF = """
@@ -76,20 +76,20 @@ def test_sheets_have_a_panel_for_everything(trained, tmp_path):
 
 
 def test_edges_are_those_of_the_pixels_vertex(trained):
-    looker = vis_graph.Looker(load_config(str(trained / 'leaf.py')), trained / 'iter_1.pth')
+    looker = graph_sheet.Looker(load_config(str(trained / 'leaf.py')), trained / 'iter_1.pth')
     look = looker.look(read_image(trained / 'street.png'))
     assert look.grid == (4, 8) and look.image.shape == (64, 128, 3)
     # 160x80 pixels on 8x4 cells of 20x20
-    assert vis_graph.vertex_of((19, 0), (80, 160), look.grid) == 0
-    assert vis_graph.vertex_of((20, 79), (80, 160), look.grid) == 25
+    assert graph_sheet.vertex_of((19, 0), (80, 160), look.grid) == 0
+    assert graph_sheet.vertex_of((20, 79), (80, 160), look.grid) == 25
     with pytest.raises(ValueError, match='pixel 160 0 is outside of the image 160x80'):
-        vis_graph.vertex_of((160, 0), (80, 160), look.grid)
+        graph_sheet.vertex_of((160, 0), (80, 160), look.grid)
     row = look.pair.student.adjacency[0, 25].detach().numpy()
     assert row.sum() == pytest.approx(1, abs=1e-5) and row[25] == 0
     peak = np.zeros(32)
     peak[11] = 1
     black = np.zeros((80, 160, 3), np.uint8)
-    drawn = vis_graph.edge_panel(peak, 25, look.grid, black, 'edges')[24:].astype(int)
+    drawn = graph_sheet.edge_panel(peak, 25, look.grid, black, 'edges')[24:].astype(int)
     y, x = np.unravel_index(drawn[:60].sum(-1).argmax(), (60, 160))
     assert (y // 20, x // 20) == (1, 3)
     assert drawn[60, 20].tolist() == drawn[79, 39].tolist() == [255, 255, 255]
@@ -102,7 +102,7 @@ def test_colours_are_principal_components():
     where = torch.zeros(6, 8, dtype=torch.long)
     where[:, 4:] = 1
     features = kinds[where].permute(2, 0, 1) + 0.05 * torch.randn(16, 6, 8, generator=g)
-    colours = vis_graph.FeatureColours(features)
+    colours = graph_sheet.FeatureColours(features)
     first = colours(features, (6, 8)).astype(int)
     assert abs(first[:, :4, 0].mean() - first[:, 4:, 0].mean()) > 200
     assert np.array_equal(colours(features * 3 + 2, (6, 8)), first), 'LayerNorm undoes both'
@@ -110,16 +110,13 @@ def test_colours_are_principal_components():
     assert np.array_equal(mirrored[:, ::-1], first)
 
 
-def test_mistakes_are_named(trained, tmp_path, tiny_config, capsys):
+def test_mistakes_are_named(trained, tmp_path, tiny_config):
     config = load_config(str(trained / 'leaf.py'))
     with pytest.raises(ValueError, match='published.pth do not fit.*it has no graph'):
-        vis_graph.Looker(config, trained / 'published.pth')
+        graph_sheet.Looker(config, trained / 'published.pth')
     with pytest.raises(ValueError, match='no model.distiller'):
-        vis_graph.Looker(load_config(str(tiny_config)), trained / 'iter_1.pth')
+        graph_sheet.Looker(load_config(str(tiny_config)), trained / 'iter_1.pth')
     with pytest.raises(ValueError, match='--pair must be below 1, got 3'):
-        vis_graph.Looker(config, trained / 'iter_1.pth', index=3)
-    with pytest.raises(ValueError, match='give --size WIDTH HEIGHT'):
-        vis_graph.input_size({})
-    with pytest.raises(SystemExit):
+        graph_sheet.Looker(config, trained / 'iter_1.pth', index=3)
+    with pytest.raises(SystemExit, match='2 for 1 images'):
         draw(trained, tmp_path, '--corrupted-images', 'a.png', 'b.png')
-    assert '2 for 1 images' in capsys.readouterr().err
