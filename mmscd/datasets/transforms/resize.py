@@ -17,7 +17,7 @@ def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Area averaging by a factor that is no whole number costs cv2 several times as much as by one
     that is. So the image first grows, bicubic, to the next whole multiple of the size. On KITTI
     frames the result is as close to a Lanczos filter as plain area averaging, or closer, at a third
-    of the time (640x192; see `tools/analysis_tools/benchmark_training.py`).
+    of the time (640x192; `tools/analysis_tools/benchmark_step.py --part loader`).
 
     Args:
         image: (H, W, 3) uint8.

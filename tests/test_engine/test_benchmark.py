@@ -1,0 +1,30 @@
+"""What the benchmark times against each other is the same function."""
+
+import pytest
+import torch
+
+from mmscd.engine import benchmark
+
+
+def test_both_losses_are_the_same_function():
+    for batch, size, sources in ((1, (64, 32), 2), (2, (70, 44), 1)):
+        sides = benchmark.loss_sides(size, batch, sources, scales=3, dtype=torch.float64)
+        (eager, eager_grads), (ours, grads) = sides['eager'](), sides['mmscd']()
+        assert ours.item() == pytest.approx(eager.item(), rel=1e-12)
+        for a, b in zip(eager_grads, grads, strict=True):
+            assert (a - b).norm() <= 1e-9 * a.norm()
+
+
+def test_turns_alternate_and_warm_up_is_not_timed():
+    order = []
+    sides = dict(a=lambda: order.append('a'), b=lambda: order.append('b'))
+    times = benchmark.take_turns(sides, 2, warm_up=1)
+    assert order == ['a', 'b'] * 3
+    assert {name: len(own) for name, own in times.items()} == dict(a=2, b=2)
+
+
+def test_ratios_are_those_of_pairs_of_turns():
+    table = benchmark.make_table(dict(slow=[2.0, 4.0, 8.0], fast=[1.0, 1.0, 2.0]), samples=8)
+    rows = [[c.strip() for c in line.split('|')[1:-1]] for line in table.splitlines()]
+    assert rows[3] == ['slow', '4000.0', '2000.0', '2.0', '1.00', '1.00']
+    assert rows[4] == ['fast', '1000.0', '1000.0', '8.0', '0.25', '0.50']
