@@ -8,7 +8,7 @@ from typing import Any
 # loaded when they are asked for: torch and mmengine take seconds
 _HOMES = dict(
     DepthInferencer='mmscd.inference.inferencer',
-    inference_depth='mmscd.inference.functions',
+    inference_depth='mmscd.inference.pipeline',
     init_model='mmscd.models.loading',
     list_models='mmscd.models.model_names',
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from mmscd.datasets.formats.images import image_size, read_bytes
 
@@ -93,10 +93,8 @@ def _to_8_bits(image: np.ndarray, name: str) -> np.ndarray:
     """65535 is white: 257 steps to one."""
     if image.max() < 4096:
         # no stretching by the image's own maximum: frames of a video would flicker
-        print_log(
+        MMLogger.get_current_instance().warning(
             f'{name} has 16 bits but no value above {image.max()}: it comes out almost black. If '
-            'its sensor has 10 or 12 bits, multiply it by 64 or 16 first',
-            'current',
-            30,
+            'its sensor has 10 or 12 bits, multiply it by 64 or 16 first'
         )
     return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)

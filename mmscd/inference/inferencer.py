@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.infer import BaseInferencer
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 from torch import nn
 
 from mmscd.models.loading import check_device, init_model
@@ -21,14 +21,12 @@ from mmscd.structures import DepthDataSample
 from mmscd.utils.progress import track
 from mmscd.visualization.colormap import color_table
 
-from .inputs import Frame, FrameReader, count_frames, count_images, make_batches
+from .inputs import Frame, FrameReader, count_frames, count_images
 from .metric_scale import NoRoadError, build_scale
-from .outputs import OutputWriter, check_kinds, check_outputs
+from .outputs import OutputWriter, check_kinds
 from .pictures import DepthPainter
-from .pipeline import build_pipeline, depth_and_disp
+from .pipeline import build_pipeline, depth_and_disp, predict
 from .point_cloud import NO_CAMERA, Intrinsics
-
-_MANY_BYTES = 4 << 30
 
 
 class DepthInferencer(BaseInferencer):
@@ -92,11 +90,9 @@ class DepthInferencer(BaseInferencer):
         if self.scale is None and self.model.depth_scale is not None:
             self.scale = build_scale(self.model.depth_scale)
         elif (stereo or self.model.depth_scale is not None) and self.scale is not None:
-            print_log(
+            MMLogger.get_current_instance().warning(
                 f'{describe(cfg)} was trained on stereo pairs and is metric already: a scale is '
-                'only right for another camera',
-                'current',
-                30,
+                'only right for another camera'
             )
         self.metric = stereo or self.scale is not None
 
@@ -139,18 +135,8 @@ class DepthInferencer(BaseInferencer):
         if return_arrays is None:
             return_arrays = options.get('out_dir') is None or count_images(inputs) is not None
         failures: list[tuple[str, str]] = []
-        kept, size = [], 0
-        for result in self.stream(inputs, batch_size, failures=failures, **options):
-            kept.append(self.postprocess(result, None, return_datasamples, return_arrays))
-            size += (result['pred_depth'].nbytes * 2) if return_arrays else 0
-            if size > _MANY_BYTES:
-                size = float('-inf')
-                print_log(
-                    'the maps kept in memory exceed 4 GiB: `stream` yields them one by one, and '
-                    'return_arrays=False drops them',
-                    'current',
-                    30,
-                )
+        results = self.stream(inputs, batch_size, failures=failures, **options)
+        kept = [self.postprocess(r, None, return_datasamples, return_arrays) for r in results]
         return dict(predictions=kept, failures=failures)
 
     def stream(
@@ -199,13 +185,12 @@ class DepthInferencer(BaseInferencer):
                 written.
             TypeError, ValueError: an option or input makes no sense.
         """
-        kinds = check_kinds(save or 'color')
         failures = [] if failures is None else failures
         reader = FrameReader(inputs, on_error, frame_step, max_frames, self.camera, failures)
         painter = DepthPainter(colormap, depth_limits, self.metric, scale_bar)
         writer = None
         if out_dir is not None:
-            check_outputs(kinds, self.camera is not None, self.metric)
+            kinds = check_kinds(save or 'color', self.camera is not None, self.metric)
             writer = OutputWriter(out_dir, kinds, painter, layout, panel_width, ply_options)
         elif save is not None:
             raise ValueError(f'save={save!r} needs out_dir, the folder to write to')
@@ -216,10 +201,10 @@ class DepthInferencer(BaseInferencer):
     def _run(
         self, reader: FrameReader, writer: OutputWriter | None, batch_size: int, total: int | None
     ) -> Iterator[dict[str, Any]]:
-        results = self._predict(reader, batch_size)
+        results: Iterator = self._predict(reader, batch_size)
         if self.show_progress:
             results = track(results, total)
-        with closing(results), writer or nullcontext():
+        with writer or nullcontext():
             for frame, result in results:
                 if writer is not None:
                     result['files'] = writer.write(frame, result['pred_depth'])
@@ -228,15 +213,13 @@ class DepthInferencer(BaseInferencer):
     def _predict(
         self, reader: FrameReader, batch_size: int
     ) -> Iterator[tuple[Frame, dict[str, Any]]]:
-        for frames in make_batches(reader, batch_size):
-            samples = self.forward(self.collate_fn([self.pipeline(frame) for frame in frames]))
-            for frame, sample in zip(frames, samples, strict=True):
-                try:
-                    result = self._finish(frame, sample)
-                except NoRoadError as error:
-                    reader.fail(frame.origin, error)
-                else:
-                    yield frame, result
+        for frame, sample in predict(self.model, self.pipeline, reader, batch_size):
+            try:
+                result = self._finish(frame, sample)
+            except NoRoadError as error:
+                reader.fail(frame.origin, error)
+            else:
+                yield frame, result
 
     def _finish(self, frame: Frame, sample: DepthDataSample) -> dict[str, Any]:
         depth, disp = depth_and_disp(sample, self.model)
@@ -250,9 +233,10 @@ class DepthInferencer(BaseInferencer):
             factor = self.scale(depth, frame.K, frame.origin, frame.video)
             depth = depth * np.float32(factor)
             sample.pred_depth.data = torch.from_numpy(depth)[None]
-        result = dict(name=frame.name, origin=frame.origin, pred_depth=depth, pred_disp=disp)
-        result.update(scale=factor, metric=self.metric, files={}, data_sample=sample)
-        return result
+        return dict(
+            name=frame.name, origin=frame.origin, pred_depth=depth, pred_disp=disp, scale=factor,
+            metric=self.metric, files={}, data_sample=sample,
+        )  # fmt: skip
 
     def visualize(self, inputs: list, preds: Any, colormap: str = 'magma') -> list[np.ndarray]:
         """Colour maps with scale bars.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger
 
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
 
@@ -89,12 +89,13 @@ class FrameReader:
         if self.on_error == 'raise':
             raise error
         self.failures.append((origin, str(error)))
-        print_log(f'skipped: {error}', 'current', 30)
+        MMLogger.get_current_instance().warning(f'skipped: {error}')
 
     def _read(self, item: Any) -> Iterator[Frame]:
         try:
             if isinstance(item, (str, os.PathLike)):
-                yield from self._read_path(str(item))
+                for file, name in find_files(str(item)):
+                    yield from self._read_file(file, name)
             elif isinstance(item, (int, np.integer)) and not isinstance(item, bool):
                 yield from self._read_video(int(item))
             elif _is_image(item):
@@ -109,39 +110,10 @@ class FrameReader:
             what = str(item) if isinstance(item, (str, os.PathLike)) else f'input {self._count}'
             self.fail(what, error)
 
-    def _read_path(self, text: str) -> Iterator[Frame]:
-        path = Path(text).expanduser()
-        if path.is_dir():
-            for file in list_images(path):
-                yield from self._read_file(file, file.stem)
-        elif is_video(path):
-            yield from self._read_video(path)
-        elif path.is_file():
-            yield self._frame(read_rgb(path), path.stem, str(path))
-        elif glob.has_magic(text):
-            yield from self._read_pattern(path)
-        elif '://' in text:
-            raise ValueError(f'{text}: addresses are not fetched; download it and give the file')
-        else:
-            raise FileNotFoundError(f'there is no file or folder {text}; {_KINDS}')
-
-    def _read_pattern(self, pattern: Path) -> Iterator[Frame]:
-        known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
-        found = [Path(name) for name in glob.glob(str(pattern), recursive=True)]
-        files = sorted(p for p in found if p.is_file() and p.suffix.lower() in known)
-        if not files:
-            raise FileNotFoundError(
-                f'no image or video matches {pattern} ({len(found)} other files and folders do)'
-            )
-        # folders tell files of one name apart
-        common = Path(os.path.commonpath([file.parent for file in files]))
-        for file in files:
-            yield from self._read_file(file, str(file.relative_to(common).with_suffix('')))
-
     def _read_file(self, file: Path, name: str) -> Iterator[Frame]:
-        """A file out of many: with on_error='skip' the others are still read."""
+        """A file, maybe out of many: with on_error='skip' the others are still read."""
         try:
-            if file.suffix.lower() in VIDEO_EXTENSIONS:
+            if is_video(file):
                 yield from self._read_video(file, name)
             else:
                 yield self._frame(read_rgb(file), name, str(file))
@@ -193,12 +165,35 @@ def _is_image(item: Any) -> bool:
     return hasattr(item, 'detach') or (hasattr(item, 'convert') and hasattr(item, 'mode'))
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The images of a folder, sorted by name.
+def find_files(text: str) -> list[tuple[Path, str]]:
+    """The files that a path or pattern means, sorted, each with the name of its outputs.
 
     Raises:
         FileNotFoundError: there is none; says what there is.
+        ValueError: it is an address.
     """
+    path = Path(text).expanduser()
+    if path.is_file():
+        return [(path, path.stem)]
+    if path.is_dir():
+        return [(file, file.stem) for file in _list_images(path)]
+    if '://' in text:
+        raise ValueError(f'{text}: addresses are not fetched; download it and give the file')
+    if not glob.has_magic(text):
+        raise FileNotFoundError(f'there is no file or folder {text}; {_KINDS}')
+    found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
+    files = sorted(p for p in found if p.is_file() and p.suffix.lower() in known)
+    if not files:
+        raise FileNotFoundError(
+            f'no image or video matches {path} ({len(found)} other files and folders do)'
+        )
+    # folders tell files of one name apart
+    common = os.path.commonpath([file.parent for file in files])
+    return [(file, str(file.relative_to(common).with_suffix(''))) for file in files]
+
+
+def _list_images(folder: Path) -> list[Path]:
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     if files:
         return files
@@ -243,11 +238,12 @@ def count_images(inputs: Any) -> int | None:
         path = Path(inputs).expanduser()
         if path.is_dir():
             return sum(p.suffix.lower() in IMAGE_SUFFIXES for p in path.iterdir())
-        if path.is_file() and path.suffix.lower() not in VIDEO_EXTENSIONS:
+        if path.is_file() and not is_video(path):
             return 1
     if isinstance(inputs, (list, tuple)):
         counts = [count_images(item) for item in inputs]
-        return None if None in counts else sum(counts)
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
     return None
 
 
@@ -259,8 +255,7 @@ def count_frames(inputs: Any, step: int = 1, limit: int | None = None) -> int | 
         step: only every so many-th frame.
         limit: at most so many.
     """
-    path = Path(inputs).expanduser() if isinstance(inputs, (str, os.PathLike)) else None
-    if path is not None and is_video(path):
-        count = -(-count_video_frames(path) // step)
+    if isinstance(inputs, (str, os.PathLike)) and is_video(Path(inputs).expanduser()):
+        count = -(-count_video_frames(Path(inputs).expanduser()) // step)
         return min(count, limit or count) or None
     return count_images(inputs)

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from .point_cloud import back_project
+
 _TRIALS = 300
 _MAX_POINTS = 4000
 _REFINEMENTS = 3
@@ -175,9 +177,7 @@ class CameraHeightScale:
         # every few rows and columns are enough, and keep the cost of a large image down
         step = max(1, int(((bottom - top) * (right - left) / _MAX_POINTS) ** 0.5))
         part = (slice(top, bottom, step), slice(left, right, step))
-        v, u = np.mgrid[part]
-        rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(K).T
-        points = (rays * depth[part][..., None].astype(np.float64)).reshape(-1, 3)
+        points = back_project(depth, K, part).reshape(-1, 3)
         return fit_road_plane(points, self.threshold, self.max_tilt_deg)
 
     def __call__(self, depth: np.ndarray, K: np.ndarray | None, origin: str, stream: Any) -> float:
@@ -195,6 +195,7 @@ class CameraHeightScale:
         if stream is None or stream is not self._stream:
             self._recent.clear()
             self._stream = stream
+        assert K is not None, 'the inferencer reads no image without camera for this scale'
         road = self.find_road(depth, K)
         if road is not None and road.inliers >= self.min_inliers:
             self._recent.append(self.height / road.height)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,10 +12,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
+from mmengine.logging import MMLogger, print_log
 
 from mmscd.datasets.formats.videos import Video
 from mmscd.evaluation.metrics.kitti_submission import encode_depth
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.files import atomic_write
 
 from .inputs import Frame
@@ -24,7 +26,7 @@ from .video_writer import DiskFullError, VideoWriter
 
 # kind -> suffix of its files, each kind in a folder of its name
 KINDS = dict(color='.png', beside='.png', kitti_png='.png', npy='.npy', ply='.ply', video='.mp4')
-MAX_VIDEO_PANEL = 960
+_MAX_VIDEO_PANEL = 960
 
 
 class OutputWriter:
@@ -50,13 +52,12 @@ class OutputWriter:
         ply_options: of `make_point_cloud`: `max_depth`, `jump`.
 
     Raises:
-        ValueError: an unknown kind.
         OSError: `out_dir` cannot be written to.
     """
 
     def __init__(
         self,
-        out_dir: str | Path,
+        out_dir: str | os.PathLike,
         kinds: Sequence[str],
         painter: DepthPainter,
         layout: str = 'auto',
@@ -69,8 +70,7 @@ class OutputWriter:
         self.written = 0
         self._video: Video | None = None
         self._movie: VideoWriter | None = None
-        self._write('.writable', b'')
-        (self.out_dir / '.writable').unlink(missing_ok=True)
+        check_writable(self.out_dir)
 
     def write(self, frame: Frame, depth: np.ndarray) -> dict[str, str]:
         """Write the outputs of one image.
@@ -92,29 +92,36 @@ class OutputWriter:
         files = {}
         limits = self.painter.inverse_limits(depth, frame.video is not None)
         for kind in self.kinds:
-            if kind == 'video':
-                if frame.video is not None:
-                    files[kind] = str(self._write_movie(frame, depth, limits))
-                continue
-            path = Path(kind) / f'{frame.name}{KINDS[kind]}'
-            if kind == 'color':
-                data = _encode_png(self.painter.paint(depth, limits))
-            elif kind == 'beside':
-                data = _encode_png(self._beside(frame, depth, self.panel_width, limits))
+            if kind != 'video':
+                path = self.out_dir / kind / f'{frame.name}{KINDS[kind]}'
+                self._write(path, self._encode(kind, frame, depth, limits))
+            elif frame.video is not None:
+                path = self.out_dir / 'video' / f'{frame.video.name}.mp4'
+                self._movie = self._movie or VideoWriter(path, frame.video.fps)
+                width = self.panel_width or min(frame.image.shape[1], _MAX_VIDEO_PANEL)
+                self._movie.write(self._beside(frame, depth, width, limits))
             else:
-                data = self._encode(kind, frame, depth)
-            self._write(path, data)
-            files[kind] = str(self.out_dir / path)
+                continue
+            files[kind] = str(path)
         return files
 
-    def _encode(self, kind: str, frame: Frame, depth: np.ndarray) -> bytes:
+    def _encode(
+        self, kind: str, frame: Frame, depth: np.ndarray, limits: tuple[float, float]
+    ) -> bytes:
         if kind == 'kitti_png':
             return encode_depth(depth)
         if kind == 'npy':
             stream = io.BytesIO()
             np.save(stream, depth)
             return stream.getvalue()
-        return encode_ply(*make_point_cloud(depth, frame.image, frame.K, **self.ply_options))
+        if kind == 'ply':
+            assert frame.K is not None, '`check_kinds` asks for a camera'
+            return encode_ply(*make_point_cloud(depth, frame.image, frame.K, **self.ply_options))
+        if kind == 'color':
+            picture = self.painter.paint(depth, limits)
+        else:
+            picture = self._beside(frame, depth, self.panel_width, limits)
+        return cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
 
     def _beside(
         self, frame: Frame, depth: np.ndarray, width: int | None, limits: tuple[float, float]
@@ -122,16 +129,7 @@ class OutputWriter:
         title = Path(frame.name).name
         return self.painter.paint_beside(frame.image, depth, title, width, self.layout, limits)
 
-    def _write_movie(self, frame: Frame, depth: np.ndarray, limits: tuple[float, float]) -> Path:
-        path = self.out_dir / 'video' / f'{frame.video.name}.mp4'
-        if self._movie is None:
-            self._movie = VideoWriter(path, frame.video.fps)
-        width = self.panel_width or min(frame.image.shape[1], MAX_VIDEO_PANEL)
-        self._movie.write(self._beside(frame, depth, width, limits))
-        return path
-
-    def _write(self, path: str | Path, data: bytes) -> None:
-        target = self.out_dir / path
+    def _write(self, target: Path, data: bytes) -> None:
         try:
             atomic_write(target, data)
         except OSError as error:
@@ -141,29 +139,24 @@ class OutputWriter:
                 f'{error.strerror or error}; {self.written} files of this run are whole. Free some '
                 'space, or choose another out_dir'
             ) from None
-        self.written += bool(data)
+        self.written += 1
 
-    def finish_video(self, stopped: bool = False) -> Path | None:
-        """Close the video at hand.
+    def finish_video(self, stopped: bool = False) -> None:
+        """Close the video at hand, if there is one.
 
         Args:
             stopped: it did not come to its end. What is there becomes a file of its own that says
                 so in its name.
-
-        Returns:
-            the file, None where there is none.
         """
         movie, self._movie = self._movie, None
         if movie is None:
-            return None
+            return
         target = movie.path
-        if stopped and not self._video.live:
+        if stopped and self._video is not None and not self._video.live:
             target = target.with_name(f'{target.stem}_first_{movie.written}_frames.mp4')
-        done = movie.close(target)
-        if done is not None:
+        if movie.close(target) is not None:
             self.written += 1
-            print_log(f'{done}: {movie.written} frames', 'current')
-        return done
+            print_log(f'{target}: {movie.written} frames', 'current')
 
     def __enter__(self) -> OutputWriter:
         return self
@@ -187,21 +180,8 @@ class OutputWriter:
             )
 
 
-def check_kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
-    """What to save, as a tuple without repetitions.
-
-    Raises:
-        ValueError: an unknown kind.
-    """
-    kinds = (kinds,) if isinstance(kinds, str) else tuple(dict.fromkeys(kinds))
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ValueError(f'cannot save {unknown}: expected some of {list(KINDS)}')
-    return kinds
-
-
-def check_outputs(kinds: Sequence[str], camera: bool, metric: bool) -> None:
-    """Refuse what cannot be made, and warn of what is easily misread.
+def check_kinds(kinds: str | Sequence[str], camera: bool, metric: bool) -> tuple[str, ...]:
+    """What to save, as a tuple without repetitions; warns of what is easily misread.
 
     Args:
         kinds: of output.
@@ -209,21 +189,17 @@ def check_outputs(kinds: Sequence[str], camera: bool, metric: bool) -> None:
         metric: the depth is metres.
 
     Raises:
-        ValueError: a point cloud without camera.
+        ValueError: an unknown kind, or a point cloud without camera.
     """
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(dict.fromkeys(kinds))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ValueError(f'cannot save {unknown}: expected some of {list(KINDS)}')
     if 'ply' in kinds and not camera:
         raise ValueError(f'a point cloud {NO_CAMERA}')
     if 'kitti_png' in kinds and not metric:
-        print_log(
+        MMLogger.get_current_instance().warning(
             'the depth is up to scale, so the values of kitti_png are not metres x 256: give the '
-            'inferencer a scale',
-            'current',
-            30,
+            'inferencer a scale'
         )
-
-
-def _encode_png(picture: np.ndarray) -> bytes:
-    done, data = cv2.imencode('.png', np.ascontiguousarray(picture[..., ::-1]))
-    if not done:
-        raise OSError(f'a picture of shape {picture.shape} cannot be encoded as .png')
-    return data.tobytes()
+    return kinds

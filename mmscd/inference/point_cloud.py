@@ -13,9 +13,6 @@ NO_CAMERA = (
     'needs the camera: give intrinsics="camera.yaml" (a file with fx, fy, cx, cy, width, height, '
     'or with hfov_deg), or a 3x3 matrix, in pixels of the input images'
 )
-_VERTEX = np.dtype(
-    [('x', '<f4'), ('y', '<f4'), ('z', '<f4'), ('red', 'u1'), ('green', 'u1'), ('blue', 'u1')]
-)
 
 
 class Intrinsics:
@@ -32,29 +29,26 @@ class Intrinsics:
     """
 
     def __init__(self, source: Any, scale: bool = False) -> None:
-        self.file = self.matrix = None
         self.scale = scale
-        if isinstance(source, (str, os.PathLike)):
-            self.file = CameraFile(source)
-        else:
-            self.matrix = check_matrix(source)
+        path = isinstance(source, (str, os.PathLike))
+        self.camera = CameraFile(source) if path else check_matrix(source)
 
-    def __call__(self, shape: tuple[int, int]) -> np.ndarray:
-        """K (3, 3) float64 for images of `shape` (H, W).
+    def __call__(self, shape: tuple[int, ...]) -> np.ndarray:
+        """K (3, 3) float64 for images of `shape` (H, W, ...).
 
         Raises:
             ValueError: the camera is for images of another size.
         """
         height, width = shape[:2]
-        if self.file is not None:
-            return self.file.intrinsics((width, height), self.scale)
-        cx, cy = self.matrix[0, 2], self.matrix[1, 2]
+        if isinstance(self.camera, CameraFile):
+            return self.camera.intrinsics((width, height), self.scale)
+        cx, cy = self.camera[:2, 2]
         if not (-0.5 <= cx < width and -0.5 <= cy < height):
             raise ValueError(
                 f'the principal point ({cx:g}, {cy:g}) of the intrinsics lies outside of the image '
                 f'of {width}x{height}: the matrix must be in pixels of the input images'
             )
-        return self.matrix
+        return self.camera
 
 
 def check_matrix(matrix: Any) -> np.ndarray:
@@ -76,21 +70,23 @@ def check_matrix(matrix: Any) -> np.ndarray:
     return K
 
 
-def back_project(depth: np.ndarray, K: np.ndarray) -> np.ndarray:
+def back_project(
+    depth: np.ndarray, K: np.ndarray, part: tuple[slice, slice] = np.s_[:, :]
+) -> np.ndarray:
     """Points in the camera's frame: x right, y down, z ahead.
 
     Args:
         depth: (H, W), along z.
         K: (3, 3), pixel centres at whole numbers.
+        part: rows and columns that are wanted.
 
     Returns:
-        float64 (H, W, 3) in the unit of the depth.
+        float64 (h, w, 3) in the unit of the depth.
     """
-    height, width = depth.shape
-    rays = np.linalg.inv(K)
-    u, v = np.meshgrid(np.arange(width), np.arange(height))
-    pixels = np.stack([u, v, np.ones_like(u)], axis=-1)
-    return (pixels @ rays.T) * depth[..., None].astype(np.float64)
+    rows, columns = (np.arange(side)[kept] for side, kept in zip(depth.shape, part, strict=True))
+    u, v = np.meshgrid(columns, rows)
+    rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(K).T
+    return rays * depth[part][..., None].astype(np.float64)
 
 
 def at_edge(depth: np.ndarray, jump: float) -> np.ndarray:
@@ -103,16 +99,14 @@ def at_edge(depth: np.ndarray, jump: float) -> np.ndarray:
     Returns:
         bool (H, W).
     """
-    log = np.log(np.maximum(depth, 1e-12))
-    limit = np.log1p(jump)
-    edge = np.zeros(depth.shape, bool)
-    across, down = np.abs(np.diff(log, axis=1)) > limit, np.abs(np.diff(log, axis=0)) > limit
-    for steps, left, right in (
-        (across, np.s_[:, :-1], np.s_[:, 1:]),
-        (down, np.s_[:-1], np.s_[1:]),
+    log, edge = np.log(np.maximum(depth, 1e-12)), np.zeros(depth.shape, bool)
+    across, down = (np.abs(np.diff(log, axis=axis)) > np.log1p(jump) for axis in (1, 0))
+    for steps, before, after in (
+        (across, edge[:, :-1], edge[:, 1:]),
+        (down, edge[:-1], edge[1:]),
     ):
-        edge[left] |= steps
-        edge[right] |= steps
+        before |= steps
+        after |= steps
     return edge
 
 
@@ -150,13 +144,12 @@ def encode_ply(points: np.ndarray, colors: np.ndarray) -> bytes:
         points: (N, 3).
         colors: uint8 RGB (N, 3).
     """
-    vertices = np.empty(len(points), _VERTEX)
-    for i, axis in enumerate('xyz'):
-        vertices[axis] = points[:, i]
-    for i, channel in enumerate(('red', 'green', 'blue')):
-        vertices[channel] = colors[:, i]
-    names = {'<f4': 'float', '|u1': 'uchar'}
-    fields = [f'property {names[kind]} {name}' for name, kind in _VERTEX.descr]
+    kinds = dict(x='<f4', y='<f4', z='<f4', red='u1', green='u1', blue='u1')
+    vertices = np.empty(len(points), list(kinds.items()))
+    for name, column in zip(kinds, [*points.T, *colors.T], strict=True):
+        vertices[name] = column
+    names = {'<f4': 'float', 'u1': 'uchar'}
+    fields = [f'property {names[kind]} {name}' for name, kind in kinds.items()]
     header = ['ply', 'format binary_little_endian 1.0', 'comment x right, y down, z ahead']
     header += [f'element vertex {len(points)}', *fields, 'end_header', '']
     return '\n'.join(header).encode('ascii') + vertices.tobytes()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -16,8 +15,6 @@ from mmscd.datasets.formats.videos import count_video_frames
 # what is still needed to close a file: the encoder's buffer and the index of frames
 _RESERVE = 1 << 20
 _INDEX_BYTES = 64
-# hidden, beside the target: a rename does not cross file systems
-_TEMPORARY = '.{}.'
 
 
 class DiskFullError(OSError):
@@ -41,9 +38,10 @@ class VideoWriter:
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
         self.path, self.fps = Path(path), fps
         self.written = 0
-        self._size: tuple[int, int] | None = None
+        # hidden, beside the target: a rename does not cross file systems
+        self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.mp4')
+        self._size = (0, 0)
         self._writer: cv2.VideoWriter | None = None
-        self._temporary: Path | None = None
 
     def write(self, frame: np.ndarray) -> None:
         """Append a frame.
@@ -57,34 +55,28 @@ class VideoWriter:
         """
         self._check_space()
         height, width = frame.shape[:2]
-        if self._writer is None:
-            # the encoder drops a last odd row or column
-            self._open((width + width % 2, height + height % 2))
-        wanted = self._size
-        if (width, height) != wanted:
-            if 0 <= wanted[0] - width <= 1 and 0 <= wanted[1] - height <= 1:
-                pad = ((0, wanted[1] - height), (0, wanted[0] - width), (0, 0))
-                frame = np.pad(frame, pad, mode='edge')
-            else:
-                frame = cv2.resize(frame, wanted, interpolation=cv2.INTER_AREA)
-        self._writer.write(np.ascontiguousarray(frame[..., ::-1]))
+        # the encoder drops a last odd row or column
+        writer = self._writer or self._open((width + width % 2, height + height % 2))
+        right, below = self._size[0] - width, self._size[1] - height
+        if right in (0, 1) and below in (0, 1):
+            frame = np.pad(frame, ((0, below), (0, right), (0, 0)), mode='edge')
+        else:
+            frame = cv2.resize(frame, self._size, interpolation=cv2.INTER_AREA)
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
         self.written += 1
 
-    def _open(self, size: tuple[int, int]) -> None:
-        self._size = size
-        prefix = _TEMPORARY.format(self.path.stem)
-        handle, name = tempfile.mkstemp('.mp4', prefix, self.path.parent)
-        os.close(handle)
-        self._temporary = Path(name)
+    def _open(self, size: tuple[int, int]) -> cv2.VideoWriter:
         # the one codec that every build of OpenCV can write
-        codec = cv2.VideoWriter_fourcc(*'mp4v')
-        self._writer = cv2.VideoWriter(name, codec, self.fps, size)
+        codec = cv2.VideoWriter.fourcc(*'mp4v')
+        self._size = size
+        self._writer = cv2.VideoWriter(str(self._temporary), codec, self.fps, size)
         if not self._writer.isOpened():
             self.discard()
             raise OSError(
                 f'cannot write {self.path}: this build of OpenCV has no encoder for mp4v at '
                 f'{size[0]}x{size[1]}; save pictures of the frames instead'
             )
+        return self._writer
 
     def _check_space(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,11 +111,7 @@ class VideoWriter:
                 f'{target} could not be written: {self.written} frames were encoded, the file has '
                 f'{found}; is the disk full?'
             )
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(self._temporary, 0o666 & ~umask)
         os.replace(self._temporary, target)
-        self._temporary = None
         return target
 
     def discard(self) -> None:
@@ -131,7 +119,5 @@ class VideoWriter:
         if self._writer is not None:
             self._writer.release()
             self._writer = None
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
-            self._temporary = None
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()

@@ -136,6 +136,7 @@ def undistort_maps(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np
         ValueError: no factor between 0.5 and 2 does.
     """
     K, size, distortion = calibration
+    assert distortion is not None
     low, high = 0.5, 2.0
     if not _covered(calibration, high):
         raise ValueError(

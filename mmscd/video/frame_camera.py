@@ -34,9 +34,11 @@ class FrameCamera:
         if max_width < 32:
             raise ValueError(f'--max-width must be at least 32, got {max_width}')
         self._video_size = width, height = calibration.size
-        self._maps, K = None, calibration.K.copy()
+        self._maps: tuple[np.ndarray, np.ndarray] | None = None
+        K = calibration.K.copy()
         if calibration.distortion is not None:
-            *self._maps, K = undistort_maps(calibration)
+            map_x, map_y, K = undistort_maps(calibration)
+            self._maps = map_x, map_y
         left, top, right, bottom = self._crop = tuple(crop or (0, 0, width, height))
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
             raise ValueError(
@@ -98,9 +100,12 @@ def read_calibration(
         if not 0 < hfov < 180:
             raise ValueError(f'--hfov must lie between 0 and 180 degrees, got {hfov}')
         return Calibration(centred_camera(hfov, size), size)
-    if colmap is None and opencv is None:
+    if opencv is not None:
+        found = read_opencv(opencv)
+    elif colmap is not None:
+        found = read_colmap(colmap, camera_id)
+    else:
         raise ValueError('the camera is not known: give intrinsics, hfov, colmap or opencv')
-    found = read_opencv(opencv) if opencv is not None else read_colmap(colmap, camera_id)
     if found.size != size and not scale_intrinsics:
         raise ValueError(
             f'{opencv or colmap} is for {found.size[0]}x{found.size[1]}, the video is '

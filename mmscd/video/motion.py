@@ -140,7 +140,7 @@ class FrameSelector:
         if grey.std() < _MIN_CONTRAST:
             return None
         previous, self._last = self._last, grey
-        if self._kept is None:
+        if self._kept is None or previous is None:
             self._kept = grey
             return self.sequence
         # a cut shows between neighbours; points of the last kept frame may just have left the view
