@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from scipy.ndimage import gaussian_filter1d
 
 from mmscd.evaluation.functional import HIGHER_IS_BETTER, METRIC_NAMES
+from mmscd.visualization.charts import line_chart
 
-from .robustness import Comparison, robustness_section
-from .style import CSS
-from .svg_chart import Series, line_chart, smooth
+from . import robustness
+from .robustness import Comparison
 from .training_log import TrainingLog
 
-_TYPES = {b'\xff\xd8': 'image/jpeg', b'\x89P': 'image/png'}
+_TYPES = {b'\xff\xd8': 'jpeg', b'\x89P': 'png', b'<s': 'svg+xml'}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,25 @@ class Report:
     robustness: Comparison | None = None
 
 
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    key: str
+    higher: bool = False  # is better
+    digits: int = 3
+
+
+_METRICS = [_Column(key, key, key in HIGHER_IS_BETTER) for key in METRIC_NAMES]
+_ROBUSTNESS = [
+    _Column('clean abs_rel', 'clean_abs_rel'),
+    _Column('corrupted abs_rel', 'abs_rel'),
+    _Column('clean DEE', 'clean_dee'),
+    _Column('corrupted DEE', 'mean_dee'),
+    _Column('mCE %', 'mce', digits=1),
+    _Column('mRR %', 'mrr', higher=True, digits=1),
+]
+
+
 def model_row(rows: Sequence[Mapping]) -> Mapping:
     """The model's row.
 
@@ -74,7 +98,7 @@ def model_row(rows: Sequence[Mapping]) -> Mapping:
 
 
 def best_references(rows: Sequence[Mapping]) -> dict[str, float]:
-    """Lowest abs_rel of each kind of naive predictor: {'constant depth': 0.48, ...}.
+    """Lowest abs_rel of each kind of naive predictor, best first: {'constant depth': 0.48, ...}.
 
     A kind with several members goes by 'best <kind>', e.g. 'best flat road'.
     """
@@ -82,27 +106,26 @@ def best_references(rows: Sequence[Mapping]) -> dict[str, float]:
     for row in rows:
         if row['key'] != 'model':
             kinds.setdefault(row['key'], []).append(row)
-    return {
-        kind_name(f'best_{key}') if len(group) > 1 else group[0]['name']: min(
+    best = {
+        _kind_name(f'best_{key}') if len(group) > 1 else group[0]['name']: min(
             row['abs_rel'] for row in group
         )
         for key, group in kinds.items()
     }
+    return dict(sorted(best.items(), key=lambda item: item[1]))
 
 
-def kind_name(key: str) -> str:
+def _kind_name(key: str) -> str:
     """'best_flat_road' -> 'best flat road'; 'constant' -> 'constant depth'."""
     return 'constant depth' if key == 'constant' else key.replace('_', ' ')
 
 
 def summary_sentence(rows: Sequence[Mapping]) -> str:
-    """E.g. 'abs_rel 0.181 on 28 held-out frames; best flat road 0.33, mean depth map 0.31.'"""
+    """E.g. 'abs_rel 0.181 on 28 held-out frames; mean depth map 0.31, best flat road 0.33.'"""
     model = model_row(rows)
     text = f'abs_rel {model["abs_rel"]:.3f} on {model["n_images"]} held-out frames'
-    naive = sorted(best_references(rows).items(), key=lambda item: item[1])
-    if naive:
-        text += '; ' + ', '.join(f'{name} {value:.2f}' for name, value in naive)
-    return text + '.'
+    naive = ', '.join(f'{name} {value:.2f}' for name, value in best_references(rows).items())
+    return f'{text}; {naive}.' if naive else f'{text}.'
 
 
 def verdict(rows: Sequence[Mapping]) -> str:
@@ -110,7 +133,7 @@ def verdict(rows: Sequence[Mapping]) -> str:
     naive = best_references(rows)
     if not naive:
         return ''
-    name, floor = min(naive.items(), key=lambda item: item[1])
+    name, floor = next(iter(naive.items()))
     share = 1 - model_row(rows)['abs_rel'] / floor
     if share > 0:
         return (
@@ -140,134 +163,97 @@ def build_page(report: Report) -> str:
     Raises:
         ValueError: the table has no row of the model, or a picture is neither JPEG nor PNG.
     """
-    title = escape(report.title)
-    body = [
-        f'<h1>{title}</h1><p class="lead">{escape(summary_sentence(report.rows))}</p>',
-        f'<p class="soft">{escape(verdict(report.rows))}</p>',
-        _tiles(report),
-        *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
-        '<h2>Training</h2>' + _charts(report.log),
-        '<h2>Metrics on the test images</h2>' + _table(report.rows, report.protocol),
-        robustness_section(report.robustness) if report.robustness else '',
-        _shots(report.shots),
-        '<h2>To repeat it</h2>' + _commands(report.commands),
-        _facts(report.facts),
-    ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<title>{title}</title><style>{CSS}</style></head><body><main>\n'
-        + '\n'.join(part for part in body if part)
-        + '\n</main></body></html>\n'
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters['data_uri'] = data_uri
+    values = dict(
+        summary=summary_sentence(report.rows),
+        verdict=verdict(report.rows),
+        tiles=_list_tiles(report),
+        charts=_draw_charts(report.log) if report.log else [],
+        metrics=_make_table([(row['name'], row) for row in report.rows], _METRICS),
+    )
+    if compared := report.robustness:
+        values['robustness'] = _make_table(list(compared.models.items()), _ROBUSTNESS)
+        values['robustness_verdict'] = robustness.verdict(compared)
+    return environment.get_template('template.html').render(report=report, **values)
 
 
-def _tiles(report: Report) -> str:
-    model = model_row(report.rows)
+def data_uri(picture: bytes) -> str:
+    """A picture as an address that holds it.
+
+    Raises:
+        ValueError: it is neither JPEG nor PNG nor SVG.
+    """
+    kind = _TYPES.get(picture[:2])
+    if kind is None:
+        raise ValueError(f'a picture is neither JPEG nor PNG: it starts with {picture[:8]!r}')
+    return f'data:image/{kind};base64,{base64.b64encode(picture).decode()}'
+
+
+def _list_tiles(report: Report) -> list[tuple[str, str]]:
+    """The numbers at the top, and what they are."""
+    model, log = model_row(report.rows), report.log
     tiles = [
         (f'{model["abs_rel"]:.3f}', 'abs_rel, lower is better'),
         (f'{100 * model["delta1"]:.1f} %', 'of pixels within 25 % (delta1)'),
         (f'{model["rmse"]:.2f} m', 'rmse'),
     ]
-    if report.log and report.log.seconds is not None:
-        device = f' on {report.log.device}' if report.log.device else ''
-        label = f'training, {report.log.last_iteration} iterations{device}'
-        tiles.append((describe_duration(report.log.seconds), label))
-    cells = (
-        f'<div class="tile"><b>{escape(a)}</b><span>{escape(b)}</span></div>' for a, b in tiles
-    )
-    return f'<div class="tiles">{"".join(cells)}</div>'
+    if log and log.seconds is not None:
+        label = f'training, {log.last_iteration} iterations'
+        label += f' on {log.device}' if log.device else ''
+        tiles.append((describe_duration(log.seconds), label))
+    return tiles
 
 
-def _charts(log: TrainingLog | None) -> str:
-    if log is None:
-        return '<p class="note">The work folder holds no training log, so there is no curve.</p>'
+def _draw_charts(log: TrainingLog) -> list[tuple[str, str, Markup]]:
+    """Title, remark and drawing of each chart."""
     charts, end = [], log.last_iteration
     if log.loss:
-        smoothed = smooth([value for _, value in log.loss])
-        steps = [step for step, _ in log.loss]
-        lines = [
-            Series('as logged', log.loss, 'raw'),
-            Series('smoothed', list(zip(steps, smoothed, strict=True))),
-        ]
-        charts.append(
-            (
-                'Training loss',
-                'thin: as logged, bold: smoothed',
-                line_chart(lines, 'iteration', 'loss', x_max=end),
-            )
-        )
+        steps, values = zip(*log.loss, strict=True)
+        smoothed = list(zip(steps, smooth(values), strict=True))
+        svg = line_chart(log.loss, 'loss', smoothed, x_max=end)
+        charts.append(('Training loss', 'thin: as logged, bold: smoothed', Markup(svg)))
     if log.validation:
-        references = {kind_name(key): value for key, value in log.references.items()}
-        line = Series('abs_rel', log.validation, 'marked')
+        references = {_kind_name(key): value for key, value in log.references.items()}
         about = 'dashed: predictors that never look at the image' if references else ''
-        chart = line_chart([line], 'iteration', 'abs_rel', references, end)
-        charts.append(('Error on the validation images', about, chart))
-    figures = (
-        f'<figure><figcaption><b>{name}</b><span>{about}</span></figcaption>{svg}</figure>'
-        for name, about, svg in charts
-    )
-    missing = '' if log.validation else '<p class="note">No validation was logged.</p>'
-    return f'<div class="charts">{"".join(figures)}</div>{missing}'
+        svg = line_chart(log.validation, 'abs_rel', references=references, x_max=end)
+        charts.append(('Error on the validation images', about, Markup(svg)))
+    return charts
 
 
-def _table(rows: Sequence[Mapping], protocol: str) -> str:
-    best = {
-        key: (max if key in HIGHER_IS_BETTER else min)(round(row[key], 3) for row in rows)
-        for key in METRIC_NAMES
-    }
-    head = ''.join(
-        f'<th scope="col">{key} {"↑" if key in HIGHER_IS_BETTER else "↓"}</th>'
-        for key in METRIC_NAMES
+def smooth(values: Sequence[float], radius: float | None = None) -> list[float]:
+    """Gaussian mean over neighbours, which lags behind nothing; the weights shrink at the ends.
+
+    Args:
+        values: (N,).
+        radius: standard deviation in points; None: a thirtieth of them, at least 1.
+    """
+    radius = max(1.0, len(values) / 30) if radius is None else radius
+    total, mass = (
+        gaussian_filter1d(part, radius, mode='constant', truncate=3)
+        for part in (np.asarray(values, np.float64), np.ones(len(values)))
     )
+    return (total / mass).tolist()
+
+
+def _make_table(rows: Sequence[tuple[str, Mapping]], columns: Sequence[_Column]) -> dict:
+    """What the template's `table` shows: texts, each with whether it is the best of its column."""
+    best = {}
+    for column in columns:
+        shown = [_rounded(row, column) for _, row in rows if row[column.key] is not None]
+        best[column] = (max if column.higher else min)(shown, default=None)
     lines = []
-    for row in rows:
-        cells = ''
-        for key in METRIC_NAMES:
-            mark = ' class="best"' if round(row[key], 3) == best[key] else ''
-            cells += f'<td{mark}>{row[key]:.3f}</td>'
-        mark = ' class="model"' if row['key'] == 'model' else ''
-        lines.append(f'<tr{mark}><td>{escape(str(row["name"]))}</td>{cells}</tr>')
-    return (
-        '<div class="card scroll"><table><thead><tr><th></th>'
-        f'{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-        f'<p class="soft under">{escape(protocol)}. Bold: best of the column.</p>'
-    )
+    for name, row in rows:
+        cells = []
+        for column in columns:
+            value = row[column.key]
+            text = '' if value is None else f'{value:.{column.digits}f}'
+            cells.append((text, value is not None and _rounded(row, column) == best[column]))
+        lines.append(dict(name=name, is_model=row.get('key') == 'model', cells=cells))
+    return dict(columns=columns, rows=lines)
 
 
-def _shots(shots: Sequence[Shot]) -> str:
-    if not shots:
-        return ''
-    figures = []
-    for shot in shots:
-        badge = f'<b class="badge {shot.badge}">{shot.badge}</b>' if shot.badge else ''
-        alt = escape(f'image, depth and error: {shot.caption}', quote=True)
-        figures.append(
-            f'<figure><figcaption>{badge}<b>{escape(shot.caption)}</b>'
-            f'<span>{escape(shot.detail)}</span></figcaption>'
-            f'<img alt="{alt}" src="{_data_uri(shot.picture)}"></figure>'
-        )
-    return (
-        '<h2>Test images</h2><p class="soft">Each: the image, the predicted depth (near is '
-        'bright), the relative error where there is ground truth.</p>'
-        f'<div class="shots">{"".join(figures)}</div>'
-    )
-
-
-def _data_uri(picture: bytes) -> str:
-    kind = _TYPES.get(picture[:2])
-    if kind is None:
-        raise ValueError(f'a picture is neither JPEG nor PNG: it starts with {picture[:8]!r}')
-    return f'data:{kind};base64,{base64.b64encode(picture).decode()}'
-
-
-def _commands(commands: Sequence[tuple[str, str]]) -> str:
-    return ''.join(
-        f'<p class="soft">{escape(name)}</p><pre>{escape(command)}</pre>'
-        for name, command in commands
-    )
-
-
-def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    items = ''.join(f'<dt>{escape(name)}</dt><dd>{escape(value)}</dd>' for name, value in facts)
-    return f'<dl class="card">{items}</dl>' if items else ''
+def _rounded(row: Mapping, column: _Column) -> float:
+    return round(row[column.key], column.digits)

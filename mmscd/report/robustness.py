@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-
-COLUMNS = (
-    ('clean abs_rel', 'clean_abs_rel', min),
-    ('corrupted abs_rel', 'abs_rel', min),
-    ('clean DEE', 'clean_dee', min),
-    ('corrupted DEE', 'mean_dee', min),
-    ('mCE %', 'mce', min),
-    ('mRR %', 'mrr', max),
-)
 
 
 @dataclass(frozen=True)
@@ -24,7 +13,7 @@ class Comparison:
     """What `test_robustness.py` found.
 
     Attributes:
-        models: name -> number by the keys of `COLUMNS`.
+        models: name -> clean_abs_rel, abs_rel, clean_dee, mean_dee, mce, mrr.
         about: what the numbers depend on.
         baseline: name of the model that others are compared with, '' where it is none of these.
         chart: an SVG document.
@@ -90,35 +79,3 @@ def verdict(comparison: Comparison) -> str:
                 f'{comparison.baseline}.'
             )
     return ' '.join(sentences)
-
-
-def robustness_section(comparison: Comparison) -> str:
-    """HTML: a sentence, a table, the chart and the examples."""
-    head = ''.join(
-        f'<th scope="col">{title} {"↑" if best is max else "↓"}</th>' for title, _, best in COLUMNS
-    )
-    lines = []
-    for name, model in comparison.models.items():
-        cells = ''
-        for _, key, best in COLUMNS:
-            values = [row[key] for row in comparison.models.values() if row[key] is not None]
-            mark = ' class="best"' if values and model[key] == best(values) else ''
-            digits = 1 if key in ('mce', 'mrr') else 3
-            text = '' if model[key] is None else f'{model[key]:.{digits}f}'
-            cells += f'<td{mark}>{text}</td>'
-        lines.append(f'<tr><td>{escape(name)}</td>{cells}</tr>')
-    chart, examples = (
-        f'data:image/{kind};base64,{base64.b64encode(data).decode()}'
-        for kind, data in (('svg+xml', comparison.chart), ('png', comparison.examples))
-    )
-    return (
-        '<h2>Corrupted test images</h2>'
-        f'<p>{escape(verdict(comparison))}</p>'
-        f'<div class="card scroll"><table><thead><tr><th></th>{head}</tr></thead>'
-        f'<tbody>{"".join(lines)}</tbody></table></div>'
-        f'<p class="soft under">{escape(comparison.about)}. Bold: best of the column.</p>'
-        '<figure class="wide"><figcaption><b>DEE by corruption</b></figcaption>'
-        f'<img alt="bar chart of DEE by corruption and model" src="{chart}"></figure>'
-        '<figure class="wide"><figcaption><b>What the models see and say</b></figcaption>'
-        f'<img alt="corrupted images and predicted depth" src="{examples}"></figure>'
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from mmscd.utils.scalars import read_scalars
 
 Points = list[tuple[float, float]]
+Rows = list[dict[str, float]]
 _TIME = re.compile(r'^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) - ')
 _GPU = re.compile(r'^\s+GPU [\d,]+: (.+?)\s*$')
 _NO_CUDA = re.compile(r'^\s+CUDA available: False\s*$')
@@ -45,46 +46,82 @@ class TrainingLog:
 
 
 def read_training_log(work_dir: str | os.PathLike) -> TrainingLog | None:
-    """Read `{work_dir}/*/vis_data/scalars.json`, one folder for every start.
-
-    A later start replaces what an earlier one logged from the later one's first iteration on, be
-    it resumed or begun anew. Lines that are no JSON (a run that was killed, or still writes) are
-    passed over.
+    """The course of the training in a work dir.
 
     Args:
-        work_dir: of the training.
+        work_dir: see `read_starts`.
 
     Returns:
         TrainingLog, or None where no run logged a loss.
     """
-    runs: list[tuple[Path, list[dict]]] = []
+    starts = read_starts(work_dir)
+    if not starts:
+        return None
+    log = TrainingLog(starts=len(starts))
+    for row in join_starts(starts):
+        _add_row(log, row)
+    _add_clock(log, [folder for folder, _ in starts])
+    return log
+
+
+def read_starts(work_dir: str | os.PathLike) -> list[tuple[Path, Rows]]:
+    """What `{work_dir}/*/vis_data/scalars.json` hold of a training, one folder for every start.
+
+    A later start replaces what an earlier one logged from the later one's first iteration on, be
+    it resumed or begun anew. Runs without a loss, such as tests, are no starts. Lines that are no
+    JSON (a run that was killed, or still writes) are passed over.
+
+    Returns:
+        (folder, rows with a `step`) of every start that something is left of.
+    """
+    starts: list[tuple[Path, Rows]] = []
     for folder in sorted(Path(work_dir).glob('*/vis_data')):
         rows = _read_rows(folder)
         if not any('loss' in row for row in rows):
             continue
-        first = min(_step(row) for row in rows)
-        for _, older in runs:
-            older[:] = [row for row in older if _step(row) < first]
-        runs.append((folder.parent, rows))
-    runs = [run for run in runs if run[1]]
-    if not runs:
-        return None
-    log = TrainingLog(starts=len(runs))
-    for row in sorted((row for _, rows in runs for row in rows), key=_step):
-        _add_row(log, row)
-    _add_clock(log, [folder for folder, _ in runs])
-    return log
+        first = min(row['step'] for row in rows)
+        for _, older in starts:
+            older[:] = [row for row in older if row['step'] < first]
+        starts.append((folder.parent, rows))
+    return [start for start in starts if start[1]]
 
 
-def _read_rows(folder: Path) -> list[dict]:
+def join_starts(starts: Sequence[tuple[Path, Rows]]) -> Rows:
+    """Rows of all starts, steps ascending."""
+    return sorted((row for _, rows in starts for row in rows), key=lambda row: row['step'])
+
+
+def read_log(path: str | os.PathLike) -> Rows:
+    """Rows of a training, steps ascending.
+
+    Args:
+        path: a work dir, see `read_starts`, or a file of one JSON object per line.
+
+    Raises:
+        FileNotFoundError: there is no log.
+        ValueError: nothing was logged.
+    """
+    path = Path(path)
+    file = path / 'scalars.json' if (path / 'scalars.json').is_file() else path
+    if file.is_file():
+        rows = read_scalars(file)
+    elif any(path.glob('*/vis_data/*.json')):
+        rows = join_starts(read_starts(path))
+    else:
+        raise FileNotFoundError(
+            f'there is no log at {path}; name a work dir (with */vis_data/scalars.json) or a '
+            'scalars.json'
+        )
+    if not rows:
+        raise ValueError(f'{path}: nothing was logged yet')
+    return sorted(rows, key=lambda row: row['step'])
+
+
+def _read_rows(folder: Path) -> Rows:
     """Rows with an iteration, of scalars.json or, where there is none, of its timestamped twin."""
     files = [folder / 'scalars.json', *sorted(folder.glob('*.json'))]
     file = next((file for file in files if file.is_file()), None)
     return read_scalars(file) if file else []
-
-
-def _step(row: Mapping[str, float]) -> float:
-    return row['step']
 
 
 def _is_number(value: object) -> bool:
@@ -92,14 +129,14 @@ def _is_number(value: object) -> bool:
 
 
 def _add_row(log: TrainingLog, row: Mapping[str, float]) -> None:
-    log.last_iteration = max(log.last_iteration, int(_step(row)))
+    log.last_iteration = max(log.last_iteration, int(row['step']))
     if _is_number(row.get('loss')):
-        log.loss.append((_step(row), row['loss']))
+        log.loss.append((row['step'], row['loss']))
     for key, value in row.items():
         # a metric's prefix is put before its name with a slash
         name = key.rsplit('/', 1)[-1]
         if name == 'abs_rel' and _is_number(value):
-            log.validation.append((_step(row), value))
+            log.validation.append((row['step'], value))
         elif name.endswith('_abs_rel') and _is_number(value):
             log.references[name.removesuffix('_abs_rel')] = value
 

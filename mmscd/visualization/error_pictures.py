@@ -8,7 +8,8 @@ import numpy as np
 
 from mmscd.evaluation.error_run import ErrorAnalysis, read_shown
 
-from .error_matrix import draw_error_matrix
+from .chart_style import save_figure
+from .charts import error_matrix
 from .rendering import render_prediction, save_image, stack_panels
 
 
@@ -24,8 +25,7 @@ def save_error_pictures(
         max_error: end of the colours.
     """
     title = 'abs_rel / median signed error, share of pixels'
-    matrix = draw_error_matrix(analysis.tally.summarize(), title, max_error)
-    save_image(matrix, folder / 'errors.png')
+    save_figure(error_matrix(analysis.tally.summarize(), title, max_error), folder / 'errors.png')
     save_image(draw_worst(analysis, panel_width, max_error), folder / 'worst.png')
 
 

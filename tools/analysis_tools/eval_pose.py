@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.logging import MMLogger
-from trajectory_picture import draw_trajectories
 
 from mmscd.evaluation.metrics.pose_metric import PoseMetric
 from mmscd.evaluation.sequences import VideoRunner, evaluate_motion, read_sequences
 from mmscd.evaluation.trajectory import format_kitti_poses
 from mmscd.utils.command_line import add_model, make_parser, run_tool
 from mmscd.utils.files import atomic_write
-from mmscd.visualization.rendering import save_image
+from mmscd.visualization.chart_style import save_figure
+from mmscd.visualization.charts import trajectories
 
 
 def run(args: argparse.Namespace) -> dict[str, float]:
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> dict[str, float]:
         poses = metric.trajectories[video.name][args.name]
         atomic_write(args.out / f'{video.name}.txt', format_kitti_poses(poses).encode('ascii'))
         title = f'{video.name}: {len(poses)} frames'
-        picture = draw_trajectories(metric.positions(video.name), title)
-        save_image(picture, args.out / f'{video.name}.png')
+        figure = trajectories(metric.positions(video.name), title)
+        save_figure(figure, args.out / f'{video.name}.png')
     return metrics
 
 

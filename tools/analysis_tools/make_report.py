@@ -1,45 +1,26 @@
 """Make a report of a training: one HTML page that needs no other file.
 
-Example: python tools/analysis_tools/make_report.py --work-dir work_dirs/NAME --config CONFIG \
-    --checkpoint work_dirs/NAME/iter_N.pth --out report.html
+Example::
+
+    python tools/analysis_tools/make_report.py --work-dir work_dirs/NAME --config CONFIG \
+        --checkpoint work_dirs/NAME/iter_N.pth --out report.html
 
 It evaluates the checkpoint once on the config's test images and writes nothing but the page.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import re
-import shlex
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
 
-import mmscd
-from mmscd.engine import launch
-from mmscd.evaluation import get_protocol
-from mmscd.report.page import Report, Shot, build_page, describe_duration
-from mmscd.report.robustness import read_comparison
-from mmscd.report.training_log import TrainingLog, read_training_log
-from mmscd.utils.config import load_config
-from mmscd.utils.files import atomic_write
-
-TRAIN, TEST = 'tools/train.py', 'tools/test.py'
-REPORT = 'tools/analysis_tools/make_report.py'
+from mmscd.report.make_report import Request, make_report
+from mmscd.utils.command_line import make_parser, run_tool
 
 
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description='Make a report of a training as one HTML page.')
+def main(argv: Sequence[str] | None = None) -> None:
+    """Make the page."""
+    parser = make_parser(__doc__)
     parser.add_argument('--work-dir', required=True, help='of the training: its log is read here')
     parser.add_argument('--config', required=True, help='path, or package::path')
     parser.add_argument('--checkpoint', required=True, help='path or URL')
@@ -48,172 +29,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--images', type=int, default=6, help='so many test images, at least 2')
     parser.add_argument('--robustness', help='folder that test_robustness.py --out has written')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
-    args = parser.parse_args(argv)
-    if args.images < 2:
-        parser.error(f'--images must be at least 2 (the best and the worst), got {args.images}')
-    return args
-
-
-def find_depth_metric(evaluator: Any) -> dict:
-    """The `DepthMetric` of a `test_evaluator`, which may be a list.
-
-    Raises:
-        ValueError: there is none.
-    """
-    for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
-        if str(metric.get('type')).rsplit('.', 1)[-1] == 'DepthMetric':
-            return metric
-    raise ValueError(f'test_evaluator has no DepthMetric, which the report is made of: {evaluator}')
-
-
-def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dict]]:
-    """Test a checkpoint; logs, pictures and numbers go to `folder`.
-
-    Args:
-        cfg: changed in place.
-        checkpoint: path or URL.
-        folder: pictures come to lie in `pictures`.
-
-    Returns:
-        what `DepthMetric` writes to its `table_path`, and the images of its `per_image_path`.
-    """
-    network = launch.load_for_test(cfg, checkpoint)
-    cfg.work_dir = str(folder / 'work')
-    metric = find_depth_metric(cfg.test_evaluator)
-    metric['table_path'] = str(folder / 'table.json')
-    metric['per_image_path'] = str(folder / 'images.json')
-    cfg.default_hooks.visualization.show_dir = str(folder / 'pictures')
-    # no web service hears of it; and the pictures are judged as the table is
-    cfg.vis_backends = [dict(type='LocalVisBackend')]
-    cfg.visualizer.vis_backends = cfg.vis_backends
-    cfg.visualizer.protocol = asdict(get_protocol(metric.get('protocol', 'kitti_eigen')))
-    launch.build_runner(cfg, network=network).test()
-    table = json.loads((folder / 'table.json').read_text())
-    return table, json.loads((folder / 'images.json').read_text())['images']
-
-
-def choose_images(images: Sequence[Mapping[str, Any]], count: int) -> list[tuple[str, Mapping]]:
-    """The best, the worst, and others spread evenly over the set.
-
-    Args:
-        images: with `abs_rel`, None where there is no ground truth.
-        count: at least 2; fewer come where there are fewer.
-
-    Returns:
-        (badge, image): best first, worst second, then the others in the order of the set.
-    """
-    judged = [image for image in images if image['abs_rel'] is not None]
-    order = sorted(range(len(judged)), key=lambda i: judged[i]['abs_rel'])
-    ends = [order[0], order[-1]] if len(order) > 1 else order
-    rest = [i for i in range(len(judged)) if i not in ends]
-    number = min(max(count - len(ends), 0), len(rest))
-    # the middles of `number` equal parts
-    picked = [rest[int((k + 0.5) * len(rest) / number)] for k in range(number)]
-    badges = ['best', 'worst'][: len(ends)] + [''] * number
-    return [(badge, judged[i]) for badge, i in zip(badges, [*ends, *picked], strict=True)]
-
-
-def collect_shots(images: Sequence[Mapping], count: int, folder: Path) -> list[Shot]:
-    """The chosen pictures of `DepthVisualizationHook`, found by the index in their names."""
-    shots = []
-    for badge, image in choose_images(images, count):
-        files = sorted(folder.glob(f'{int(image["sample_idx"]):05d}_*'))
-        if files:
-            # KITTI keeps images in folders called data, of which every drive has one
-            parts = [part for part in Path(image['img_path']).parts if part != 'data']
-            detail = '/'.join(parts[-3:])
-            caption = f'abs_rel {image["abs_rel"]:.3f}'
-            shots.append(Shot(files[0].read_bytes(), caption, detail, badge))
-    return shots
-
-
-def list_commands(args: argparse.Namespace, cfg: Config) -> list[tuple[str, str]]:
-    """The command lines that lead to the page, one option a line."""
-    values = {key: os.environ[key] for key in cfg.env_variables if key in os.environ}
-    before = [f'{key}={shlex.quote(value)}' for key, value in sorted(values.items())]
-    words = [f'{key}={value}' for key, value in (args.cfg_options or {}).items()]
-    options = ['--cfg-options', *words] if words else []
-    title = ['--title', args.title] if args.title else []
-    compared = ['--robustness', args.robustness] if args.robustness else []
-    folder = ['--work-dir', args.work_dir]
-    lines = {
-        'Train': [TRAIN, args.config, *folder, *options],
-        'Evaluate': [TEST, args.config, args.checkpoint, *options],
-        'Make this page': [
-            *(REPORT, *folder, '--config', args.config, '--checkpoint', args.checkpoint),
-            *('--out', args.out, *title, '--images', str(args.images), *compared, *options),
-        ],
-    }
-    out = []
-    for name, line in lines.items():
-        command = 'python'
-        for word in line:
-            command += (' \\\n    ' if word.startswith('--') else ' ') + shlex.quote(word)
-        out.append((name, ' \\\n'.join([*before, command])))
-    return out
-
-
-def list_facts(args: argparse.Namespace, cfg: Config, log: TrainingLog | None) -> list:
-    """Name and value of what the numbers depend on."""
-    facts = [('Config', args.config), ('Checkpoint', Path(args.checkpoint).name)]
-    if log is not None:
-        text = f'{log.last_iteration} iterations'
-        if batch := cfg.get('train_dataloader', {}).get('batch_size'):
-            text += f' of batch {batch}'
-        if log.seconds is not None:
-            text += f', {describe_duration(log.seconds)} with validation'
-        if log.starts > 1:
-            text += f', in {log.starts} starts'
-        facts.append(('Training', text))
-        if log.begun:
-            facts.append(('Begun', log.begun))
-    dataset = cfg.test_dataloader.dataset
-    facts.append(
-        ('Test set', ' '.join(str(dataset[k]) for k in ('type', 'ann_file') if k in dataset))
-    )
-    versions = f'mmscd {mmscd.__version__}, torch {torch.__version__}, numpy {np.__version__}'
-    facts.append(('Software', f'{versions}, Python {platform.python_version()}'))
-    return facts
-
-
-def list_notes(args: argparse.Namespace, cfg: Config, log: TrainingLog | None) -> list[str]:
-    """What a reader should know before believing the numbers."""
-    notes = []
-    planned = cfg.get('train_cfg', {}).get('max_iters')
-    if log is not None and planned and log.last_iteration < 0.98 * planned:
-        notes.append(f'Unfinished: the log ends at iteration {log.last_iteration} of {planned}.')
-    used = re.search(r'iter_(\d+)', Path(args.checkpoint).stem)
-    if log is not None and used and int(used[1]) < 0.98 * log.last_iteration:
-        notes.append(
-            f'The checkpoint is of iteration {used[1]}; the training log goes on to '
-            f'{log.last_iteration}.'
-        )
-    val, test = cfg.get('val_dataloader'), cfg.test_dataloader
-    if val is not None and val.dataset == test.dataset and 'best' in Path(args.checkpoint).stem:
-        notes.append(
-            'Validation and test images are the same, and the checkpoint was chosen by its error '
-            'on them: the numbers are a little too good.'
-        )
-    return notes
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Make the page."""
-    args = parse_args(argv)
-    cfg = load_config(args.config, args.cfg_options)
-    compared = read_comparison(args.robustness) if args.robustness else None
-    log = read_training_log(args.work_dir)
-    commands = list_commands(args, cfg)
-    notes, facts = list_notes(args, cfg, log), list_facts(args, cfg, log)
-    with tempfile.TemporaryDirectory(prefix='mmscd_report_') as name:
-        table, images = evaluate(cfg, args.checkpoint, Path(name))
-        shots = collect_shots(images, args.images, Path(name) / 'pictures')
-    title = args.title or Path(args.config.rsplit(':', 1)[-1]).stem
-    rows, protocol = table['rows'], table['protocol']
-    report = Report(title, rows, protocol, log, shots, facts, commands, notes, compared)
-    page = build_page(report).encode()
-    atomic_write(args.out, page)
-    print(f'{args.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images')
+    run_tool(parser, lambda args: print(make_report(Request(**vars(args)))), argv)
 
 
 if __name__ == '__main__':

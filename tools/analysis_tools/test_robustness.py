@@ -26,7 +26,7 @@ import torch
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.robustness.benchmark import Contestant, RobustnessOptions, load_contestant, run_passes
-from mmscd.robustness.chart import bar_chart, example_sheet
+from mmscd.robustness.chart import example_sheet
 from mmscd.robustness.examples import predict_examples
 from mmscd.robustness.scores import (
     MONODEPTH2_DEE,
@@ -42,6 +42,7 @@ from mmscd.robustness.tables import (
 )
 from mmscd.utils.command_line import check_writable, parse_model
 from mmscd.utils.files import atomic_write
+from mmscd.visualization.charts import bar_chart
 from mmscd.visualization.rendering import save_image
 
 

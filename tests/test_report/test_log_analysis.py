@@ -5,6 +5,8 @@ import json
 import cv2
 import pytest
 
+from mmscd.report.log_analysis import curve, running_mean
+from mmscd.report.training_log import read_log
 from tools.analysis_tools import analyze_logs
 
 
@@ -33,15 +35,21 @@ def work_dir(tmp_path):
 
 
 def test_a_resumed_run_counts_once(work_dir):
-    rows = analyze_logs.read_log(work_dir)
-    steps, losses = analyze_logs.curve(rows, 'loss')
+    rows = read_log(work_dir)
+    steps, losses = curve(rows, 'loss')
     assert steps == [10, 20, 30, 40] and losses[:3] == [0.5, 0.4, 0.35]
-    assert analyze_logs.curve(rows, 'abs_rel') == ([20, 30, 40], [0.3, 0.2, 0.25])
+    assert curve(rows, 'abs_rel') == ([20, 30, 40], [0.3, 0.2, 0.25])
+
+
+def test_a_test_in_the_work_dir_is_no_start(work_dir):
+    """It logs from iteration 0, and would replace all of the training."""
+    write(work_dir / '20260103_000000', [dict(abs_rel=0.3, step=0)])
+    assert [row['step'] for row in read_log(work_dir) if 'loss' in row] == [10, 20, 30, 40]
 
 
 def test_running_mean():
-    assert analyze_logs.running_mean([1, 3, 5, 7], 2) == [1, 2, 4, 6]
-    assert analyze_logs.running_mean([1, 3], 1) == [1, 3]
+    assert running_mean([1, 3, 5, 7], 2) == [1, 2, 4, 6]
+    assert running_mean([1, 3], 1) == [1, 3]
 
 
 def test_summary(work_dir, capsys):

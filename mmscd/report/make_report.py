@@ -1,0 +1,227 @@
+"""Evaluate a checkpoint once on the test images, and make the page about its training."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+import mmscd
+from mmscd.engine import launch
+from mmscd.utils.config import load_config
+from mmscd.utils.files import atomic_write
+
+from .page import Report, Shot, build_page, describe_duration
+from .robustness import read_comparison
+from .training_log import TrainingLog, read_training_log
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a report is asked for.
+
+    Attributes:
+        config: path, or package::path.
+        checkpoint: path or URL.
+        work_dir: of the training: its log is read here.
+        out: .html file.
+        title: None: the name of the config.
+        images: so many test images, at least 2 (the best and the worst).
+        robustness: folder that `test_robustness.py --out` has written.
+        cfg_options: overrides of the config, dotted keys.
+    """
+
+    config: str
+    checkpoint: str
+    work_dir: str
+    out: str
+    title: str | None = None
+    images: int = 6
+    robustness: str | None = None
+    cfg_options: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.images < 2:
+            raise ValueError(
+                f'--images must be at least 2 (the best and the worst), got {self.images}'
+            )
+
+
+def make_report(request: Request) -> str:
+    """Write the page and nothing else.
+
+    Returns:
+        what was written, in a sentence.
+
+    Raises:
+        ValueError: the weights are of another model, or nothing in the config judges depth.
+        FileNotFoundError: config, checkpoint, or a file of the robustness folder is missing.
+    """
+    cfg = load_config(request.config, request.cfg_options)
+    compared = read_comparison(request.robustness) if request.robustness else None
+    log = read_training_log(request.work_dir)
+    # before `evaluate`, which changes the config
+    about = dict(
+        commands=list_commands(request, cfg),
+        notes=list_notes(request.checkpoint, cfg, log),
+        facts=list_facts(request, cfg, log),
+    )
+    with tempfile.TemporaryDirectory(prefix='mmscd_report_') as name:
+        table, images = evaluate(cfg, request.checkpoint, Path(name))
+        shots = collect_shots(images, request.images, Path(name) / 'pictures')
+    title = request.title or Path(request.config.rsplit(':', 1)[-1]).stem
+    report = Report(
+        title, table['rows'], table['protocol'], log, shots, robustness=compared, **about
+    )
+    page = build_page(report).encode()
+    atomic_write(request.out, page)
+    return f'{request.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images'
+
+
+def find_depth_metric(evaluator: Any) -> dict:
+    """The `DepthMetric` of a `test_evaluator`, which may be a list.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
+        if str(metric.get('type')).rsplit('.', 1)[-1] == 'DepthMetric':
+            return metric
+    raise ValueError(f'test_evaluator has no DepthMetric, which the report is made of: {evaluator}')
+
+
+def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dict]]:
+    """Test a checkpoint; logs, pictures and numbers go to `folder`.
+
+    Args:
+        cfg: changed in place.
+        checkpoint: path or URL.
+        folder: pictures come to lie in `pictures`.
+
+    Returns:
+        what `DepthMetric` writes to its `table_path`, and the images of its `per_image_path`.
+    """
+    network = launch.load_for_test(cfg, checkpoint)
+    cfg.work_dir = str(folder / 'work')
+    metric = find_depth_metric(cfg.test_evaluator)
+    metric['table_path'] = str(folder / 'table.json')
+    metric['per_image_path'] = str(folder / 'images.json')
+    cfg.default_hooks.visualization.show_dir = str(folder / 'pictures')
+    # no web service hears of it; and the pictures are judged as the table is
+    cfg.vis_backends = [dict(type='LocalVisBackend')]
+    cfg.visualizer.vis_backends = cfg.vis_backends
+    cfg.visualizer.protocol = metric.get('protocol', 'kitti_eigen')
+    launch.build_runner(cfg, network=network).test()
+    table = json.loads((folder / 'table.json').read_text())
+    return table, json.loads((folder / 'images.json').read_text())['images']
+
+
+def choose_images(images: Sequence[Mapping[str, Any]], count: int) -> list[tuple[str, Mapping]]:
+    """The best, the worst, and others spread evenly over the set.
+
+    Args:
+        images: with `abs_rel`, None where there is no ground truth.
+        count: at least 2; fewer come where there are fewer.
+
+    Returns:
+        (badge, image): best first, worst second, then the others in the order of the set.
+    """
+    judged = [image for image in images if image['abs_rel'] is not None]
+    order = sorted(range(len(judged)), key=lambda i: judged[i]['abs_rel'])
+    ends = [order[0], order[-1]] if len(order) > 1 else order
+    rest = [i for i in range(len(judged)) if i not in ends]
+    number = min(max(count - len(ends), 0), len(rest))
+    # the middles of `number` equal parts
+    picked = [rest[int((k + 0.5) * len(rest) / number)] for k in range(number)]
+    badges = ['best', 'worst'][: len(ends)] + [''] * number
+    return [(badge, judged[i]) for badge, i in zip(badges, [*ends, *picked], strict=True)]
+
+
+def collect_shots(images: Sequence[Mapping], count: int, folder: Path) -> list[Shot]:
+    """The chosen pictures of `DepthVisualizationHook`, found by the index in their names."""
+    shots = []
+    for badge, image in choose_images(images, count):
+        files = sorted(folder.glob(f'{int(image["sample_idx"]):05d}_*'))
+        if files:
+            # KITTI keeps images in folders called data, of which every drive has one
+            parts = [part for part in Path(image['img_path']).parts if part != 'data']
+            caption = f'abs_rel {image["abs_rel"]:.3f}'
+            shots.append(Shot(files[0].read_bytes(), caption, '/'.join(parts[-3:]), badge))
+    return shots
+
+
+def list_commands(request: Request, cfg: Config) -> list[tuple[str, str]]:
+    """The command lines that lead to the page, one option a line."""
+    values = {key: os.environ[key] for key in cfg.env_variables if key in os.environ}
+    before = [f'{key}={shlex.quote(value)}' for key, value in sorted(values.items())]
+    words = [f'{key}={value}' for key, value in (request.cfg_options or {}).items()]
+    options = ['--cfg-options', *words] if words else []
+    report = ['tools/analysis_tools/make_report.py']
+    for name in ('work_dir', 'config', 'checkpoint', 'out', 'title', 'images', 'robustness'):
+        if (value := getattr(request, name)) is not None:
+            report += [f'--{name.replace("_", "-")}', str(value)]
+    lines = {
+        'Train': ['tools/train.py', request.config, '--work-dir', request.work_dir, *options],
+        'Evaluate': ['tools/test.py', request.config, request.checkpoint, *options],
+        'Make this page': [*report, *options],
+    }
+    out = []
+    for name, line in lines.items():
+        command = 'python'
+        for word in line:
+            command += (' \\\n    ' if word.startswith('--') else ' ') + shlex.quote(word)
+        out.append((name, ' \\\n'.join([*before, command])))
+    return out
+
+
+def list_facts(request: Request, cfg: Config, log: TrainingLog | None) -> list[tuple[str, str]]:
+    """Name and value of what the numbers depend on."""
+    facts = [('Config', request.config), ('Checkpoint', Path(request.checkpoint).name)]
+    if log is not None:
+        text = f'{log.last_iteration} iterations'
+        if batch := cfg.get('train_dataloader', {}).get('batch_size'):
+            text += f' of batch {batch}'
+        if log.seconds is not None:
+            text += f', {describe_duration(log.seconds)} with validation'
+        if log.starts > 1:
+            text += f', in {log.starts} starts'
+        facts.append(('Training', text))
+        if log.begun:
+            facts.append(('Begun', log.begun))
+    dataset = cfg.test_dataloader.dataset
+    named = ' '.join(str(dataset[key]) for key in ('type', 'ann_file') if key in dataset)
+    versions = f'mmscd {mmscd.__version__}, torch {torch.__version__}, numpy {np.__version__}'
+    software = f'{versions}, Python {platform.python_version()}'
+    return [*facts, ('Test set', named), ('Software', software)]
+
+
+def list_notes(checkpoint: str, cfg: Config, log: TrainingLog | None) -> list[str]:
+    """What a reader should know before believing the numbers."""
+    notes, name = [], Path(checkpoint).stem
+    planned = cfg.get('train_cfg', {}).get('max_iters')
+    if log is not None and planned and log.last_iteration < 0.98 * planned:
+        notes.append(f'Unfinished: the log ends at iteration {log.last_iteration} of {planned}.')
+    used = re.search(r'iter_(\d+)', name)
+    if log is not None and used and int(used[1]) < 0.98 * log.last_iteration:
+        notes.append(
+            f'The checkpoint is of iteration {used[1]}; the training log goes on to '
+            f'{log.last_iteration}.'
+        )
+    val, test = cfg.get('val_dataloader'), cfg.test_dataloader
+    if val is not None and val.dataset == test.dataset and 'best' in name:
+        notes.append(
+            'Validation and test images are the same, and the checkpoint was chosen by its error '
+            'on them: the numbers are a little too good.'
+        )
+    return notes
