@@ -28,8 +28,9 @@ def commands(page):
 
 
 def options_of(script):
-    """Options that a script's source, or that of the modules beside it, declares."""
+    """Options that a script's source, or that of the modules that it shares, declares."""
     folder = [script, *(p for p in script.parent.glob('*.py') if p.stem in script.read_text())]
+    folder.append(ROOT / 'mmscd/utils/command_line.py')
     if script.suffix == '.sh':
         folder.append(script.with_name(script.stem.split('_')[-1] + '.py'))
     sources = '\n'.join(p.read_text() for p in folder if p.is_file())

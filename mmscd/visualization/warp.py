@@ -1,6 +1,6 @@
 """The warped source beside the target: do depth, motion and intrinsics fit together?
 
-Used by `browse_dataset.py`. Depth and pose of a pair come from where they are known best:
+Depth and pose of a pair come from where they are known best:
 
 - the stereo partner: its calibrated pose, with the ground-truth depth of the sample, else with the
   depth of a network that was trained on stereo pairs (others do not know metres);
@@ -22,7 +22,10 @@ from mmscd.datasets.formats.lidar import project_points
 from mmscd.geometry import disp_to_depth, proj, scale_intrinsics
 from mmscd.models import loading
 from mmscd.utils.keyed_random import uniform
-from mmscd.visualization.colormap import apply_color_table
+
+from .colormap import apply_color_table
+
+Panel = tuple[str, np.ndarray]
 
 # measured points grow by that share of the width, so that there is something to see between them
 SPREAD = 0.006
@@ -183,8 +186,8 @@ def warp(source: Tensor, pair: Pair, K: Tensor) -> tuple[Tensor, Tensor]:
 
 def warp_panels(
     frames: Tensor, pair: Pair, K: Tensor, frame_id: int | str, focal_factor: float = 1.0
-) -> list[tuple[str, np.ndarray] | None]:
-    """(title, picture) of one pair, a row of its own.
+) -> list[Panel | None]:
+    """(title, uint8 RGB picture) of one pair, a row of its own.
 
     Args:
         frames: (F, 3, H, W) in [0, 1], clean.
@@ -203,26 +206,30 @@ def warp_panels(
     rows, columns = (torch.arange(n) * CELLS // width for n in target.shape[-2:])
     other = (rows[:, None] + columns) % 2 == 1
     mixed = torch.where(other & valid, warped, target)
-    before, after = ((view - target).abs().mean(0) for view in (source, warped))
+    before, after = (
+        torch.where(valid, (view - target).abs().mean(0), torch.nan) for view in (source, warped)
+    )
     share = valid.float().mean()
     focal = '' if focal_factor == 1 else f', focal x {focal_factor:g}'
     return [
         None,
-        (f'source {frame_id} warped ({pair.origin}{focal})', _picture(drawn)),
-        (f'target and warped, checkerboard ({share:.0%} known)', _picture(mixed)),
-        (f'difference not warped: {_mean(before, valid)}', _heat(before, valid)),
-        (f'difference warped: {_mean(after, valid)}', _heat(after, valid)),
+        (f'source {frame_id} warped ({pair.origin}{focal})', to_picture(drawn)),
+        (f'target and warped, checkerboard ({share:.0%} known)', to_picture(mixed)),
+        (f'difference not warped: {_mean(before)}', to_heat(before * GAIN)),
+        (f'difference warped: {_mean(after)}', to_heat(after * GAIN)),
     ]
 
 
-def _mean(difference: Tensor, valid: Tensor) -> str:
-    return f'{difference[valid].mean():.3f}' if valid.any() else 'nothing to compare'
+def _mean(difference: Tensor) -> str:
+    known = difference[difference.isfinite()]
+    return f'{known.mean():.3f}' if known.numel() else 'nothing to compare'
 
 
-def _picture(image: Tensor) -> np.ndarray:
+def to_picture(image: Tensor) -> np.ndarray:
+    """(3, H, W) in [0, 1], clipped, as uint8 RGB (H, W, 3)."""
     return (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
-def _heat(difference: Tensor, valid: Tensor) -> np.ndarray:
-    values = (difference * GAIN).clamp(0, 1).double().numpy()
-    return apply_color_table(np.where(valid.numpy(), values, np.nan), 'inferno')
+def to_heat(values: Tensor) -> np.ndarray:
+    """(H, W) in [0, 1], clipped, in colours, uint8 RGB (H, W, 3); NaN is unknown."""
+    return apply_color_table(values.clamp(0, 1).double().numpy(), 'inferno')
