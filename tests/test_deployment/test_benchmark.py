@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mmscd.deployment.benchmark import summarise, time_calls
 from tools.analysis_tools import benchmark_inference
 
 CONFIG = 'configs/monodepth2/monodepth2_r18_kitti-mini.py'
@@ -11,7 +12,7 @@ CONFIG = 'configs/monodepth2/monodepth2_r18_kitti-mini.py'
 
 def test_calls_are_warmed_up_synchronised_and_timed_one_by_one():
     events = []
-    seconds = benchmark_inference.time_calls(
+    seconds = time_calls(
         lambda: events.append('call'), lambda: events.append('sync'), warmup=2, repeats=3
     )
     assert events == ['call', 'call', *['sync', 'call', 'sync'] * 3]
@@ -19,7 +20,7 @@ def test_calls_are_warmed_up_synchronised_and_timed_one_by_one():
 
 
 def test_numbers_of_a_row():
-    row = benchmark_inference.summarise([0.1, 0.2, 0.3, 0.4], batch=8, memory=2**21)
+    row = summarise([0.1, 0.2, 0.3, 0.4], batch=8, memory=2**21)
     assert row['images_per_second'] == pytest.approx(32)
     assert row['p50_ms'] == pytest.approx(250) and row['mean_ms'] == pytest.approx(250)
     assert row['p99_ms'] == pytest.approx(397) and row['memory_mib'] == 2

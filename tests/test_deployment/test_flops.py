@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmscd.deployment import DepthGraph, load_network
+from mmscd.deployment.flops import count_flops
 from tools.analysis_tools import get_flops
 
 CONFIG = 'configs/monodepth2/monodepth2_r18_kitti-mini.py'
@@ -44,7 +45,7 @@ def test_macs_and_parameters(tmp_path, capsys):
 
 def test_four_times_the_pixels_cost_four_times_as_much():
     graph = DepthGraph(load_network(CONFIG)[1])
-    small, large = (get_flops.count(graph, size)['total'] for size in ((128, 64), (256, 128)))
+    small, large = (count_flops(graph, size)['total'] for size in ((128, 64), (256, 128)))
     assert large['macs'] == 4 * small['macs']
 
 
@@ -61,7 +62,7 @@ def test_attention_counts():
             tokens = image.reshape(1, -1, 16)
             return self.disp_head(self.backbone(tokens, tokens, tokens, need_weights=False)[0])
 
-    rows = get_flops.count(Attention().eval(), (32, 8))
+    rows = count_flops(Attention().eval(), (32, 8))
     tokens = 3 * 32 * 8 // 16
     # queries, keys, values and the output; then two products of tokens with tokens
     expected = tokens * 16 * 16 * 4 + 2 * tokens * tokens * 16
@@ -72,7 +73,7 @@ def test_mistakes(tmp_path):
     for arguments, words in (
         ([CONFIG, '--size', '100x64'], 'multiples of 32'),
         (['configs/none.py'], 'there is no config'),
-        (['configs/teachers/segformer_b0_cityscapes.py'], 'no config of a depth model'),
+        (['configs/teachers/segformer_b0_cityscapes.py'], 'defines no `model`'),
     ):
         with pytest.raises(SystemExit, match=words):
             get_flops.main(arguments)
