@@ -69,7 +69,7 @@ def test_pose_tool_writes_what_the_network_says(tool, odometry, checkpoint, tiny
     assert still['ate5_mean'] == pytest.approx(0.5 * 30**0.5 / 5)
     from mmscd.visualization.rendering import read_image
 
-    assert read_image(tmp_path / '00.png').shape[1] == 1200
+    assert read_image(tmp_path / '00.png').shape[1] == 2 * 1200
 
     # the batches change nothing, and the poses are those of the pairs in order of time
     (video,) = read_sequences([odometry], frames=4)
