@@ -1,6 +1,6 @@
 # Lite-Mono's network (3.1 M parameters) under the recipe of Monodepth2. Not trained by us. The
 # paper trains 30 epochs with AdamW, a cosine schedule and weights from ImageNet, and so do its
-# weights come: tools/model_converters/lite_mono_to_mmscd.py takes them.
+# weights come: tools/model_converters/to_mmscd.py takes them.
 _base_ = ['../monodepth2/monodepth2_r18_kitti.py']
 model = dict(
     # what its published weights expect in every channel

@@ -1,28 +1,20 @@
 """Weights of other projects: which of their parameters become which of ours."""
 
-from .folder import add_arguments, convert_folder
+from .convert import build_and_load, convert, write_converted
+from .folder import Converted, convert_folder, make_config
 from .key_map import KeyMap, UnmappedKeysError
-from .lite_mono import LiteMonoWeights, convert_lite_mono
-from .monodepth2 import Monodepth2Weights, convert_monodepth2
-from .monodepth2_config import lite_mono_config, monodepth2_config
 from .reading import read_weights
-from .resnet import convert_resnet, find_resnet_depth, map_resnet
-from .writing import write_converted
+from .resnet import convert_resnet
 
 __all__ = [
+    'Converted',
     'KeyMap',
-    'LiteMonoWeights',
-    'Monodepth2Weights',
     'UnmappedKeysError',
-    'add_arguments',
+    'build_and_load',
+    'convert',
     'convert_folder',
-    'convert_lite_mono',
-    'convert_monodepth2',
     'convert_resnet',
-    'find_resnet_depth',
-    'lite_mono_config',
-    'map_resnet',
-    'monodepth2_config',
+    'make_config',
     'read_weights',
     'write_converted',
 ]

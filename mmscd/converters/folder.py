@@ -1,64 +1,147 @@
-"""A folder in Monodepth2's layout, from its files to checkpoint, config and a report."""
+"""Folders in Monodepth2's layout: Monodepth2, what was built on its files, Lite-Mono.
+
+A folder holds `encoder.pth` (with `height`, `width`, `use_stereo`), `depth.pth`, and for models
+that learnt motion `pose_encoder.pth` and `pose.pth`. Models trained with stereo pairs took their
+baseline for 0.1 where it is 0.54 m: depth times 5.4 is in metres.
+"""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from mmscd.utils.command_line import parse_size
+from .key_map import KeyMap
+from .lite_mono import is_lite_mono, map_lite_mono
+from .monodepth2 import map_monodepth2, map_pose, resnet_channels
+from .reading import read_folder
 
-from .lite_mono import LiteMonoWeights
-from .monodepth2 import STEREO_SCALE, Monodepth2Weights
-from .writing import write_converted
+STEREO_SCALE = 5.4
+DEFAULT_SIZE = (640, 192)
+DEFAULT_RANGE = (0.1, 100.0)
+# sizes that have configs of their own
+_SIZES = {DEFAULT_SIZE: '', (1024, 320): '-1024x320'}
+_SIZE = """
+img_size = {size}  # width, height
+pipeline = [
+    dict(type='LoadFrames'),
+    dict(type='ResizeFrames', size=img_size),
+    dict(type='PackDepthInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+val_dataloader = dict(dataset=dict(pipeline=pipeline))
+test_dataloader = val_dataloader
+"""
+_STEREO = """
+# learnt with a baseline of 0.1 for the true 0.54 m: depth times {scale} is in metres
+val_evaluator = dict(alignment='fixed', scale={scale})
+test_evaluator = val_evaluator
+"""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `convert_folder` needs to be told on a command line."""
-    parser.add_argument('folder', type=Path, help='with encoder.pth, depth.pth, ...')
-    parser.add_argument('out', type=Path, help='OUT.pth; OUT.py is written beside it')
-    parser.add_argument('--no-pose', action='store_true', help='leave out the pose net')
-    parser.add_argument(
-        '--size', type=parse_size, help='input size; default: what encoder.pth says, or 640x192'
-    )
-    parser.add_argument('--min-depth', type=float, default=0.1, help='option of that training')
-    parser.add_argument('--max-depth', type=float, default=100.0, help='option of that training')
-    parser.add_argument('--verbose', action='store_true', help='a line for every parameter')
+@dataclass
+class Converted:
+    """A converted model.
+
+    Attributes:
+        project: whose it is, 'monodepth2' or 'lite-mono'.
+        network: what it is, in words.
+        backbone: arguments that say which one.
+        channels: of the backbone's maps.
+        scales: of the disparities that the decoder puts out.
+        size: (width, height) of the input.
+        stereo: trained with stereo pairs.
+        keys: what became of every parameter.
+        pose_depth: of the pose net's ResNet, None without a pose net.
+    """
+
+    project: str
+    network: str
+    backbone: dict[str, Any]
+    channels: tuple[int, ...]
+    scales: tuple[int, ...]
+    size: tuple[int, int]
+    stereo: bool
+    keys: KeyMap = field(repr=False)
+    pose_depth: int | None = None
 
 
-def convert_folder(
-    args: argparse.Namespace,
-    project: str,
-    convert: Callable[[Path, bool], Monodepth2Weights | LiteMonoWeights],
-    make_config: Callable[..., str],
-) -> tuple[Monodepth2Weights | LiteMonoWeights, list[str]]:
-    """Convert and write.
+def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
+    """Read and map a folder of weights.
 
     Args:
-        args: of `add_arguments`.
-        project: whose weights they are, for the checkpoint's meta.
-        convert: folder and whether to take the pose net -> weights.
-        make_config: weights, name, size and depth range -> text of the config.
+        folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
+        pose: take the pose net too where it is there.
 
     Returns:
-        The weights; lines that say what became of every parameter, what they are trained on, and
-        what was written.
+        The weights, and what the config has to know.
 
     Raises:
-        FileNotFoundError, RuntimeError, ValueError: nothing was written, and why.
+        FileNotFoundError: encoder.pth or depth.pth is missing, or one of the pose files.
+        RuntimeError: a file is broken or holds code.
+        UnmappedKeysError: it is of another architecture.
     """
-    if not args.folder.is_dir():
-        raise FileNotFoundError(f'there is no folder {args.folder}')
-    weights = convert(args.folder, not args.no_pose)
-    name = args.folder.resolve().name
-    text = make_config(weights, name, args.size, (args.min_depth, args.max_depth))
-    scale = STEREO_SCALE if weights.stereo else None
-    meta = dict(converted_from=project, source=name, stereo=weights.stereo, depth_scale=scale)
-    written = write_converted(args.out, weights.keys.weights, meta, text)
-    kind = f'stereo (metric after x {STEREO_SCALE})' if weights.stereo else 'monocular'
-    pose = f'pose net ResNet-{weights.pose_depth}' if weights.pose_depth else 'no pose net'
-    return weights, [
-        weights.keys.describe(args.verbose),
-        f'{kind}, {pose}; the config loads all of it',
-        'wrote ' + ' and '.join(map(str, written)),
+    states, settings, others = read_folder(folder, pose)
+    size = tuple(
+        int(settings.get(k) or d) for k, d in zip(('width', 'height'), DEFAULT_SIZE, strict=True)
+    )
+    keys = KeyMap(dropped=dict(others))
+    for name, value in settings.items():
+        keys.dropped[f'encoder.pth: {name} = {value}'] = 'goes into the config'
+    if is_lite_mono(states['encoder']):
+        project, parts = 'lite-mono', map_lite_mono(states, keys, size)
+        network = f'Lite-Mono {parts["channels"]}'
+    else:
+        project, parts = 'monodepth2', map_monodepth2(states, keys)
+        network = f'ResNet-{parts["backbone"]["depth"]}'
+    pose_depth = map_pose(states, keys) if 'pose' in states else None
+    stereo = bool(settings.get('use_stereo'))
+    return Converted(
+        project, network, **parts, size=size, stereo=stereo, keys=keys, pose_depth=pose_depth
+    )
+
+
+def make_config(
+    weights: Converted,
+    name: str,
+    size: tuple[int, int] | None = None,
+    depth_range: tuple[float, float] = DEFAULT_RANGE,
+) -> str:
+    """Text of a config that inherits from a shipped one and says what differs.
+
+    Args:
+        weights: what was converted.
+        name: of the source, for the comment on top.
+        size: (width, height) of the input; None: what encoder.pth says, or 640x192.
+        depth_range: (min_depth, max_depth) of the training's options.
+    """
+    size = size or weights.size
+    resnet = weights.project == 'monodepth2'
+    base, own_sizes = 'lite_mono/lite-mono_kitti', {DEFAULT_SIZE: ''}
+    if resnet:
+        kind = '-mono-stereo' if weights.pose_depth else '-stereo'
+        base, own_sizes = f'monodepth2/monodepth2_r18_kitti{kind * weights.stereo}', _SIZES
+    backbone = ', '.join(f'{key}={value!r}' for key, value in weights.backbone.items())
+    lines = [
+        f'# Weights of {name} ({weights.project}), made by tools/model_converters/to_mmscd.py.',
+        f"_base_ = ['mmscd::{base}{own_sizes.get(size, '')}.py']",
+        '',
+        'model = dict(',
+        f'    min_depth={depth_range[0]!r},',
+        f'    max_depth={depth_range[1]!r},',
+        '    # what the project normalises every channel by',
+        '    data_preprocessor=dict(mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225)),',
+        f'    backbone=dict({backbone}, init_cfg=None),',
+        f'    disp_head=dict(in_channels={weights.channels}, scales={weights.scales}),',
     ]
+    if weights.pose_depth:
+        encoder = f'encoder=dict(depth={weights.pose_depth}, init_cfg=None)'
+        lines.append(
+            f'    pose_net=dict({encoder}, in_channels={resnet_channels(weights.pose_depth)[-1]}),'
+        )
+    elif not (resnet and weights.stereo):
+        lines += ['    # no pose net: for single images only']
+        lines += ['    frame_ids=(0,),', '    pose_net=None,']
+    text = '\n'.join([*lines, ')', ''])
+    text += '' if size in own_sizes else _SIZE.format(size=size)
+    return text + (_STEREO.format(scale=STEREO_SCALE) if weights.stereo else '')

@@ -31,11 +31,10 @@ class UnmappedKeysError(ValueError):
         hint: str = '',
     ) -> None:
         other = [f'{k} {tuple(a)}, expected {tuple(b)}' for k, (a, b) in (shapes or {}).items()]
-        lists = dict(
-            [('no place for', list(unknown)), ('missing', list(missing)), ('other shape', other)]
-        )
         lines = [f'{what} cannot be mapped{": " + hint if hint else ""}']
-        for title, names in lists.items():
+        for title, names in (
+            ('no place for', list(unknown)), ('missing', list(missing)), ('other shape', other),
+        ):  # fmt: skip
             if names:
                 lines.append(f'  {title} ({len(names)}):')
                 lines += [f'    {name}' for name in names[:SHOWN]]
@@ -64,11 +63,40 @@ class KeyMap:
         self.weights[name] = value.detach().to(kind, copy=True).contiguous()
         self.sources[name] = source
 
-    def update(self, other: KeyMap) -> None:
-        """Take in another map."""
-        self.weights.update(other.weights)
-        self.sources.update(other.sources)
-        self.dropped.update(other.dropped)
+    def rename(
+        self,
+        state: Mapping[str, Tensor],
+        names: Mapping[str, str],
+        wanted: Mapping[str, Tensor],
+        what: str,
+        target: str = '',
+        hint: str = 'it is not the published network',
+    ) -> None:
+        """Map a file by a table of names.
+
+        Args:
+            state: of the file.
+            names: name in the file -> our name.
+            wanted: ours, for the shapes.
+            what: names the file in messages.
+            target: prefix of the new names.
+            hint: what a file that does not fit may be.
+
+        Raises:
+            UnmappedKeysError: a name is unknown or missing, or a shape differs.
+        """
+        old = {new: name for name, new in names.items()}
+        unknown = [key for key in state if names.get(key) not in wanted]
+        missing = [old.get(new, new) for new in wanted if old.get(new) not in state]
+        shapes = {
+            key: (state[key].shape, wanted[new].shape)
+            for key, new in names.items()
+            if key in state and new in wanted and state[key].shape != wanted[new].shape
+        }
+        if unknown or missing or shapes:
+            raise UnmappedKeysError(what, unknown, missing, shapes, hint)
+        for key, value in state.items():
+            self.add(target + names[key], value, f'{what}: {key}')
 
     def describe(self, every: bool = False) -> str:
         """Lines about what was mapped, by part, and what was dropped.
@@ -80,31 +108,11 @@ class KeyMap:
         if every:
             width = max(map(len, self.sources.values()), default=0)
             lines += [f'  {old:<{width}} -> {new}' for new, old in self.sources.items()]
-        groups: dict[str, list[str]] = {}
-        for name in self.weights:
-            groups.setdefault(name.rsplit('.', 1)[0].split('.')[0], []).append(name)
-        for part, names in groups.items():
-            count = sum(self.weights[name].numel() for name in names)
-            lines.append(f'mapped {part}: {len(names)} tensors, {count / 1e6:.2f} M numbers')
-        reasons: dict[str, list[str]] = {}
-        for name, reason in self.dropped.items():
-            reasons.setdefault(reason, []).append(name)
-        for reason, names in reasons.items():
+        for part in dict.fromkeys(name.split('.')[0] for name in self.weights):
+            tensors = [v for name, v in self.weights.items() if name.split('.')[0] == part]
+            count = sum(tensor.numel() for tensor in tensors)
+            lines.append(f'mapped {part}: {len(tensors)} tensors, {count / 1e6:.2f} M numbers')
+        for reason in dict.fromkeys(self.dropped.values()):
+            names = [name for name, why in self.dropped.items() if why == reason]
             lines.append(f'dropped, {reason}: {", ".join(names)}')
         return '\n'.join(lines)
-
-
-def drop_counters(state: dict[str, Tensor], what: str) -> dict[str, str]:
-    """Take out what a FLOP counter (thop) left among the weights.
-
-    Args:
-        state: changed in place.
-        what: names the file.
-
-    Returns:
-        `what: name` -> reason, as in `KeyMap.dropped`.
-    """
-    found = [key for key in state if key.split('.')[-1] in ('total_ops', 'total_params')]
-    for key in found:
-        del state[key]
-    return {f'{what}: {key}': "a FLOP counter's number" for key in found}

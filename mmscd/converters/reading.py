@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mmscd.utils.compat import load_checkpoint_file
 
 # where the weights may be inside a checkpoint
 NESTS = ('state_dict', 'model', 'model_state_dict')
-_DTYPES = dict(
-    F64=torch.float64, F32=torch.float32, F16=torch.float16, BF16=torch.bfloat16,
-    I64=torch.int64, I32=torch.int32, I16=torch.int16, I8=torch.int8, U8=torch.uint8,
-    BOOL=torch.bool,
-)  # fmt: skip
+# entries of Monodepth2's encoder.pth that are no weights
+SETTINGS = ('height', 'width', 'use_stereo')
 
 
 def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -38,16 +33,13 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
         ValueError: it holds no named tensors.
     """
     path = Path(path)
-    if path.suffix == '.safetensors':
-        content = read_safetensors(path)
-    else:
-        content = load_checkpoint_file(path)
+    content = (_load_safetensors if path.suffix == '.safetensors' else load_checkpoint_file)(path)
     if not isinstance(content, dict):
         raise ValueError(f'{path} holds a {type(content).__name__}, expected weights by name')
     for nest in NESTS:
         if isinstance(content.get(nest), dict):
             content = content[nest]
-    tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor) and v.ndim >= 0}
+    tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
     if not tensors:
         raise ValueError(f'{path} holds no weights by name, found {sorted(map(str, content))[:8]}')
     values = {k: v for k, v in content.items() if k not in tensors}
@@ -56,33 +48,57 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
     return tensors, values
 
 
-def read_safetensors(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Tensors of a .safetensors file: the length of a header, a header in JSON, raw numbers.
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        RuntimeError: it is broken.
-    """
-    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist; check the path')
-    data = path.read_bytes()
     try:
-        (length,) = struct.unpack_from('<Q', data)
-        header = json.loads(data[8 : 8 + length])
-        header.pop('__metadata__', None)
-        body = bytearray(data[8 + length :])
-        return {name: _read_tensor(entry, body) for name, entry in header.items()}
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        return load(path.read_bytes())
+    except SafetensorError as error:
         raise RuntimeError(f'{path} is no whole .safetensors file: {error}') from error
 
 
-def _read_tensor(entry: dict[str, Any], body: bytearray) -> Tensor:
-    begin, end = entry['data_offsets']
-    dtype, shape = _DTYPES[entry['dtype']], entry['shape']
-    if not 0 <= begin <= end <= len(body):
-        raise ValueError(f'bytes {begin} to {end} of {len(body)}')
-    if begin == end:
-        return torch.empty(shape, dtype=dtype)
-    count = (end - begin) // dtype.itemsize
-    return torch.frombuffer(body, dtype=dtype, count=count, offset=begin).reshape(shape).clone()
+def read_folder(
+    folder: str | Path, pose: bool = True
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], dict[str, str]]:
+    """The files of Monodepth2's layout.
+
+    Args:
+        folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
+        pose: read the pose net too where it is there.
+
+    Returns:
+        Tensors by file and name; the settings in encoder.pth; what is neither, by reason.
+
+    Raises:
+        FileNotFoundError, RuntimeError: a file is missing, broken or holds code.
+    """
+    folder = Path(folder)
+    names = ('encoder', 'depth', 'pose_encoder', 'pose')
+    there = [name for name in names if (folder / f'{name}.pth').is_file()]
+    wanted = names if pose and set(there) & set(names[2:]) else names[:2]
+    missing = [f'{name}.pth' for name in wanted if name not in there]
+    if missing:
+        raise FileNotFoundError(
+            f'{folder} lacks {", ".join(missing)} (found: {", ".join(there) or "nothing"})'
+            + ('; --no-pose converts the depth network alone' if 'depth' in there else '')
+        )
+    states, settings, others = {}, {}, {}
+    for name in wanted:
+        tensors, values = read_weights(folder / f'{name}.pth')
+        for key in SETTINGS:  # some forks save them as tensors
+            if key in tensors:
+                values[key] = tensors.pop(key).item()
+            if name == 'encoder' and key in values:
+                settings[key] = values.pop(key)
+        counters = [k for k in tensors if k.split('.')[-1] in ('total_ops', 'total_params')]
+        others.update(_reasons(name, counters, "a FLOP counter's number"))
+        others.update(_reasons(name, values, 'no weight'))
+        states[name] = {key: value for key, value in tensors.items() if key not in counters}
+    return states, settings, others
+
+
+def _reasons(name: str, keys: Iterable[str], reason: str) -> dict[str, str]:
+    return {f'{name}.pth: {key}': reason for key in keys}

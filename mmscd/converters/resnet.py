@@ -60,18 +60,19 @@ def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
 
 
 def map_resnet(
-    state: Mapping[str, Tensor], what: str, target: str = '', in_channels: int = 3
-) -> tuple[KeyMap, int]:
+    state: Mapping[str, Tensor], what: str, keys: KeyMap, target: str = '', in_channels: int = 3
+) -> int:
     """The names of our ResNetEncoder, shapes checked.
 
     Args:
         state: torchvision's names, without any prefix.
         what: names the file in messages.
+        keys: takes them in.
         target: prefix of the new names.
         in_channels: of the first convolution, 6 for a pair of images.
 
     Returns:
-        The map, and the depth.
+        The depth.
 
     Raises:
         UnmappedKeysError: a parameter has no place, is missing, or has another shape.
@@ -79,29 +80,18 @@ def map_resnet(
     depth = find_resnet_depth(state, what)
     with torch.device('meta'):
         wanted = ResNetEncoder(depth, in_channels).state_dict()
-    mapped = KeyMap()
-    unknown, shapes = [], {}
-    for key, value in state.items():
-        if key in ('fc.weight', 'fc.bias'):
-            mapped.dropped[f'{what}: {key}'] = 'the classifier'
-        elif key not in wanted:
-            unknown.append(key)
-        elif value.shape != wanted[key].shape:
-            shapes[key] = (value.shape, wanted[key].shape)
-        else:
-            mapped.add(target + key, value, f'{what}: {key}')
-    missing = [key for key in wanted if key not in state]
+    head = [key for key in state if key in ('fc.weight', 'fc.bias')]
+    keys.dropped.update({f'{what}: {key}': 'the classifier' for key in head})
+    kept = {key: value for key, value in state.items() if key not in head}
     # files from before PyTorch 0.4.1 have no counters, and nothing reads them
-    counters = [key for key in missing if key.endswith('num_batches_tracked')]
-    for key in counters:
-        mapped.add(target + key, torch.zeros((), dtype=torch.int64), 'zero, not in the file')
-    missing = [key for key in missing if key not in counters]
-    if unknown or missing or shapes:
-        hint = f'by its blocks it is a ResNet-{depth} with {in_channels} input channels'
-        if any(key.endswith('conv2.weight') for key in shapes):
-            hint += '; groups or widths differ (ResNeXt, Wide ResNet?)'
-        raise UnmappedKeysError(what, unknown, missing, shapes, hint)
-    return mapped, depth
+    counters = [key for key in wanted if key.endswith('num_batches_tracked') and key not in kept]
+    kept.update({key: torch.zeros((), dtype=torch.int64) for key in counters})
+    hint = f'by its blocks it is a ResNet-{depth} with {in_channels} input channels'
+    if any(k in kept and kept[k].shape != v.shape for k, v in wanted.items() if 'conv2.w' in k):
+        hint += '; groups or widths differ (ResNeXt, Wide ResNet?)'
+    keys.rename(kept, {key: key for key in wanted}, wanted, what, target, hint)
+    keys.sources.update({target + key: 'zero, not in the file' for key in counters})
+    return depth
 
 
 def convert_resnet(state: Mapping[str, Tensor], what: str) -> tuple[KeyMap, int]:
@@ -120,14 +110,14 @@ def convert_resnet(state: Mapping[str, Tensor], what: str) -> tuple[KeyMap, int]
     """
     stems = {key[: -len('conv1.weight')] for key in state if key.endswith('conv1.weight')}
     prefix = min(stems, key=len, default='')
+    keys = KeyMap()
     if prefix.startswith('layer') or not prefix:
-        return map_resnet(state, what)
+        return keys, map_resnet(state, what, keys)
     inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     outside = [key for key in state if not key.startswith(prefix)]
     # `fc` of wrappers that put the network aside
     rest = [key for key in outside if not re.match(r'(.*\.)?(fc|head|classifier)\.', key)]
     if rest:
         raise UnmappedKeysError(what, rest, hint=f'the ResNet is under {prefix!r}')
-    mapped, depth = map_resnet(inside, what)
-    mapped.dropped.update({f'{what}: {key}': 'the classifier' for key in outside})
-    return mapped, depth
+    keys.dropped.update({f'{what}: {key}': 'the classifier' for key in outside})
+    return keys, map_resnet(inside, what, keys)

@@ -8,24 +8,23 @@ from pathlib import Path
 from torch import Tensor
 
 _EXAMPLES = 3
-_CONVERT = 'tools/model_converters/{}_to_mmscd.py'
+_CONVERT = 'tools/model_converters/to_mmscd.py'
 # beginnings of keys that give away what a file is, and what to do about it
 _OTHERS = (
     (
         ('downsample_layers.0.0.conv.', 'stem2.'),
         'its keys are those of Lite-Mono: convert the folder it lies in with '
-        f'{_CONVERT.format("lite_mono")} FOLDER OUT.pth, then give OUT.py and OUT.pth',
+        f'{_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
     ),
     (
         ('encoder.conv1', 'encoder.layer1', 'encoder.encoder.'),
         'its keys are those of Monodepth2 or a fork of it: convert the folder it lies in with '
-        f'{_CONVERT.format("monodepth2")} FOLDER OUT.pth, then give OUT.py and OUT.pth',
+        f'{_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
     ),
     (
         ('decoder.0.', 'net.0.'),
         'its keys are those of a decoder of Monodepth2 or Lite-Mono: convert the folder it lies in '
-        f'with {_CONVERT.format("monodepth2")} or lite_mono_to_mmscd.py, then give OUT.py and '
-        'OUT.pth',
+        f'with {_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
     ),
     (
         ('conv1.weight', 'layer1.0.', 'downsample_layers.', 'stages.0.'),
@@ -99,8 +98,7 @@ def explain_folder(folder: Path) -> str:
     if (folder / 'encoder.pth').is_file():
         return (
             f'weights {folder} is a folder with files of Monodepth2, of a fork, or of Lite-Mono: '
-            f'convert it with {_CONVERT.format("monodepth2")} (or lite_mono_to_mmscd.py) {folder} '
-            'OUT.pth, then give OUT.py and OUT.pth'
+            f'convert it with {_CONVERT} {folder} OUT.pth, then give OUT.py and OUT.pth'
         )
     return f'weights {folder} is a folder: give a checkpoint, such as iter_N.pth in a work dir'
 

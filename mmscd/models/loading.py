@@ -35,7 +35,7 @@ from .model_names import describe, one_line, resolve_model
 RANDOM = 'random'
 NEEDS = ('depth', 'depth+pose', 'all', 'training')
 # parts that only training has
-_TRAINING_ONLY = ('distiller.', 'pixel_weights.', 'losses.')
+TRAINING_ONLY = ('distiller.', 'pixel_weights.', 'losses.')
 # says only how images are normalised, which the preprocessor itself judges
 _PREPROCESSOR = 'data_preprocessor.'
 
@@ -269,7 +269,7 @@ def _optional_parts(need: str, own: State, state: State) -> tuple[str, ...]:
         return any(key.startswith('pose_net.') for key in keys)
 
     poses = need != 'depth' and has_poses(own) and (need == 'depth+pose' or has_poses(state))
-    return _TRAINING_ONLY if poses else ('pose_net.', *_TRAINING_ONLY)
+    return TRAINING_ONLY if poses else ('pose_net.', *TRAINING_ONLY)
 
 
 def _describe_start(path: str, own: State, taken: State, state: State) -> str:

@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 
-from mmscd.converters import UnmappedKeysError, convert_lite_mono, convert_monodepth2
-from mmscd.converters.monodepth2_config import lite_mono_config
-from mmscd.converters.writing import build_and_load
+from mmscd.converters import UnmappedKeysError, build_and_load, convert_folder, make_config
 from mmscd.models.backbones import LiteMono
 from mmscd.models.heads import LiteMonoHead
 
@@ -209,8 +207,8 @@ def make_folder(tmp_path, published):
 @torch.no_grad()
 def test_depth_equals_the_published_network(make_folder, variant, size):
     folder = make_folder(variant, size)
-    weights = convert_lite_mono(folder)
-    model = build_and_load(lite_mono_config(weights, 'mine'), weights.keys.weights)
+    weights = convert_folder(folder)
+    model = build_and_load(make_config(weights, 'mine'), weights.keys.weights)
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3))
     normalise = model.data_preprocessor.normalise
     disps, _ = model.estimate_disps(normalise(images))
@@ -226,8 +224,8 @@ def test_depth_equals_the_published_network(make_folder, variant, size):
 
 
 def test_pose_net_and_size_go_into_the_config(make_folder):
-    weights = convert_lite_mono(make_folder(size=(1024, 320), pose=True))
-    text = lite_mono_config(weights, 'mine')
+    weights = convert_folder(make_folder(size=(1024, 320), pose=True))
+    text = make_config(weights, 'mine')
     cfg = Config.fromstring(text, '.py')
     assert tuple(cfg.model.frame_ids) == (0, -1, 1) and cfg.model.pose_net.encoder.depth == 18
     assert tuple(cfg.test_dataloader.dataset.pipeline[1]['size']) == (1024, 320)
@@ -236,11 +234,9 @@ def test_pose_net_and_size_go_into_the_config(make_folder):
     assert weights.keys.dropped['encoder.pth: stages.0.0.pwconv1.total_ops']
 
 
-def test_the_two_converters_know_each_other(make_folder, monodepth2_folder, tmp_path):
-    with pytest.raises(UnmappedKeysError, match='lite_mono_to_mmscd.py'):
-        convert_monodepth2(make_folder())
-    with pytest.raises(UnmappedKeysError, match='(?s)it is no Lite-Mono.*encoder.conv1.weight'):
-        convert_lite_mono(monodepth2_folder())
+def test_a_folder_is_taken_for_what_its_keys_say(make_folder, monodepth2_folder):
+    assert convert_folder(make_folder()).network == 'Lite-Mono (48, 80, 128)'
+    assert convert_folder(monodepth2_folder(34)).network == 'ResNet-34'
 
 
 def test_other_networks_are_refused(make_folder):
@@ -248,18 +244,18 @@ def test_other_networks_are_refused(make_folder):
     state = torch.load(folder / 'encoder.pth', weights_only=True)
     torch.save(state | {'stages.1.2.gate.weight': torch.zeros(1)}, folder / 'encoder.pth')
     with pytest.raises(UnmappedKeysError, match=r'(?s)no place for \(1\).*stages.1.2.gate.weight'):
-        convert_lite_mono(folder)
+        convert_folder(folder)
     del state['stages.0.3.xca.qkv.bias']
     torch.save(state, folder / 'encoder.pth')
     with pytest.raises(
         UnmappedKeysError, match=r'(?s)missing \(1\).*stages.0.3.attention.qkv.bias'
     ):
-        convert_lite_mono(folder)
+        convert_folder(folder)
     torch.save(
         {k: v for k, v in state.items() if 'stages.2.9' not in str(k)}, folder / 'encoder.pth'
     )
     with pytest.raises(UnmappedKeysError, match=r'known are 4, 4, 10 and 4, 4, 7'):
-        convert_lite_mono(folder)
+        convert_folder(folder)
 
 
 def test_sizes_and_gradients():

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 
-from mmscd.converters import UnmappedKeysError, convert_monodepth2, monodepth2_config
-from mmscd.converters.writing import build_and_load
+from mmscd.converters import UnmappedKeysError, build_and_load, convert_folder, make_config
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 HEIGHT, WIDTH = 64, 96
@@ -109,9 +108,13 @@ def preprocess(model, frames):
 @torch.no_grad()
 def test_depth_and_pose_equal_the_published_network(monodepth2_folder, frames, depth):
     folder = monodepth2_folder(depth, size=(WIDTH, HEIGHT))
-    weights = convert_monodepth2(folder)
-    assert (weights.depth, weights.size, weights.pose_depth) == (depth, (WIDTH, HEIGHT), depth)
-    model = build_and_load(monodepth2_config(weights, 'mine'), weights.keys.weights)
+    weights = convert_folder(folder)
+    assert (weights.backbone['depth'], weights.size, weights.pose_depth) == (
+        depth,
+        (WIDTH, HEIGHT),
+        depth,
+    )
+    model = build_and_load(make_config(weights, 'mine'), weights.keys.weights)
     inputs = preprocess(model, frames)
     disps, _ = model.estimate_disps(inputs['network_input'][:, 0])
     encoder, images = load(folder, 'encoder'), frames.float() / 255
@@ -132,8 +135,8 @@ def test_depth_and_pose_equal_the_published_network(monodepth2_folder, frames, d
 
 
 def test_imagenets_normalisation_would_be_seen(monodepth2_folder, frames):
-    weights = convert_monodepth2(monodepth2_folder(), pose=False)
-    text = monodepth2_config(weights, 'mine')
+    weights = convert_folder(monodepth2_folder(), pose=False)
+    text = make_config(weights, 'mine')
     right = build_and_load(text, weights.keys.weights)
     wrong = build_and_load(
         text.replace('0.45, 0.45, 0.45', '0.485, 0.456, 0.406'), weights.keys.weights
@@ -154,8 +157,8 @@ def test_imagenets_normalisation_would_be_seen(monodepth2_folder, frames):
     ],
 )
 def test_config_of_every_kind(monodepth2_folder, stereo, pose, base, frame_ids):
-    weights = convert_monodepth2(monodepth2_folder(stereo=stereo, pose=pose))
-    text = monodepth2_config(weights, 'mine')
+    weights = convert_folder(monodepth2_folder(stereo=stereo, pose=pose))
+    text = make_config(weights, 'mine')
     assert f'mmscd::monodepth2/{base}' in text
     cfg = Config.fromstring(text, '.py')
     assert tuple(cfg.model.frame_ids) == frame_ids
@@ -166,17 +169,17 @@ def test_config_of_every_kind(monodepth2_folder, stereo, pose, base, frame_ids):
 
 @pytest.mark.parametrize('size', [(640, 192), (1024, 320), (416, 128)])
 def test_config_of_every_size(monodepth2_folder, size):
-    weights = convert_monodepth2(monodepth2_folder(size=size))
-    cfg = Config.fromstring(monodepth2_config(weights, 'mine'), '.py')
+    weights = convert_folder(monodepth2_folder(size=size))
+    cfg = Config.fromstring(make_config(weights, 'mine'), '.py')
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         (resize,) = [t for t in loader.dataset.pipeline if t.type == 'ResizeFrames']
         assert tuple(resize['size']) == size
-    assert '416' in monodepth2_config(weights, 'mine', (416, 128))
+    assert '416' in make_config(weights, 'mine', (416, 128))
 
 
 def test_only_the_finest_scale_and_another_range(monodepth2_folder):
-    weights = convert_monodepth2(monodepth2_folder(scales=(0,)))
-    text = monodepth2_config(weights, 'mine', depth_range=(0.5, 80.0))
+    weights = convert_folder(monodepth2_folder(scales=(0,)))
+    text = make_config(weights, 'mine', depth_range=(0.5, 80.0))
     model = build_and_load(text, weights.keys.weights)
     assert weights.scales == model.disp_head.scales == (0,)
     assert model.depth_range == (0.5, 80.0)
@@ -184,7 +187,7 @@ def test_only_the_finest_scale_and_another_range(monodepth2_folder):
 
 def test_every_number_is_accounted_for(monodepth2_folder):
     folder = monodepth2_folder(extra_ops=7)
-    weights = convert_monodepth2(folder)
+    weights = convert_folder(folder)
     sources = set(weights.keys.sources.values())
     dropped = {name for name, reason in weights.keys.dropped.items() if 'classifier' in reason}
     nets = ('encoder', 'pose_encoder')
@@ -205,7 +208,7 @@ def test_data_parallel_counters_and_half_precision(monodepth2_folder):
     odd = {f'module.{k}': v.half() for k, v in state.items()}
     odd['module.decoder.0.total_ops'] = torch.zeros(1, dtype=torch.float64)
     torch.save(odd, folder / 'depth.pth')
-    weights = convert_monodepth2(folder)
+    weights = convert_folder(folder)
     value = weights.keys.weights['disp_head.reduce.4.weight']
     assert value.dtype == torch.float32
     assert torch.equal(value, state['decoder.0.conv.conv.weight'].half().float())
@@ -217,32 +220,32 @@ def test_other_networks_are_refused_with_their_keys(monodepth2_folder):
     extra = load(folder, 'depth') | {'decoder.3.attention.weight': torch.zeros(1)}
     torch.save(extra, folder / 'depth.pth')
     with pytest.raises(UnmappedKeysError, match=r'(?s)cannot.*decoder.3.attention.weight'):
-        convert_monodepth2(folder)
+        convert_folder(folder)
     torch.save({'convs.X_01_Conv_0.conv.weight': torch.zeros(1)}, folder / 'depth.pth')
     with pytest.raises(UnmappedKeysError, match=r'convs.X_01_Conv_0.conv.weight'):
-        convert_monodepth2(folder)
+        convert_folder(folder)
 
 
 def test_other_pose_nets_are_refused_but_may_be_left_out(monodepth2_folder, published):
     folder = monodepth2_folder()
     torch.save({'net.0.weight': torch.zeros(16, 6, 7, 7)}, folder / 'pose.pth')  # its PoseCNN
     with pytest.raises(UnmappedKeysError, match=r'(?s)pose.pth.*missing.*net.1.weight'):
-        convert_monodepth2(folder)
+        convert_folder(folder)
     three = published.resnet(18, 9, 'encoder.')
     torch.save(three, folder / 'pose_encoder.pth')
     with pytest.raises(UnmappedKeysError, match='--no-pose leaves this net out'):
-        convert_monodepth2(folder)
-    assert convert_monodepth2(folder, pose=False).pose_depth is None
+        convert_folder(folder)
+    assert convert_folder(folder, pose=False).pose_depth is None
 
 
 def test_missing_files_are_named(monodepth2_folder):
     folder = monodepth2_folder()
     (folder / 'pose.pth').unlink()
     with pytest.raises(FileNotFoundError, match=r'lacks pose.pth .*--no-pose'):
-        convert_monodepth2(folder)
+        convert_folder(folder)
     (folder / 'depth.pth').unlink()
     with pytest.raises(FileNotFoundError, match=r'lacks depth.pth'):
-        convert_monodepth2(folder, pose=False)
+        convert_folder(folder, pose=False)
 
 
 def test_files_with_code_are_refused(monodepth2_folder):
@@ -253,4 +256,4 @@ def test_files_with_code_are_refused(monodepth2_folder):
     folder = monodepth2_folder()
     torch.save(dict(load(folder, 'depth'), code=Code()), folder / 'depth.pth')
     with pytest.raises(RuntimeError, match='more than tensors'):
-        convert_monodepth2(folder)
+        convert_folder(folder)

@@ -91,7 +91,7 @@ def test_wrong_checkpoints(tiny_config, tmp_path, state):
     refuse(tiny_config, tmp_path, [1, 2], 'hold no parameters of a network \\(a list\\)')
     refuse(tiny_config, tmp_path, RESNET, 'those of a bare backbone')
     monodepth2 = {f'encoder.{k}': v for k, v in RESNET.items()}
-    hint = r'those of Monodepth2.*tools/model_converters/monodepth2_to_mmscd\.py'
+    hint = r'those of Monodepth2.*tools/model_converters/to_mmscd\.py'
     refuse(tiny_config, tmp_path, monodepth2, hint)
     mmseg = {'backbone.stem.0.weight': torch.ones(1), 'decode_head.conv.weight': torch.ones(1)}
     refuse(tiny_config, tmp_path, dict(state_dict=mmseg), 'segmentation network of mmseg')
@@ -192,15 +192,15 @@ def test_misfit_counts():
 def test_unconverted_files_name_their_converter(tiny_config, tmp_path):
     lite = dict.fromkeys(('downsample_layers.0.0.conv.weight', 'stem2.0.conv.weight',
                           'stages.0.0.gamma'), torch.ones(1))  # fmt: skip
-    refuse(tiny_config, tmp_path, lite, r'those of Lite-Mono.*lite_mono_to_mmscd\.py FOLDER')
+    refuse(tiny_config, tmp_path, lite, r'those of Lite-Mono.*to_mmscd\.py FOLDER')
     decoder = {'decoder.0.conv.conv.weight': torch.ones(1)}
-    refuse(tiny_config, tmp_path, decoder, 'decoder of Monodepth2 or Lite-Mono.*lite_mono_to_mmscd')
+    refuse(tiny_config, tmp_path, decoder, 'decoder of Monodepth2 or Lite-Mono.*to_mmscd')
     folder = tmp_path / 'mono_640x192'
     folder.mkdir()
     with pytest.raises(ValueError, match=f'{folder} is a folder: give a checkpoint'):
         init_model(str(tiny_config), folder)
     torch.save({f'encoder.{k}': v for k, v in RESNET.items()}, folder / 'encoder.pth')
-    with pytest.raises(ValueError, match='folder with files of Monodepth2.*monodepth2_to_mmscd.py'):
+    with pytest.raises(ValueError, match='folder with files of Monodepth2.*to_mmscd.py'):
         init_model(str(tiny_config), folder)
 
 

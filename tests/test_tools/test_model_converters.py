@@ -5,7 +5,7 @@ import torch
 
 from mmscd.deployment import load_network
 from mmscd.models import DispHead, PoseNet, ResNetEncoder
-from tools.model_converters import lite_mono_to_mmscd, monodepth2_to_mmscd, resnet_to_mmscd
+from tools.model_converters import to_mmscd
 
 
 def published_files(folder):
@@ -43,7 +43,7 @@ def test_monodepth2_to_files_that_load(tmp_path, capsys):
     folder.mkdir()
     encoder, head = published_files(folder)
     out = tmp_path / 'models' / 'mine.pth'
-    monodepth2_to_mmscd.main([str(folder), str(out)])
+    to_mmscd.main([str(folder), str(out)])
     printed = capsys.readouterr().out
     assert 'mapped backbone: 120 tensors' in printed and 'mapped pose_net: 128' in printed
     assert 'ResNet-18, stereo (metric after x 5.4), pose net ResNet-18' in printed
@@ -56,7 +56,7 @@ def test_monodepth2_to_files_that_load(tmp_path, capsys):
             assert torch.equal(ours.state_dict()[name], value), name
     meta = torch.load(out, weights_only=True)['meta']
     assert meta['stereo'] and meta['depth_scale'] == 5.4
-    monodepth2_to_mmscd.main([str(folder), str(out), '--no-pose', '--verbose'])
+    to_mmscd.main([str(folder), str(out), '--no-pose', '--verbose'])
     assert 'depth.pth: decoder.13.conv.bias ' in capsys.readouterr().out
 
 
@@ -64,18 +64,18 @@ def test_monodepth2_refusals_leave_nothing(tmp_path):
     folder, out = tmp_path / 'w', tmp_path / 'out' / 'mine.pth'
     folder.mkdir()
     with pytest.raises(SystemExit, match='lacks encoder.pth, depth.pth'):
-        monodepth2_to_mmscd.main([str(folder), str(out)])
+        to_mmscd.main([str(folder), str(out)])
     with pytest.raises(SystemExit, match='there is no folder'):
-        monodepth2_to_mmscd.main([str(tmp_path / 'no'), str(out)])
+        to_mmscd.main([str(tmp_path / 'no'), str(out)])
     published_files(folder)
     with pytest.raises(SystemExit, match='OUT must end in .pth'):
-        monodepth2_to_mmscd.main([str(folder), str(out.with_suffix('.ckpt'))])
+        to_mmscd.main([str(folder), str(out.with_suffix('.ckpt'))])
     (folder / 'depth.pth').write_bytes((folder / 'depth.pth').read_bytes()[:5000])
     with pytest.raises(SystemExit, match='depth.pth is truncated or unreadable'):
-        monodepth2_to_mmscd.main([str(folder), str(out)])
+        to_mmscd.main([str(folder), str(out)])
     torch.save({'a.weight': torch.zeros(1)}, folder / 'depth.pth')
     with pytest.raises(SystemExit, match=r'(?s)no place for \(1\).*a.weight'):
-        monodepth2_to_mmscd.main([str(folder), str(out)])
+        to_mmscd.main([str(folder), str(out)])
     assert not out.parent.exists()
 
 
@@ -84,7 +84,7 @@ def test_resnet_to_init_cfg(tmp_path, capsys):
     state = ResNetEncoder(34).state_dict()
     torch.save(state | {'fc.weight': torch.zeros(9, 512)}, tmp_path / 'resnet34.bin')
     out = tmp_path / 'r34.pth'
-    resnet_to_mmscd.main([str(tmp_path / 'resnet34.bin'), str(out)])
+    to_mmscd.main([str(tmp_path / 'resnet34.bin'), str(out)])
     printed = capsys.readouterr().out
     assert 'ResNet-34' in printed and 'dropped, the classifier: resnet34.bin: fc.weight' in printed
     init_cfg = dict(type='Pretrained', checkpoint=str(out))
@@ -94,12 +94,4 @@ def test_resnet_to_init_cfg(tmp_path, capsys):
         assert torch.equal(encoder.state_dict()[name], value), name
     torch.save({'conv1.0.weight': torch.zeros(1)}, tmp_path / 'resnet34.bin')
     with pytest.raises(SystemExit, match='deep stem'):
-        resnet_to_mmscd.main([str(tmp_path / 'resnet34.bin'), str(out)])
-
-
-def test_lite_mono_knows_what_is_not_one(tmp_path):
-    """Its conversion is tested in tests/test_converters/test_lite_mono_weights.py."""
-    published_files(tmp_path)
-    with pytest.raises(SystemExit, match='(?s)it is no Lite-Mono.*encoder.conv1.weight'):
-        lite_mono_to_mmscd.main([str(tmp_path), str(tmp_path / 'out' / 'mine.pth')])
-    assert not (tmp_path / 'out').exists()
+        to_mmscd.main([str(tmp_path / 'resnet34.bin'), str(out)])

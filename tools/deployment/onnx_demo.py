@@ -9,7 +9,6 @@ up to one factor per model.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -19,20 +18,9 @@ import numpy as np
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp')
 # providers are tried in this order; the CPU's is always there
-PROVIDERS = ('TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider')
-
-
-def parse_args(argv=None):
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('model', type=Path, help='a file made by export_onnx.py')
-    parser.add_argument('images', nargs='+', type=Path, help='files or folders')
-    parser.add_argument('--out', type=Path, default=Path('depth'), help='folder (default: depth)')
-    parser.add_argument('--npy', action='store_true', help='also write the numbers')
-    parser.add_argument('--device', choices=['cpu', 'cuda', 'tensorrt'], default='cpu')
-    return parser.parse_args(argv)
+PROVIDERS = dict(
+    tensorrt='TensorrtExecutionProvider', cuda='CUDAExecutionProvider', cpu='CPUExecutionProvider'
+)
 
 
 class DepthModel:
@@ -46,11 +34,11 @@ class DepthModel:
     def __init__(self, path, device='cpu'):
         import onnxruntime
 
-        first = ('tensorrt', 'cuda', 'cpu').index(device)
         there = onnxruntime.get_available_providers()
-        providers = [name for name in PROVIDERS[first:] if name in there]
-        if PROVIDERS[first] not in there:
-            print(f'onnxruntime has no {PROVIDERS[first]} here, using {providers[0]}')
+        wanted = list(PROVIDERS.values())[list(PROVIDERS).index(device) :]
+        providers = [name for name in wanted if name in there]
+        if wanted[0] not in there:
+            print(f'onnxruntime has no {wanted[0]} here, using {providers[0]}')
         try:
             self.session = onnxruntime.InferenceSession(str(path), providers=providers)
         except Exception as error:  # onnxruntime's errors share no other base
@@ -58,29 +46,22 @@ class DepthModel:
         meta = self.session.get_modelmeta().custom_metadata_map
         if meta.get('framework') != 'mmscd':
             raise ValueError(f'{path} was not made by tools/deployment/export_onnx.py')
-        self.input = self.session.get_inputs()[0].name
+        self.input = self.session.get_inputs()[0]
         self.size = int(meta['width']), int(meta['height'])
-        batch = self.session.get_inputs()[0].shape[0]
-        self.batch = batch if isinstance(batch, int) else 1
 
     def __call__(self, image):
         """Depth, float32 (H, W), of an image, uint8 BGR (H, W, 3) as cv2 reads it."""
-        height, width = image.shape[:2]
         small = resize(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), self.size)
         tensor = small.transpose(2, 0, 1)[None].astype(np.float32) / 255
-        tensor = np.repeat(tensor, self.batch, 0)
-        inverse = self.session.run(None, {self.input: tensor})[0][0, 0]
+        batch = self.input.shape[0]
+        tensor = np.repeat(tensor, batch if isinstance(batch, int) else 1, 0)
+        inverse = self.session.run(None, {self.input.name: tensor})[0][0, 0]
         # inverse depth is what may be averaged over neighbours
-        return 1 / cv2.resize(inverse, (width, height), interpolation=cv2.INTER_LINEAR)
+        return 1 / cv2.resize(inverse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def resize(image, size):
-    """Resize as in training: without aliasing where the image shrinks.
-
-    Args:
-        image: uint8 (H, W, 3).
-        size: (width, height).
-    """
+    """Resize an image, uint8 (H, W, 3), to (width, height) as in training: without aliasing."""
     height, width = image.shape[:2]
     if size[0] > width or size[1] > height:
         return cv2.resize(image, size)
@@ -98,77 +79,54 @@ def colorize(depth):
     return cv2.applyColorMap((share * 255).round().astype(np.uint8), cv2.COLORMAP_MAGMA)
 
 
-def read_image(path):
-    """uint8 BGR (H, W, 3); grey, 16-bit and transparent images are converted.
-
-    Raises:
-        ValueError: the file is no image that opencv reads.
-    """
+def predict_file(model, path, out, npy):
+    """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise ValueError(f'{path} is no image, or a broken one')
-    return image
-
-
-def list_images(paths):
-    """Files, folders replaced by the images in them."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(f for f in path.iterdir() if f.suffix.lower() in EXTENSIONS)
-        else:
-            yield path
-
-
-def write(path, data):
-    """Write a file under a temporary name, then rename it: no half files."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def predict_file(model, path, out, npy):
-    """Read, predict, write; returns a line about it."""
-    image = read_image(path)
     start = time.perf_counter()
     depth = model(image)
     seconds = time.perf_counter() - start
-    picture = np.concatenate([image, colorize(depth)])
-    write(out / f'{path.stem}_depth.png', cv2.imencode('.png', picture)[1].tobytes())
+    picture = cv2.imencode('.png', np.concatenate([image, colorize(depth)]))[1]
+    (out / f'{path.stem}_depth.png').write_bytes(picture.tobytes())
     if npy:
-        import io
-
-        buffer = io.BytesIO()
-        np.save(buffer, depth)
-        write(out / f'{path.stem}_depth.npy', buffer.getvalue())
+        np.save(out / f'{path.stem}_depth.npy', depth)
     low, middle, high = np.percentile(depth, (2, 50, 98))
     return f'{path.name}: {seconds * 1000:.0f} ms, depth {low:.3g} | {middle:.3g} | {high:.3g}'
 
 
 def main(argv=None):
     """Predict all images; a broken one is named and does not stop the others."""
-    args = parse_args(argv)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('model', type=Path, help='a file made by export_onnx.py')
+    parser.add_argument('images', nargs='+', type=Path, help='files or folders')
+    parser.add_argument('--out', type=Path, default=Path('depth'), help='folder (default: depth)')
+    parser.add_argument('--npy', action='store_true', help='also write the numbers')
+    parser.add_argument('--device', choices=['cpu', 'cuda', 'tensorrt'], default='cpu')
+    args = parser.parse_args(argv)
     if not args.model.is_file():
-        raise SystemExit(f'there is no model {args.model}')
-    failed = 0
+        sys.exit(f'there is no model {args.model}')
     try:
         model = DepthModel(args.model, args.device)
         args.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, ValueError, OSError) as error:
-        raise SystemExit(f'onnx_demo: {error}') from error
-    files = list(list_images(args.images))
+        sys.exit(f'onnx_demo: {error}')
+    files, done = [], 0
+    for path in args.images:
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+        files += [f for f in inside if f.suffix.lower() in EXTENSIONS] if path.is_dir() else [path]
     for path in files:
         try:
             print(predict_file(model, path, args.out, args.npy), flush=True)
+            done += 1
         except (ValueError, OSError, cv2.error) as error:
-            failed += 1
             print(f'skipped: {error}', file=sys.stderr)
-    print(f'{len(files) - failed} of {len(files)} images, in {args.out}')
-    if failed or not files:
-        raise SystemExit(1)
+    print(f'{done} of {len(files)} images, in {args.out}')
+    if done < len(files) or not files:
+        sys.exit(1)
 
 
 if __name__ == '__main__':

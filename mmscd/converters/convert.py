@@ -1,0 +1,113 @@
+"""From somebody else's files to a checkpoint, its config and a report: tried, then written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmscd.models import loading
+from mmscd.utils import compat
+from mmscd.utils.files import atomic_write
+
+from .folder import STEREO_SCALE, convert_folder, make_config
+from .reading import read_weights
+from .resnet import convert_resnet
+
+
+def convert(
+    source: Path,
+    out: Path,
+    pose: bool = True,
+    size: tuple[int, int] | None = None,
+    depth_range: tuple[float, float] = (0.1, 100.0),
+    every: bool = False,
+) -> str:
+    """Convert and write.
+
+    Args:
+        source: a folder in Monodepth2's layout (Monodepth2, its forks, Lite-Mono), or a file with a
+            ResNet's ImageNet weights.
+        out: ends in .pth; of a folder, a config is written beside it.
+        pose, size, depth_range: of a folder, see `convert_folder` and `make_config`.
+        every: report about every parameter.
+
+    Returns:
+        What became of the parameters, what they are, and what was written.
+
+    Raises:
+        FileNotFoundError, RuntimeError, ValueError: nothing was written, and why.
+    """
+    if source.is_dir():
+        weights = convert_folder(source, pose)
+        name = source.resolve().name
+        text = make_config(weights, name, size, depth_range)
+        scale = STEREO_SCALE if weights.stereo else None
+        meta = dict(converted_from=weights.project, source=name)
+        meta.update(stereo=weights.stereo, depth_scale=scale)
+        written = ' and '.join(map(str, write_converted(out, weights.keys.weights, meta, text)))
+        kind = f'stereo (metric after x {STEREO_SCALE})' if weights.stereo else 'monocular'
+        pose_net = f'pose net ResNet-{weights.pose_depth}' if weights.pose_depth else 'no pose net'
+        what = f'{weights.network}, {kind}, {pose_net}; the config loads all of it'
+        return f'{weights.keys.describe(every)}\n{what}\nwrote {written}'
+    if not source.is_file():
+        raise FileNotFoundError(f'there is no folder {source}, nor a file of that name')
+    keys, depth = convert_resnet(read_weights(source)[0], source.name)
+    meta = dict(converted_from='torchvision or timm', source=source.name, depth=depth)
+    write_converted(out, keys.weights, meta)
+    use = f"depth={depth}, init_cfg=dict(type='Pretrained', checkpoint='{out}')"
+    return (
+        f'{keys.describe(every)}\nResNet-{depth}\nwrote {out}\n'
+        f"use: backbone=dict(type='ResNetEncoder', {use})"
+    )
+
+
+def build_and_load(config_text: str, weights: Mapping[str, Tensor]) -> nn.Module:
+    """The model of a config with all its weights, in eval mode.
+
+    Args:
+        config_text: of a config file.
+        weights: of the whole model.
+
+    Raises:
+        ValueError: weights are missing, or have no place.
+    """
+    compat.apply()
+    network = loading.build_network(Config.fromstring(config_text, '.py'), 'depth+pose')
+    loading.load_weights(network, weights, 'all')
+    return network
+
+
+def write_converted(
+    out: Path,
+    weights: Mapping[str, Tensor],
+    meta: Mapping[str, Any],
+    config_text: str | None = None,
+) -> list[Path]:
+    """Write OUT.pth and, beside it, OUT.py. Nothing is written where the two do not fit.
+
+    Args:
+        out: ends in .pth.
+        weights: new names.
+        meta: plain values about where they come from.
+        config_text: None where the weights are of a part only.
+
+    Returns:
+        What was written.
+    """
+    if out.suffix != '.pth':
+        raise ValueError(f'OUT must end in .pth, got {out}')
+    written = [out]
+    if config_text is not None:
+        build_and_load(config_text, weights)
+        written.append(out.with_suffix('.py'))
+        atomic_write(written[-1], config_text.encode())
+    buffer = io.BytesIO()
+    torch.save(dict(meta=dict(meta), state_dict=dict(weights)), buffer)
+    atomic_write(out, buffer.getvalue())
+    return written

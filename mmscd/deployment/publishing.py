@@ -1,0 +1,111 @@
+"""A file to hand out of a training checkpoint: the weights that inference needs, no more."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from torch import Tensor
+
+from mmscd.engine.hooks.atomic_checkpoint_hook import to_plain
+from mmscd.models import loading
+from mmscd.utils.compat import load_checkpoint_file
+from mmscd.utils.files import atomic_write
+
+HASH_DIGITS = 8
+# of the config: what evaluation and prediction read; all else is about the training
+INFERENCE_KEYS = {'model', 'default_scope', 'custom_imports', 'env_cfg', 'default_hooks'}
+INFERENCE_KEYS |= {'log_level', 'log_processor', 'visualizer'}
+META_KEYS = ('epoch', 'iter', 'seed', 'experiment_name', 'time', 'mmengine_version', 'dataset_meta')
+
+
+def publish(source: Path, out: Path, pose: bool = True) -> str:
+    """Write the published file, with the first digits of its sha256 in the name.
+
+    mmengine's EMAHook exchanges the two sets when it saves: `state_dict` already holds the averaged
+    weights, and `ema_state_dict` those of the last step.
+
+    Args:
+        source: checkpoint of a training.
+        out: NAME.pth; written as NAME-<hash>.pth.
+        pose: keep the pose net.
+
+    Returns:
+        Lines about what went and what was kept.
+
+    Raises:
+        FileNotFoundError, RuntimeError: the checkpoint is missing or broken.
+        ValueError: `out` has another suffix; there is no `state_dict`, or nothing of it is left.
+    """
+    if out.suffix != '.pth':
+        raise ValueError(f'OUT must end in .pth, got {out}')
+    checkpoint = load_checkpoint_file(source)
+    if not isinstance(checkpoint.get('state_dict'), dict):
+        raise ValueError(f'expected a checkpoint with a state_dict, found {sorted(checkpoint)}')
+    parts = loading.TRAINING_ONLY + (() if pose else ('pose_net.',))
+    state, gone = dict(checkpoint['state_dict']), {}
+    for part in parts:
+        taken = [state.pop(key) for key in list(state) if key.startswith(part)]
+        gone |= {f'{part}*': _bytes(taken)} if taken else {}
+    if not state:
+        raise ValueError('nothing is left of the state_dict: is this a checkpoint of mmscd?')
+    gone |= {k: _bytes(v) for k, v in checkpoint.items() if k not in ('state_dict', 'meta')}
+    old = checkpoint.get('meta', {})
+    meta = {key: to_plain(old[key]) for key in META_KEYS if key in old}
+    if old.get('cfg'):
+        meta['cfg'] = publish_config(old['cfg'], pose)
+    buffer = io.BytesIO()
+    # clones: a part of a tensor would be saved with the whole of it
+    torch.save(
+        dict(meta=meta, state_dict={k: v.detach().clone() for k, v in state.items()}), buffer
+    )
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:HASH_DIGITS]
+    path = out.with_name(f'{out.stem}-{digest}.pth')
+    atomic_write(path, buffer.getvalue())
+    lines = [f'removed {name:<22} {_size(size):>10}' for name, size in gone.items()]
+    if 'ema_state_dict' in gone:
+        lines.append('kept the averaged (EMA) weights, which is what `state_dict` holds')
+    count = sum(value.numel() for value in state.values())
+    lines.append(f'kept    {len(state)} tensors, {count / 1e6:.2f} M numbers')
+    sizes = _size(source.stat().st_size), _size(path.stat().st_size)
+    return '\n'.join([*lines, f'{source} {sizes[0]} -> {path} {sizes[1]}'])
+
+
+def publish_config(text: str, pose: bool = True) -> str:
+    """The config of a training as one for inference that loads the published weights completely.
+
+    Args:
+        text: what mmengine stores in `meta['cfg']`.
+        pose: keep the pose net.
+
+    Returns:
+        The config's text: model, data and evaluation; without losses, distiller, teacher, initial
+        weights and everything else about the training.
+    """
+    cfg = Config.fromstring(text, '.py')
+    cfg.model = loading.model_config(cfg.model, 'depth+pose' if pose else 'depth')
+    for part in ('distiller', 'pixel_weights'):
+        cfg.model.pop(part, None)
+    for hook in ('distill', 'schedule'):
+        cfg.get('default_hooks', {}).pop(hook, None)
+    for key in list(cfg):
+        if key not in INFERENCE_KEYS and not key.startswith(('val_', 'test_')):
+            cfg.pop(key)
+    return cfg.pretty_text
+
+
+def _bytes(value: Any) -> int:
+    """Of all tensors in nested containers."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(map(_bytes, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def _size(count: int) -> str:
+    return f'{count / 2**20:.1f} MiB'
