@@ -60,9 +60,8 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
         meta['cfg'] = publish_config(old['cfg'], pose)
     buffer = io.BytesIO()
     # clones: a part of a tensor would be saved with the whole of it
-    torch.save(
-        dict(meta=meta, state_dict={k: v.detach().clone() for k, v in state.items()}), buffer
-    )
+    state = {key: value.detach().clone() for key, value in state.items()}
+    torch.save(dict(meta=meta, state_dict=state), buffer)
     digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:HASH_DIGITS]
     path = out.with_name(f'{out.stem}-{digest}.pth')
     atomic_write(path, buffer.getvalue())
