@@ -16,6 +16,7 @@ vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='DepthVisualizer', vis_backends=vis_backends, name='visualizer')
 
 default_hooks = dict(
+    runtime_info=dict(type='LazyRuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type='ParamSchedulerHook'),

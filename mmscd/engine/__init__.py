@@ -6,6 +6,7 @@ from .hooks import (
     DepthVisualizationHook,
     IsomorphicGraphDistillHook,
     IterationSeedHook,
+    LazyRuntimeInfoHook,
     ScheduleHook,
     find_latest_checkpoint,
 )
@@ -17,6 +18,7 @@ __all__ = [
     'DepthVisualizationHook',
     'IsomorphicGraphDistillHook',
     'IterationSeedHook',
+    'LazyRuntimeInfoHook',
     'MergedGroupsConstructor',
     'ScheduleHook',
     'find_latest_checkpoint',

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -55,6 +56,30 @@ def test_merging_keeps_the_order_and_leaves_its_input_alone():
     before = copy.deepcopy(groups)
     assert merge_groups(groups) == [dict(lr=1, params=['a', 'c']), dict(params=['b'])]
     assert groups == before
+
+
+@pytest.mark.parametrize('paramwise', [None, dict(custom_keys=dict(distiller=dict(lr_mult=10)))])
+def test_a_compiled_step_of_an_optimizer_from_a_config(paramwise):
+    """Groups are plain dicts: dynamo cannot trace mmengine's `ConfigDict`."""
+    models = [network() for _ in range(2)]
+    config = ConfigDict(
+        type='OptimWrapper',
+        constructor='MergedGroupsConstructor',
+        optimizer=dict(type='Adam', lr=1e-2, betas=(0.9, 0.99)),
+    )
+    if paramwise:
+        config.paramwise_cfg = paramwise
+    with DefaultScope.overwrite_default_scope('mmscd'):
+        optimizers = [build_optim_wrapper(model, config.copy()).optimizer for model in models]
+    assert all(type(group) is dict for o in optimizers for group in o.param_groups)
+    steps = [torch.compile(optimizers[0].step, backend='eager'), optimizers[1].step]
+    for _ in range(2):
+        for model, step in zip(models, steps, strict=True):
+            for parameter in model.parameters():
+                parameter.grad = torch.ones_like(parameter)
+            step()
+    for one, other in zip(*(m.parameters() for m in models), strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_shipped_configs_use_it():

@@ -5,6 +5,7 @@ from .collapse_monitor_hook import CollapseMonitorHook
 from .depth_visualization_hook import DepthVisualizationHook
 from .isomorphic_graph_distill_hook import IsomorphicGraphDistillHook
 from .iteration_seed_hook import IterationSeedHook
+from .lazy_runtime_info_hook import LazyRuntimeInfoHook
 from .schedule_hook import ScheduleHook
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     'DepthVisualizationHook',
     'IsomorphicGraphDistillHook',
     'IterationSeedHook',
+    'LazyRuntimeInfoHook',
     'ScheduleHook',
     'find_latest_checkpoint',
 ]

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmscd.registry import HOOKS
 from mmscd.visualization import colorize_depth, save_image
+
+from .lazy_runtime_info_hook import stack_values
+from .schedule_hook import unwrap_model
 
 ADVICE = {
     'disp_spread': 'the depth map is flat; lower the learning rate or check the frame order and K',
@@ -79,7 +81,7 @@ class CollapseMonitorHook(Hook):
         """
         if not outputs or not self.every_n_train_iters(runner, self.interval):
             return
-        values = {name: float(torch.as_tensor(v).detach()) for name, v in outputs.items()}
+        values = dict(zip(outputs, stack_values(outputs).tolist(), strict=True))
         bad = [name for name, value in values.items() if not isfinite(value)]
         if bad:
             sentence = (
@@ -114,7 +116,7 @@ class CollapseMonitorHook(Hook):
     @torch.no_grad()
     def _picture(self, runner: Runner, data_batch: Any) -> np.ndarray:
         """The first images of the batch beside their inverse depth, uint8 RGB."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         # evaluation mode: a look must not change the running statistics of batch norm
         model.eval()
         inputs = model.data_preprocessor(data_batch, False)['inputs']

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmengine.config import ConfigDict
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
@@ -18,8 +19,15 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
     starts its dozen kernels once per parameter instead of once for all, which is a large part of a
     step of a small network. The updates are the same.
 
+    Groups are plain dicts, which `torch.compile` can trace through the optimizer's step; mmengine
+    makes `ConfigDict`s of them where the optimizer's config is one.
+
     Args: as `mmengine.optim.DefaultOptimWrapperConstructor`.
     """
+
+    def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
+        super().__init__(optim_wrapper_cfg, paramwise_cfg)
+        self.optimizer_cfg = _plain(self.optimizer_cfg)
 
     def add_params(
         self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: Any
@@ -28,6 +36,10 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
         super().add_params(params, module, prefix=prefix, **kwargs)
         if not prefix:
             params[:] = merge_groups(params)
+
+
+def _plain(cfg: dict) -> dict:
+    return cfg.to_dict() if isinstance(cfg, ConfigDict) else cfg
 
 
 def merge_groups(groups: list[dict]) -> list[dict]:
