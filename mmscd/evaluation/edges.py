@@ -100,7 +100,7 @@ class EdgeDetector:
             inv_depth, (size, size), self.sigma, borderType=cv2.BORDER_REPLICATE
         )
         kernel = np.array([-0.5, 0, 0.5], np.float32)
-        one = np.ones(1, np.float32)
+        one: np.ndarray = np.ones(1, np.float32)
         border = dict(borderType=cv2.BORDER_REPLICATE)
         gx = cv2.sepFilter2D(blurred, cv2.CV_32F, kernel, one, **border)
         gy = cv2.sepFilter2D(blurred, cv2.CV_32F, one, kernel, **border)
@@ -134,7 +134,7 @@ def comparable_pixels(valid: np.ndarray, margin: int) -> np.ndarray:
             counts as valid.
     """
     size = 2 * margin + 1
-    kernel = np.ones((size, size), np.uint8)
+    kernel: np.ndarray = np.ones((size, size), np.uint8)
     return cv2.erode(valid.astype(np.uint8), kernel, borderValue=1).astype(bool)
 
 

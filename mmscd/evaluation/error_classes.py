@@ -107,18 +107,17 @@ class TeacherLabels:
         self,
         config: str,
         checkpoint: str,
-        size: Sequence[int] | None = None,
+        size: tuple[int, int] | None = None,
         device: str | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
         self.device = check_device(device)
-        self.teacher = MMSegTeacher(
-            config, checkpoint, needs_logits=True, input_size=tuple(size) if size else None
-        ).to(self.device)
+        self.teacher = MMSegTeacher(config, checkpoint, needs_logits=True, input_size=size).to(
+            self.device
+        )
         count = self.teacher.num_classes or len(CITYSCAPES_CLASSES)
-        names = [f'class {number}' for number in range(count)]
-        if count == len(CITYSCAPES_CLASSES):
-            names = CITYSCAPES_CLASSES
+        numbered = tuple(f'class {number}' for number in range(count))
+        names = CITYSCAPES_CLASSES if count == len(CITYSCAPES_CLASSES) else numbered
         self.classes = classes or self.teacher.classes or names
 
     def __call__(

@@ -81,7 +81,7 @@ class ErrorAnalysis:
         if keep < 1:
             raise ValueError(f'the worst images to keep must be at least 1, got {keep}')
         self.protocol, self.labels, self.keep = protocol, labels, keep
-        self.tally = ErrorTally(distances, labels and labels.classes)
+        self.tally = ErrorTally(distances, labels.classes if labels else None)
         self._records: list[dict[str, Any]] = []
         self._worst: list[tuple[float, int, dict]] = []
 

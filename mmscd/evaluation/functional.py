@@ -7,6 +7,7 @@ and clipped afterwards. Arithmetic is float64.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import cv2
@@ -97,20 +98,22 @@ def crop_bounds(crop: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         ValueError: an unknown crop, or one that does not fit into the image.
     """
     height, width = int(shape[0]), int(shape[1])
+    centre = re.fullmatch(r'centre:(\d+)x(\d+)', crop) if isinstance(crop, str) else None
+    bounds = FRACTION_CROPS.get(crop) if isinstance(crop, str) else crop
     if crop is None or crop == 'none':
         bounds = (0, height, 0, width)
-    elif isinstance(crop, str) and crop in FRACTION_CROPS:
-        bounds = _fraction_bounds(FRACTION_CROPS[crop], height, width)
     elif crop == 'foggy_cityscapes':
         bounds = (256, int(round(0.75 * height)), 192, 1856)
-    elif isinstance(crop, str) and crop.startswith('centre:'):
-        bounds = _centre_bounds(crop, height, width)
-    elif not isinstance(crop, str) and len(crop) == 4:
-        is_fraction = any(isinstance(value, float) for value in crop)
-        bounds = _fraction_bounds(crop, height, width) if is_fraction else tuple(crop)
-    else:
+    elif centre:
+        size = int(centre[2]), int(centre[1])
+        top, left = (height - size[0]) // 2, (width - size[1]) // 2
+        bounds = (top, top + size[0], left, left + size[1])
+    elif bounds is None or len(bounds) != 4:
         names = sorted(FRACTION_CROPS) + ['none', 'foggy_cityscapes', 'centre:WxH', '4 numbers']
         raise ValueError(f'unknown crop {crop!r}: expected one of {names}')
+    elif any(isinstance(value, float) for value in bounds):
+        sides = (height, height, width, width)
+        bounds = tuple(part * side for part, side in zip(bounds, sides, strict=True))
     top, bottom, left, right = (int(value) for value in bounds)
     if not (0 <= top < bottom <= height and 0 <= left < right <= width):
         raise ValueError(
@@ -118,20 +121,6 @@ def crop_bounds(crop: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
             f'fit into ground truth of {height} x {width} pixels (height x width)'
         )
     return top, bottom, left, right
-
-
-def _fraction_bounds(fractions: tuple, height: int, width: int) -> tuple:
-    top, bottom, left, right = fractions
-    return int(top * height), int(bottom * height), int(left * width), int(right * width)
-
-
-def _centre_bounds(crop: str, height: int, width: int) -> tuple:
-    try:
-        crop_width, crop_height = (int(part) for part in crop[len('centre:') :].split('x'))
-    except ValueError:
-        raise ValueError(f"crop {crop!r}: expected 'centre:WxH', e.g. 'centre:1152x640'") from None
-    top, left = (height - crop_height) // 2, (width - crop_width) // 2
-    return top, top + crop_height, left, left + crop_width
 
 
 def valid_pixels(

@@ -37,23 +37,19 @@ def write_ground_truth(
     """
     if Path(path).suffix != '.npz':
         raise ValueError(f'ground truth is written as .npz, got {str(path)!r}')
-    names, shapes, cameras, indices, depths = [], [], [], [], []
+    stored: dict[str, tuple] = {}
     for name, depth, K in maps:
-        index = np.flatnonzero(depth)
-        names.append(name)
-        shapes.append(depth.shape)
-        cameras.append(K)
-        indices.append(index.astype(np.uint32))
-        depths.append(depth.reshape(-1)[index].astype(np.float32))
-    if not names:
+        if name in stored:
+            raise ValueError(f'two ground-truth maps have the name {name!r}')
+        index: np.ndarray = np.flatnonzero(depth).astype(np.uint32)
+        stored[name] = depth.shape, K, index, depth.reshape(-1)[index].astype(np.float32)
+    if not stored:
         raise ValueError(f'there is no ground truth to write to {path}')
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f'two ground-truth maps have the name {twice!r}')
+    shapes, cameras, indices, depths = zip(*stored.values(), strict=True)
     stream = io.BytesIO()
     np.savez_compressed(
         stream,
-        names=np.array(names),
+        names=np.array(list(stored)),
         shapes=np.array(shapes, np.int32),
         offsets=np.cumsum([0, *map(len, indices)], dtype=np.int64),
         index=np.concatenate(indices),
@@ -61,7 +57,7 @@ def write_ground_truth(
         K=np.array(cameras, np.float64),
     )
     atomic_write(path, stream.getvalue())
-    return len(names)
+    return len(stored)
 
 
 class GroundTruthFile:

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def match(truth_names: Sequence[str], count: int, names: Sequence[str] | None) -> dict[int, int]:
+def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> dict[int, int]:
     """Index of the ground truth -> index of the prediction.
 
     Args:
         truth_names: of the ground truth, paths without suffix.
         count: number of predictions.
-        names: of the predictions; None: they follow the ground truth one by one.
+        names: of the predictions; none: they follow the ground truth one by one.
 
     Raises:
         ValueError: predictions without ground truth, or counts that do not fit.
     """
-    if names is None:
+    if not names:
         if count != len(truth_names):
             raise ValueError(
                 f'{count} predictions, but {len(truth_names)} images are asked for; without names '
@@ -48,13 +48,14 @@ def find_names(names: Sequence[str], truth_names: Sequence[str], what: str) -> l
             ends[parts[begin:]] = None if parts[begin:] in ends else place
     places = [ends.get(_parts(str(Path(name).with_suffix('')))) for name in names]
     missing = [name for name, place in zip(names, places, strict=True) if place is None]
+    found = [place for place in places if place is not None]
     if missing:
         raise ValueError(
             f'{len(missing)} of {len(names)} {what} have no image with ground truth, or their '
             f'names fit several: {missing[:3]}; expected names such as {truth_names[0]!r}, or the '
             'end of it'
         )
-    return places
+    return found
 
 
 def _parts(name: str) -> tuple[str, ...]:

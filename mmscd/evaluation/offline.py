@@ -34,34 +34,34 @@ class Images:
     Attributes:
         origin: for reports.
         count: number of images.
-        names: of the images, paths whose beginnings may lack; None: they are known by their order.
+        names: of the images, paths whose beginnings may lack; empty: their order says who is who.
         load: of an index: predictions give inverse depth float32 (h, w), ground truth a dict with
             `gt_depth` (H, W) metres, `img_path`, and `K_ori` where it is known.
+        in_order: of ground truth: predictions follow it one by one, whatever they are called.
     """
 
     origin: str
     count: int
-    names: Sequence[str] | None
+    names: Sequence[str]
     load: Callable[[int], Any]
+    in_order: bool = False
 
 
 def open_predictions(
     path: str | Path,
     kind: str,
     key: str | None = None,
-    names_key: str = 'frames',
     png_scale: float = 256.0,
     disp_range: tuple[float, float] = (0.1, 100.0),
 ) -> Images:
     """Predictions of a file or a folder.
 
     Args:
-        path: .npy (N, h, w), .npz with such an array, or a folder, searched below, with a .npy,
-            .npz or 16-bit .png per image.
+        path: .npy (N, h, w), .npz with such an array and perhaps `frames`, their names, or a
+            folder, searched below, with a .npy, .npz or 16-bit .png per image.
         kind: what the numbers are, one of `KINDS`: 1 / depth up to scale, depth, or the sigmoid
             output in [0, 1] of a network.
         key: array of an .npz; None: the only one with maps.
-        names_key: array of an .npz with the names of its maps.
         png_scale: values of a .png are divided by it.
         disp_range: depths that the disparities 1 and 0 stand for.
 
@@ -73,10 +73,10 @@ def open_predictions(
         raise FileNotFoundError(f'{path} does not exist')
     if path.is_dir():
         files = _list_maps(path)
-        names = [str(file.relative_to(path)) for file in files]
+        names: Sequence[str] = [str(file.relative_to(path)) for file in files]
         count, read = len(files), lambda i: _read_map(files[i], png_scale, key)
     else:
-        stack, names = _read_stack(path, key, names_key)
+        stack, names = _read_stack(path, key)
         count, read = len(stack), lambda i: stack[i]
     return Images(str(path), count, names, lambda i: _to_inverse_depth(read(i), kind, disp_range))
 
@@ -88,7 +88,7 @@ def _list_maps(folder: Path) -> list[Path]:
     return files
 
 
-def _read_map(path: Path, png_scale: float, key: str | None = None) -> np.ndarray:
+def _read_map(path: Path, png_scale: float = 256.0, key: str | None = None) -> np.ndarray:
     """The one map (h, w) of a file."""
     if path.suffix == '.png':
         return read_depth_png(path, png_scale)
@@ -102,11 +102,11 @@ def _read_array(path: Path, key: str | None) -> tuple[np.ndarray, Mapping[str, n
     """The array with maps of a .npy or .npz file, and what else is in it."""
     try:
         content = np.load(path, allow_pickle=False)
-        content = {'': content} if isinstance(content, np.ndarray) else dict(content)
+        if isinstance(content, np.ndarray):
+            return content, {}
+        content = dict(content)
     except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
         raise ValueError(f'{path} cannot be read as numpy array: {error}') from None
-    if '' in content:
-        return content.pop(''), content
     maps = [name for name, values in content.items() if values.ndim >= 2]
     key = key or (maps[0] if len(maps) == 1 else None)
     if key not in content:
@@ -114,15 +114,15 @@ def _read_array(path: Path, key: str | None) -> tuple[np.ndarray, Mapping[str, n
     return content.pop(key), content
 
 
-def _read_stack(path: Path, key: str | None, names_key: str) -> tuple[np.ndarray, list[str] | None]:
+def _read_stack(path: Path, key: str | None) -> tuple[np.ndarray, Sequence[str]]:
     """Maps (N, h, w) and their names."""
     stack, others = _read_array(path, key)
     if stack.ndim == 4 and stack.shape[1] == 1:
         stack = stack[:, 0]
     if stack.ndim != 3:
         raise ValueError(f'{path}: expected maps of shape (N, h, w), got {stack.shape}')
-    names = [str(name) for name in others[names_key]] if names_key in others else None
-    if names is not None and len(names) != len(stack):
+    names = [str(name) for name in others.get('frames', ())]
+    if len(names) not in (0, len(stack)):
         raise ValueError(f'{path}: {len(stack)} maps, but {len(names)} frame names')
     return stack, names
 
@@ -146,7 +146,6 @@ def kitti_truth(
     data_root: str,
     split: str | None = None,
     drives: Sequence[str] | None = None,
-    side: str = 'l',
     gt: str = 'velodyne',
     gt_root: str | None = None,
     depth_axis: str = 'camera_z',
@@ -156,8 +155,7 @@ def kitti_truth(
     Args:
         data_root: holds the date folders.
         split: file with lines `date/drive frame side`.
-        drives: `date/drive` each, without a split.
-        side: camera without a split, 'l' or 'r'.
+        drives: `date/drive` each, without a split; of the left camera.
         gt, gt_root, depth_axis: see `KITTIRawDataset` (`improved_gt_root`).
     """
     dataset = KITTIRawDataset(
@@ -165,7 +163,7 @@ def kitti_truth(
         split,
         frame_ids=(0,),
         drives=drives,
-        sides=('l', 'r') if split else (side,),
+        sides=('l', 'r') if split else ('l',),
         gt=gt,
         depth_axis=depth_axis,
         improved_gt_root=gt_root,
@@ -180,42 +178,37 @@ def kitti_truth(
         return {key: info[key] for key in ('gt_depth', 'img_path', 'K_ori')}
 
     origin = f'{gt}, depth axis {depth_axis}' if gt == 'velodyne' else gt
-    return Images(origin, len(names), names, load)
+    # a split says which image is which, whatever the files are called
+    in_order = split is not None or len(drives or ()) > 1
+    return Images(origin, len(names), names, load, in_order)
 
 
-def file_truth(path: Path, png_scale: float = 256.0) -> Images:
+def file_truth(path: Path) -> Images:
     """Ground truth of a file that `prepare_kitti_raw.py export-gt` wrote, or of a folder.
 
     Args:
-        path: .npz, or a folder with 16-bit PNGs (depth * scale, 0 where there is none), .npy or
+        path: .npz, or a folder with 16-bit PNGs (metres * 256, 0 where there is none), .npy or
             .npz maps in metres.
-        png_scale: of the PNGs.
     """
-    if not path.is_dir():
-        file = GroundTruthFile(path)
-        return Images(
-            str(path),
-            len(file),
-            file.names,
-            lambda i: dict(
-                gt_depth=file.depth(i), img_path=file.names[i], K_ori=file.intrinsics(i)
-            ),
-        )
-    files = _list_maps(path)
-    names = [str(file.relative_to(path).with_suffix('')) for file in files]
-    return Images(
-        str(path),
-        len(files),
-        names,
-        lambda i: dict(gt_depth=_read_map(files[i], png_scale), img_path=names[i]),
-    )
+    if path.is_dir():
+        files = _list_maps(path)
+        names = [str(file.relative_to(path).with_suffix('')) for file in files]
+        loaders = dict(gt_depth=lambda i: _read_map(files[i]))
+    else:
+        stored = GroundTruthFile(path)
+        names = stored.names
+        loaders = dict(gt_depth=stored.depth, K_ori=stored.intrinsics)
+
+    def load(i: int) -> dict[str, Any]:
+        return dict(img_path=names[i], **{key: read(i) for key, read in loaders.items()})
+
+    return Images(str(path), len(names), names, load)
 
 
 def evaluate_predictions(
     preds: Images,
     truth: Images,
     metrics: Sequence[BaseMetric],
-    in_order: bool = False,
     conditions: Path | None = None,
     draw: Callable[[DepthDataSample], None] | None = None,
 ) -> dict[str, float]:
@@ -225,14 +218,13 @@ def evaluate_predictions(
         preds: of `open_predictions`.
         truth: of `kitti_truth` or `file_truth`.
         metrics: what judges.
-        in_order: predictions follow the ground truth one by one, whatever their names are.
         conditions: text file of lines `name condition [condition ...]`.
         draw: gets every data sample.
 
     Raises:
         FileNotFoundError, ValueError: a file is missing or broken, or names do not fit.
     """
-    places = match(truth.names, preds.count, None if in_order else preds.names)
+    places = match(truth.names, preds.count, () if truth.in_order else preds.names)
     named = read_condition_file(conditions, truth.names) if conditions else {}
     origins = f'ground truth: {truth.origin}, {preds.count} predictions of {preds.origin}'
     print_log(origins, 'current')

@@ -57,7 +57,8 @@ class VideoSequence:
     gt_paths: list[Path] | None = None
 
     def gt_depth(self, i: int) -> np.ndarray:
-        """(H, W) metres, 0 where there is none."""
+        """(H, W) metres, 0 where there is none; of a video with `gt_paths`."""
+        assert self.gt_paths is not None
         return read_depth_png(self.gt_paths[i])
 
     def depth_ratios(self, inv_depths: Sequence[np.ndarray], max_depth: float) -> list[float]:
@@ -244,13 +245,13 @@ def evaluate_consistency(
     """
     if motion == 'predicted' and not runner.has_motion:
         raise ValueError('--motion predicted needs a model with a pose network')
-    result = {}
+    result: dict[str, dict[str, dict[str, Any]]] = {}
     for video in videos:
         maps, own, K = runner(video, motion=runner.has_motion)
-        motions = {}
+        motions: dict[str, tuple[np.ndarray, float, str]] = {}
         if motion != 'predicted':
-            scale = _scale_of(video, maps, own, max_depth)
-            motions['known'] = relative_motions(video.poses), *scale
+            known = _scale_of(video, maps, own, max_depth)
+            motions['known'] = relative_motions(video.poses), *known
         if motion != 'known' and own is not None:
             motions['predicted'] = own, 1.0, 'its own'
         flat = np.full_like(maps[0], np.median(np.stack(maps)))

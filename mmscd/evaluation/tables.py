@@ -51,7 +51,7 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
     return summary
 
 
-def make_table(rows: Mapping[str, Mapping[str, float]], title: str = '', interval: str = '') -> str:
+def make_table(rows: Mapping[str, Mapping[str, Any]], title: str = '', interval: str = '') -> str:
     """A text table, one row per predictor, whose head says which direction is better.
 
     Args:

@@ -30,7 +30,7 @@ from mmscd.geometry import proj
 PAIR_METRICS = ('inconsistency', 'agreement', 'ratio')
 
 
-def video_scale(ratios: Sequence[float]) -> float:
+def video_scale(ratios: Sequence[float] | np.ndarray) -> float:
     """One factor for a video: the median of the ratios of its frames.
 
     Args:

@@ -9,11 +9,12 @@ Examples::
         --split data/splits/kitti/eigen/test_files.txt --depth-axis velodyne_x --references
 
 PRED is a .npy (N, h, w), a .npz with such an array, or a folder (searched below) with a .npy, .npz
-or 16-bit .png per image. Ground truth is that of KITTI raw (--data-root with --drive or --split), a
-file of `prepare_kitti_raw.py export-gt`, or a folder of 16-bit PNGs or .npy maps (--gt-file).
-Predictions with names (files of a folder, the npz array `--frames-key`) are matched by name; those
-for a --split or several drives follow their order. --bootstrap adds confidence intervals,
---conditions a row per condition, --edges the errors at depth edges (dense ground truth only).
+or 16-bit .png per image. It holds 1 / depth, depth, or disp, a sigmoid output in [0, 1]. Ground
+truth is that of KITTI raw (--data-root with --drive or --split), a file of `prepare_kitti_raw.py
+export-gt`, or a folder of 16-bit PNGs or .npy maps (--gt-file). Predictions with names (files of a
+folder, the npz array `frames`) are matched by name; those for a --split or several drives follow
+their order. --bootstrap adds confidence intervals, --conditions a row per condition, --edges the
+errors at depth edges (dense ground truth only).
 """
 
 from __future__ import annotations
@@ -45,46 +46,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options."""
     add = parser.add_argument
     add('pred', help='.npy, .npz, or a folder of .npy, .npz or 16-bit .png')
-    add(
-        '--kind',
-        choices=KINDS,
-        required=True,
-        help='inv_depth: 1 / depth up to scale; depth; disp: sigmoid output in [0, 1]',
-    )
+    add('--kind', choices=KINDS, required=True, help='what PRED holds; inv_depth: up to scale')
     add('--key', help='array of the .npz; default: the only one with maps')
-    add('--frames-key', default='frames', help='npz array with frame names')
-    add('--png-scale', type=float, default=256.0, help='divide .png values by it')
-    add(
-        '--disp-range',
-        type=float,
-        nargs=2,
-        default=(0.1, 100.0),
-        metavar=('MIN', 'MAX'),
-        help='depths that disp 1 and 0 stand for',
-    )
+    add('--png-scale', type=float, default=256.0, help='divide the values of PRED.png by it')
+    add('--disp-range', type=float, nargs=2, default=(0.1, 100.0), help='depths of disp 1 and 0')
     add('--data-root', help='KITTI raw: holds the date folders')
     add('--split', help='split file with lines `date/drive frame side`')
     add('--drive', action='append', help='date/drive; repeat for several')
-    add('--side', choices=('l', 'r'), default='l', help='camera without --split')
     add('--gt', choices=('velodyne', 'improved'), default='velodyne')
     add('--gt-root', help='folder of the improved ground truth')
     add('--depth-axis', choices=('camera_z', 'velodyne_x'), default='camera_z')
     add('--gt-file', type=Path, help='exported .npz, or folder of depth maps, not KITTI raw')
-    add('--gt-scale', type=float, default=256.0, help='of PNGs in that folder')
     add('--conditions', type=Path, help='text file of lines `name condition`')
     add('--protocol', choices=sorted(PROTOCOLS), default='kitti_eigen')
     add('--alignment', choices=ALIGNMENTS, help="instead of the protocol's")
     add('--scale', type=float, help='factor of --alignment fixed')
     add('--min-depth', type=float, help="instead of the protocol's, metres")
     add('--max-depth', type=float, help="instead of the protocol's, metres")
-    add(
-        '--bootstrap',
-        type=int,
-        nargs='?',
-        const=2000,
-        metavar='N',
-        help='95 %% confidence intervals from N resamples of the images (default 2000)',
-    )
+    add('--bootstrap', type=int, nargs='?', const=2000, help='intervals from so many resamples')
     add('--seed', type=int, default=0, help='of the resamples')
     add('--edges', action='store_true', help='errors at depth edges as well')
     add('--references', action='store_true', help='add the naive predictors')
@@ -111,23 +90,18 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     ]
     metrics += [EdgeMetric(protocol)] if args.edges else []
     draw = make_drawer(args.show_dir, protocol) if args.show_dir else None
-    in_order = False
     if args.gt_file is not None:
-        truth = file_truth(args.gt_file, args.gt_scale)
+        truth = file_truth(args.gt_file)
     elif args.data_root and (args.split or args.drive):
-        keys = ('data_root', 'split', 'side', 'gt', 'gt_root', 'depth_axis')
+        keys = ('data_root', 'split', 'gt', 'gt_root', 'depth_axis')
         truth = kitti_truth(drives=args.drive, **{key: getattr(args, key) for key in keys})
-        # a split says which image is which, whatever the files are called
-        in_order = bool(args.split or len(args.drive) > 1)
     else:
         raise ValueError(
             'name the ground truth: --data-root with --split FILE or --drive DATE/DRIVE, or '
             '--gt-file'
         )
-    preds = open_predictions(
-        args.pred, args.kind, args.key, args.frames_key, args.png_scale, args.disp_range
-    )
-    return evaluate_predictions(preds, truth, metrics, in_order, args.conditions, draw)
+    preds = open_predictions(args.pred, args.kind, args.key, args.png_scale, args.disp_range)
+    return evaluate_predictions(preds, truth, metrics, args.conditions, draw)
 
 
 def make_drawer(folder: Path, protocol: DepthProtocol) -> Callable:

@@ -154,7 +154,7 @@ class DepthMetric(SampleMetric):
             write_table(self.table_path, rows, protocol)
         return summary
 
-    def _summarize(self, records: list[dict]) -> dict[str, float]:
+    def _summarize(self, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Means over records, with intervals where they are asked for."""
         judged = [record['metrics'] for record in records]
         summary = summarize(judged)
@@ -177,7 +177,7 @@ class DepthMetric(SampleMetric):
 
     def _add_conditions(self, records: list[dict], rows: dict) -> dict[str, float]:
         """Add the rows of the conditions; returns their metrics as `<condition>/<metric>`."""
-        metrics = {}
+        metrics: dict[str, float] = {}
         for condition, group in group_by_condition(records).items():
             if all(record['metrics'] is None for record in group):
                 metrics[f'{condition}/n_images'] = 0

@@ -131,7 +131,7 @@ class PoseMetric(SampleMetric):
                 f'{name}: frame {lacking[0]} has no `pred_motion`; only the last frame needs none'
             )
         gt = check_poses(np.stack([frames[n]['gt_pose'] for n in numbers]), f'gt_pose of {name}')
-        pred = check_poses(accumulate(motions), f'the predicted poses of {name}')
+        pred = check_poses(accumulate(np.array(motions)), f'the predicted poses of {name}')
         tracks = {GROUND_TRUTH: gt, self.model_name: pred}
         for reference, (label, step) in _REFERENCES.items():
             if reference in self.references:
