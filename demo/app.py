@@ -13,30 +13,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from command_line import run
 
-from mmscd.utils.command_line import parse_model
+from mmscd.utils.command_line import make_parser, parse_model, run_tool
 
 NONE = 'none'
 MAX_WIDTH = 1280
 MIN_WIDTH = 320
-
-
-def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        '--model',
-        action='append',
-        required=True,
-        type=parse_model,
-        metavar='NAME=CONFIG,CHECKPOINT',
-        help='give it once for each model; the first one is the baseline',
-    )
-    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the best there is')
-    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 serves the network')
-    parser.add_argument('--port', type=int, default=7860)
-    return parser.parse_args(argv)
 
 
 class Comparison:
@@ -151,13 +133,28 @@ def build_app(comparison: Comparison) -> Any:
     return app
 
 
-def main() -> int:
+def run(args: argparse.Namespace) -> None:
     """Serve the page until Ctrl-C."""
-    args = parse_args()
     comparison = Comparison(args.model, args.device)
     build_app(comparison).launch(server_name=args.host, server_port=args.port)
-    return 0
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--model',
+        action='append',
+        required=True,
+        type=parse_model,
+        metavar='NAME=CONFIG,CHECKPOINT',
+        help='give it once for each model; the first one is the baseline',
+    )
+    parser.add_argument('--device', help='cpu, cuda:0, ...; default: the best there is')
+    parser.add_argument('--host', default='127.0.0.1', help='0.0.0.0 serves the network')
+    parser.add_argument('--port', type=int, default=7860)
+    run_tool(parser, run)
 
 
 if __name__ == '__main__':
-    run(main)
+    main()

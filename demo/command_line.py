@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from typing import Any
 
 
@@ -81,19 +79,3 @@ def output_options(args: argparse.Namespace) -> dict[str, Any]:
         depth_limits=limits,
         layout=args.layout,
     )
-
-
-def run(main: Callable[[], int]) -> None:
-    """Run a program and end the process: 0 done, 1 something failed, 130 stopped by Ctrl-C.
-
-    Errors of the user's side come as one sentence, not as a traceback.
-    """
-    try:
-        status = main()
-    except KeyboardInterrupt:
-        print('stopped by Ctrl-C', file=sys.stderr)
-        status = 130
-    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        status = 1
-    sys.exit(status)

@@ -11,20 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from command_line import add_options, build_inferencer, output_options, run
+from command_line import add_options, build_inferencer, output_options
+
+from mmscd.utils.command_line import make_parser, run_tool
 
 
-def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('inputs', nargs='+', help='images, folders, patterns')
-    add_options(parser, 'color', 'depth_results')
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Predict, write, and say where things are."""
-    args = parse_args()
+def run(args: argparse.Namespace) -> int:
+    """Predict, write, and say where things are; returns the exit code."""
     inferencer = build_inferencer(args)
     failures: list[tuple[str, str]] = []
     results = inferencer.stream(
@@ -45,5 +38,13 @@ def main() -> int:
     return 1 if failures or not done else 0
 
 
+def main() -> int:
+    """Run the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument('inputs', nargs='+', help='images, folders, patterns')
+    add_options(parser, 'color', 'depth_results')
+    return run_tool(parser, run)
+
+
 if __name__ == '__main__':
-    run(main)
+    sys.exit(main())

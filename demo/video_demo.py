@@ -10,23 +10,13 @@ from __future__ import annotations
 
 import argparse
 
-from command_line import add_options, build_inferencer, output_options, run
+from command_line import add_options, build_inferencer, output_options
+
+from mmscd.utils.command_line import make_parser, run_tool
 
 
-def parse_args() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('video', help='file, or number of a camera')
-    parser.add_argument('--frame-step', type=int, default=1, help='only every so many-th frame')
-    parser.add_argument('--max-frames', type=int, help='at most so many')
-    parser.add_argument('--panel-width', type=int, help='of image and depth; default: up to 960')
-    add_options(parser, 'video', 'depth_results')
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Predict and write."""
-    args = parse_args()
+def run(args: argparse.Namespace) -> None:
+    """Predict, write, and say where things are."""
     video = int(args.video) if args.video.isdigit() else args.video
     results = build_inferencer(args).stream(
         video,
@@ -39,8 +29,18 @@ def main() -> int:
     for result in results:
         files = result['files']
     print('\n'.join(files.values()))
-    return 0
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = make_parser(__doc__)
+    parser.add_argument('video', help='file, or number of a camera')
+    parser.add_argument('--frame-step', type=int, default=1, help='only every so many-th frame')
+    parser.add_argument('--max-frames', type=int, help='at most so many')
+    parser.add_argument('--panel-width', type=int, help='of image and depth; default: up to 960')
+    add_options(parser, 'video', 'depth_results')
+    run_tool(parser, run)
 
 
 if __name__ == '__main__':
-    run(main)
+    main()

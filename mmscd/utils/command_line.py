@@ -56,14 +56,17 @@ def run_tool(
         argv: arguments; None: those of the process.
 
     Returns:
-        What `run` returns. `MMSCD_TRACEBACK=1` in the environment shows the traceback of an error;
-        an error that other code raised keeps it anyway.
+        What `run` returns; Ctrl-C is exit status 130. `MMSCD_TRACEBACK=1` in the environment shows
+        the traceback of an error; an error that other code raised keeps it anyway.
     """
     args = parser.parse_args(argv)
     if 'local_rank' in args:  # launchers of old pass it as an argument only
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     try:
         return run(args)
+    except KeyboardInterrupt:
+        print('stopped by Ctrl-C', file=sys.stderr)
+        sys.exit(130)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         if os.environ.get(TRACEBACK_VARIABLE) == '1' or not _is_known(error):
             raise

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.utils import scandir
+from mmengine.logging import print_log
 
 from mmscd.datasets.folder import natural_key
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
@@ -92,15 +92,15 @@ class _Folder:
     """The frames of a folder in natural order, as `Video` gives those of a video."""
 
     def __init__(self, path: Path, step: int) -> None:
-        names = scandir(str(path), IMAGE_EXTENSIONS, case_sensitive=False)
-        self.files = [path / name for name in sorted(names, key=natural_key)]
-        if not self.files:
+        found = [p for p in path.glob('[!.]*') if p.suffix.lower() in IMAGE_EXTENSIONS]
+        if not found:
             raise OSError(f'{path} has no frames ({", ".join(IMAGE_EXTENSIONS)})')
-        self.step, self.length, self.passed = step, -(-len(self.files) // step), len(self.files)
+        self.passed = len(found)
+        self.files = list(enumerate(sorted(found, key=lambda p: natural_key(p.name))))[::step]
+        self.length = len(self.files)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        for number in range(0, len(self.files), self.step):
-            file = self.files[number]
+        for number, file in self.files:
             yield number, decode_rgb(read_bytes(file), file)[0]
 
 
@@ -132,7 +132,7 @@ def _convert(
                 f'{folder} was made with other options or from another video ({manifest}): choose '
                 f'another --out, or delete {folder} and {manifest}'
             )
-        print(f'{video}: already complete ({known["kept"]} frames)')
+        print_log(f'{video}: already complete ({known["kept"]} frames)', 'current')
         return camera
     # hidden, so that no data set takes what an interrupted run has left
     unfinished = folder.with_name(f'.{name}')
@@ -141,9 +141,10 @@ def _convert(
     summary = _write_frames(video, unfinished, choice, camera)
     unfinished.rename(folder)
     write_json(manifest, dict(summary, recipe=recipe))
-    print(
+    print_log(
         f'{video}: kept {summary["kept"]} of {summary["read"]} frames in {summary["sequences"]} '
-        f'sequence(s), {camera.size[0]}x{camera.size[1]}'
+        f'sequence(s), {camera.size[0]}x{camera.size[1]}',
+        'current',
     )
     return camera
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.optimize import least_squares
+
+from .triangulation import relative_pose
 
 SCALES = tuple(float(s) for s in np.geomspace(0.5, 2.0, 13))
 KERNEL = 0.5  # pixels: larger errors count as outliers
@@ -51,7 +54,7 @@ def check_focal_length(
         start = _initial_motion(a, b, K)
         if start is None:
             continue
-        turns.append(_angle(start[0]))
+        turns.append(float(np.degrees(np.linalg.norm(cv2.Rodrigues(start[0])[0]))))
         if turns[-1] >= min_turn:
             curves.append(error_curve(a, b, K, start))
     turn = max(turns, default=np.nan)
@@ -97,51 +100,19 @@ def _initial_motion(
     _, flat = cv2.findHomography(a, b, cv2.RANSAC, 1.0)
     if flat is None or flat.mean() > 0.9:
         return None  # views of one plane fit several motions
-    E, _ = cv2.findEssentialMat(a, b, K, cv2.RANSAC, 0.999, 1.0)
-    if E is None or E.shape[0] < 3:
-        return None
-    _, R, t, _ = cv2.recoverPose(E[:3], a, b, K)
-    return R, t[:, 0]
+    pose = relative_pose(a, b, K, 1.0)
+    return None if pose is None else (pose[0][:3, :3], pose[0][:3, 3])
 
 
-def _angle(R: np.ndarray) -> float:
-    return float(np.degrees(np.linalg.norm(cv2.Rodrigues(R)[0])))
-
-
-def _fit_motion(
-    points: PairPoints, K: np.ndarray, R: np.ndarray, t: np.ndarray, steps: int = 15
-) -> float:
-    """Levenberg-Marquardt over rotation and direction; the mean robust (Cauchy) error."""
+def _fit_motion(points: PairPoints, K: np.ndarray, R: np.ndarray, t: np.ndarray) -> float:
+    """The smallest mean robust (Cauchy) error over rotations and directions near the given ones."""
     inv_K = np.linalg.inv(K)
-    residuals = _sampson(points, inv_K, R, t)
-    best, damping = _robust(residuals), 1e-3
-    for _ in range(steps):
-        jacobian = np.stack(
-            [
-                (_sampson(points, inv_K, *_moved(R, t, delta)) - residuals) / 1e-6
-                for delta in 1e-6 * np.eye(5)
-            ],
-            1,
-        )
-        weight = 1 / (1 + (residuals / KERNEL) ** 2)
-        H = jacobian.T @ (weight[:, None] * jacobian)
-        gradient = jacobian.T @ (weight * residuals)
-        H = H + np.diag(damping * np.diag(H) + 1e-12)
-        new_R, new_t = _moved(R, t, -np.linalg.solve(H, gradient))
-        new = _sampson(points, inv_K, new_R, new_t)
-        error = _robust(new)
-        if error >= best:
-            damping *= 10
-            continue
-        converged = best - error < 1e-6 * best
-        R, t, residuals, best, damping = new_R, new_t, new, error, damping / 5
-        if converged:
-            break
-    return best
 
+    def residuals(delta: np.ndarray) -> np.ndarray:
+        return _sampson(points, inv_K, *_moved(R, t, delta))
 
-def _robust(residuals: np.ndarray) -> float:
-    return float(np.mean(KERNEL**2 * np.log1p((residuals / KERNEL) ** 2)))
+    found = least_squares(residuals, np.zeros(5), loss='cauchy', f_scale=KERNEL, x_scale='jac')
+    return 2 * float(found.cost) / len(points[0])
 
 
 def _sampson(points: PairPoints, inv_K: np.ndarray, R: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -100,14 +100,12 @@ def lint_video(
     return sorted(findings, key=lambda finding: not finding.serious)
 
 
-def report_findings(findings: Sequence[Finding]) -> int:
-    """Print what was found; returns 1 where something of it is serious, else 0."""
-    for finding in findings:
-        print(f'{"WARNING" if finding.serious else "note"} ({finding.code}): {finding.message}')
-    serious = any(finding.serious for finding in findings)
-    if not serious:
-        print('nothing serious found')
-    return int(serious)
+def describe_findings(findings: Sequence[Finding]) -> str:
+    """A line for each, and one that says so where none is serious."""
+    lines = [f'{"WARNING" if f.serious else "note"} ({f.code}): {f.message}' for f in findings]
+    if not any(finding.serious for finding in findings):
+        lines.append('nothing serious found')
+    return '\n'.join(lines)
 
 
 def judge_motion(statistics: VideoStatistics) -> list[Finding]:

@@ -75,3 +75,12 @@ def test_arguments_of_models_and_launchers():
     args = parser.parse_args(['a.py', '--cfg-options', 'x.y=1', 'z=[2,3]', '--local-rank', '1'])
     assert (args.config, args.checkpoint, args.local_rank) == ('a.py', None, 1)
     assert args.cfg_options == {'x.y': 1, 'z': [2, 3]}
+
+
+def test_ctrl_c_is_one_line(capsys):
+    def run(args):
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as stopped:
+        run_tool(make_parser('doc'), run, [])
+    assert stopped.value.code == 130 and capsys.readouterr().err == 'stopped by Ctrl-C\n'

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     """Extract, describe, check."""
     from mmscd.video.convert import FrameChoice, convert_videos
     from mmscd.video.frame_camera import read_calibration
-    from mmscd.video.lint import lint_folder, report_findings
+    from mmscd.video.lint import describe_findings, lint_folder
 
     calibrate = partial(
         read_calibration, intrinsics=args.intrinsics, hfov=args.hfov, colmap=args.colmap,
@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> None:
     choice = FrameChoice(args.motion, args.stride, args.crop, args.max_width, args.quality)
     config = convert_videos(args.videos, args.out, calibrate, choice)
     if not args.no_lint:
-        report_findings(lint_folder(args.out / 'frames', args.out / 'intrinsics.yaml')[1])
+        _, findings = lint_folder(args.out / 'frames', args.out / 'intrinsics.yaml')
+        print(describe_findings(findings))
     print(f'train: python tools/train.py {config}')
 
 

@@ -18,11 +18,11 @@ from mmscd.utils.command_line import make_parser, run_tool
 
 def run(args: argparse.Namespace) -> int:
     """Look and tell; returns the exit status."""
-    from mmscd.video.lint import lint_folder, report_findings
+    from mmscd.video.lint import describe_findings, lint_folder
 
     frames, findings = lint_folder(args.root, args.intrinsics, args.stride, args.pairs)
-    print(frames)
-    return report_findings(findings)
+    print(f'{frames}\n{describe_findings(findings)}')
+    return int(any(finding.serious for finding in findings))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
