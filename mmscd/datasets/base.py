@@ -18,9 +18,11 @@ from .formats.arrays import read_depth_npy
 from .formats.file_index import FileIndex
 from .formats.images import check_size, image_size, read_bytes, read_depth_png
 from .formats.kitti_calibration import stereo_from_projections
-from .options import check_frame_ids
+from .frames import check_frame_ids
 
 _SHOWN_PROBLEMS = 5
+# where it is asked for (such as `file:line`); the sample; what it lacks, or None
+Sample = tuple[str, dict[str, Any], str | None]
 
 
 class BaseDepthDataset(BaseDataset):
@@ -64,6 +66,8 @@ class BaseDepthDataset(BaseDataset):
         **kwargs: of mmengine's `BaseDataset` (`indices`, `serialize_data`, `lazy_init`, ...).
     """
 
+    ann_file: str
+    data_root: str
     default_frame_ids: tuple[int | str, ...] = (0, -1, 1)
     has_video = True
     has_stereo = True
@@ -125,23 +129,23 @@ class BaseDepthDataset(BaseDataset):
             'come from `python tools/dataset_converters/prepare_kitti_splits.py`'
         )
 
-    def list_samples(self, index: FileIndex) -> Iterable[tuple[str, dict, str | None]]:
+    def list_samples(self, index: FileIndex) -> Iterable[Sample]:
         """All samples.
 
         Args:
             index: of the files on disk.
 
         Returns:
-            where each is asked for (such as `file:line`); the sample, a dict with `frame_paths`,
-            one path per frame id, and further paths under keys that end in `_path`; None, or what
-            it lacks other than these files, which are looked for here.
+            where each is asked for (such as `file:line`); the sample, with `frame_paths`, one per
+            frame id, and further paths under keys that end in `_path`; None, or what it lacks
+            other than these files, which are looked for here.
         """
         raise NotImplementedError(f'{type(self).__name__} must implement list_samples')
 
     def load_data_list(self) -> list[dict]:
         """The samples that are complete on disk, with a look at every camera."""
         index = FileIndex()
-        samples = ((at, *self._look(index, *rest)) for at, *rest in self.list_samples(index))
+        samples = (self._look(index, *sample) for sample in self.list_samples(index))
         named = self.listing_is_strict or self.ann_file is not None
         data_list = self.keep_complete(samples, named)
         cameras = {str([info[key] for key in self.camera_keys]): info for info in data_list}
@@ -149,13 +153,27 @@ class BaseDepthDataset(BaseDataset):
             self.check_camera(info)
         return data_list
 
-    def _look(self, index: FileIndex, info: dict, problem: str | None) -> tuple[dict, str | None]:
+    def _look(self, index: FileIndex, where: str, info: dict, problem: str | None) -> Sample:
+        """The sample, with what it lacks on disk."""
         if not self.with_gt:
             info.pop('gt_path', None)
         if problem is None:
             others = (path for key, path in info.items() if key.endswith('_path') and path)
             problem = index.first_problem([*info['frame_paths'], *others])
-        return info, problem
+        return where, info, problem
+
+    def list_folder(self, index: FileIndex, folder: str | os.PathLike, mend: str) -> list[str]:
+        """Names in a folder, sorted.
+
+        Raises:
+            FileNotFoundError: it is missing or empty; ends with `mend`.
+        """
+        names = index.names(str(folder))
+        if not names:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: folder {folder} does not exist or is empty; {mend}'
+            )
+        return sorted(names)
 
     def load_camera(self, info: dict) -> dict:
         """`K_ori` and, for stereo samples, `T_stereo`; optionally `camera_size` (width, height)
@@ -232,13 +250,11 @@ class BaseDepthDataset(BaseDataset):
         path = info['frame_paths'][0]
         check_size(path, image_size(read_bytes(path), path), expected)
 
-    def keep_complete(
-        self, samples: Iterable[tuple[str, dict, str | None]], named: bool
-    ) -> list[dict]:
+    def keep_complete(self, samples: Iterable[Sample], named: bool) -> list[dict]:
         """Sort out the samples of which something is missing on disk.
 
         Args:
-            samples: (where it is asked for, e.g. `file:line`; the sample; what is missing or None).
+            samples: see `list_samples`.
             named: the samples were asked for by name, so that a missing one is an error (or counted
                 in a warning, see `missing`); others are left out with a note.
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import camera_matrix, disparity_to_depth, finite_array, read_json
 from .formats.file_index import FileIndex
 from .formats.images import read_depth_png
+from .frames import time_offset
 from .options import choose, choose_positive
 
 SIZE = (2048, 1024)
@@ -89,29 +90,25 @@ class CityscapesDataset(BaseDepthDataset):
         if gt == 'npy' and (gt_npy_dir is None or ann_file is None):
             raise ValueError("gt='npy' needs gt_npy_dir, and ann_file: files count by its lines")
         self.stride = choose_positive('stride', stride)
-        self.sequence, self.gt_npy_dir = sequence, gt_npy_dir
+        self.sequence, self.gt_npy_dir = sequence, gt_npy_dir or ''
         self._cameras: dict[str, dict] = {}
         super().__init__(data_root, ann_file, *args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The images that the split names, or all that are there."""
         annotated = self._annotated(index)
         asked = self._list_names(index) if self.ann_file is None else self._read_names()
         for number, (where, name) in enumerate(asked):
-            yield where, *self._sample(annotated, name, number)
+            info, problem = self._sample(annotated, name, number)
+            yield where, info, problem
 
     def _root(self, folder: str) -> str:
         return os.path.join(self.data_root, folder, self.split)
 
     def _list_names(self, index: FileIndex) -> Iterable[tuple[str, str]]:
         root = self._root(self.image_folder + ('_sequence' if self.sequence else ''))
-        cities = index.names(root)
-        if not cities:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: {root} does not exist or is empty; unpack the archive of '
-                f'these images there, or correct data_root and split (now {self.split!r})'
-            )
-        for city in sorted(cities):
+        mend = f'unpack these images there, or correct data_root and split (now {self.split!r})'
+        for city in self.list_folder(index, root, mend):
             for name in sorted(index.names(os.path.join(root, city)) or ()):
                 if name.endswith(self.image_ending):
                     yield name, name[: -len(self.image_ending)]
@@ -130,15 +127,11 @@ class CityscapesDataset(BaseDepthDataset):
         """Frames with a camera file, by city and sequence."""
         root = self._root('camera')
         frames: dict[tuple[str, str], list[int]] = {}
-        for city in index.names(root) or ():
+        for city in self.list_folder(index, root, 'unpack camera_trainvaltest.zip'):
             for name in index.names(os.path.join(root, city)) or ():
                 match = _NAME.match(name)
                 if match:
                     frames.setdefault((match[1], match[2]), []).append(int(match[3]))
-        if not frames:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: {root} has no camera files; unpack camera_trainvaltest.zip'
-            )
         return frames
 
     def _file(self, folder: str, name: str, ending: str) -> str:
@@ -152,7 +145,7 @@ class CityscapesDataset(BaseDepthDataset):
         if frame_id == 's':
             folder = 'rightImg8bit' + ('_sequence' if self.sequence else '')
             return self._file(folder, name, '_rightImg8bit.png')
-        name = f'{city}_{sequence}_{int(frame) + frame_id * self.stride:06d}'
+        name = f'{city}_{sequence}_{int(frame) + time_offset(frame_id) * self.stride:06d}'
         return self._file('leftImg8bit_sequence', name, '_leftImg8bit.png')
 
     def _sample(self, annotated: dict, name: str, number: int) -> tuple[dict, str | None]:

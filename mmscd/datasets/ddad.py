@@ -10,12 +10,13 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import camera_matrix, read_json
 from .formats.depth_cache import DepthCache
 from .formats.file_index import FileIndex
 from .formats.lidar import project_points, read_points, rigid_pose
-from .options import choose, windows
+from .frames import windows
+from .options import choose
 
 # keys of `scene_splits` (dgp.proto.dataset.proto, enum DatasetSplit)
 SPLITS = {'train': '0', 'val': '1', 'test': '2'}
@@ -73,7 +74,7 @@ class DDADDataset(BaseDepthDataset):
         self.cache = DepthCache(gt_cache_dir)
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The samples of all scenes that have all neighbours."""
         found = False
         for path in self._scene_files():
@@ -97,7 +98,7 @@ class DDADDataset(BaseDepthDataset):
             )
         return [os.path.join(self.data_root, name) for name in listed]
 
-    def _samples(self, path: str) -> Iterator[tuple[str, dict, str | None]]:
+    def _samples(self, path: str) -> Iterator[Sample]:
         """Samples of a scene that have all neighbours."""
         scene = read_json(path, _MEND)
         data = {datum['key']: datum for datum in scene['data']}
@@ -119,11 +120,11 @@ class DDADDataset(BaseDepthDataset):
     def _sample(
         self, path: str, frames: list[dict | None], lidar: dict | None
     ) -> tuple[dict, str | None]:
-        if None in frames:
-            return {}, f'a frame of {self.camera} is not listed'
         folder = os.path.dirname(path)
-        images = [frame['datum']['image'] for frame in frames]
-        info = dict(
+        images = [frame['datum']['image'] for frame in frames if frame is not None]
+        if len(images) < len(frames):
+            return {}, f'a frame of {self.camera} is not listed'
+        info: dict[str, Any] = dict(
             frame_paths=[os.path.join(folder, image['filename']) for image in images],
             camera_size=(images[0]['width'], images[0]['height']),
         )

@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.file_index import FileIndex
 from .formats.images import image_size, read_bytes
 from .formats.kitti_calibration import projection_matrix, read_calibration_file
@@ -68,7 +68,7 @@ class DrivingStereoDataset(BaseDepthDataset):
         self._warned = False
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The images that the split names, or all of the weathers."""
         extension = _EXTENSIONS[self.size]
         for where, weather, name in self._names(index):
@@ -93,16 +93,14 @@ class DrivingStereoDataset(BaseDepthDataset):
         found = []
         for weather in self.weathers:
             folder = self._folder(weather, 'left-image')
-            names = index.names(folder)
-            if not names:
-                raise FileNotFoundError(
-                    f'{self.dataset_name}: {folder} does not exist or is empty; unpack the left '
-                    f'images of {weather} there, or leave it out of weathers, or change size '
-                    f'(now {self.size!r})'
-                )
-            stems = sorted(os.path.splitext(n) for n in names if not n.startswith('.'))
-            ours = [s for s, extension in stems if extension == _EXTENSIONS[self.size]]
-            found += [(f'{weather}/{stem}', weather, stem) for stem in ours]
+            mend = (
+                f'unpack the left images of {weather} there, leave it out of weathers, or change '
+                f'size (now {self.size!r})'
+            )
+            for name in self.list_folder(index, folder, mend):
+                stem, extension = os.path.splitext(name)
+                if extension == _EXTENSIONS[self.size] and not name.startswith('.'):
+                    found.append((f'{weather}/{stem}', weather, stem))
         return found
 
     def _parse(self, where: str, line: str) -> tuple[str, str]:

@@ -13,13 +13,14 @@ from mmengine.logging import MMLogger
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.camera_file import CameraFile
 from .formats.file_index import FileIndex
 from .formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
 from .formats.video_frames import extract_frames
 from .formats.videos import VIDEO_EXTENSIONS
-from .options import choose_positive, refuse_gt, windows
+from .frames import windows
+from .options import choose_positive, refuse_gt
 
 
 def natural_key(name: str) -> list:
@@ -114,7 +115,7 @@ class FolderDepthDataset(BaseDepthDataset):
             if images:
                 yield os.path.relpath(folder, root), sorted(images, key=natural_key)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The frames of every sequence that have all neighbours."""
         source = Path(self.data_root)
         camera = self._find_camera_file(source)

@@ -11,11 +11,12 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import disparity_to_depth
 from .formats.file_index import FileIndex
 from .formats.images import image_size, read_bytes, read_depth_png
 from .formats.kitti_calibration import projection_matrix, read_calibration_file
+from .frames import time_offset
 from .options import choose, refuse_gt
 
 # rectified camera 02 by image width, one recording date of KITTI raw each: (f, cx, cy)
@@ -79,13 +80,15 @@ class KITTI2015Dataset(BaseDepthDataset):
     def _path(self, folder: str, scene: str, frame: int) -> str:
         return os.path.join(self.data_root, self.part, folder, f'{scene}_{frame:02d}.png')
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The scenes that the split names, or all that are there."""
         calibration = os.path.join(self.data_root, self.part, 'calib_cam_to_cam')
         calibrated = index.names(calibration) is not None
         for where, scene in self._scenes(index):
-            places = (('image_3', 10) if f == 's' else ('image_2', 10 + f) for f in self.frame_ids)
-            paths = [self._path(folder, scene, frame) for folder, frame in places]
+            paths = [
+                self._path('image_3' if f == 's' else 'image_2', scene, 10 + time_offset(f))
+                for f in self.frame_ids
+            ]
             info: dict[str, Any] = dict(frame_paths=paths, scene=scene, calib_path=None, size=None)
             if calibrated:
                 info['calib_path'] = os.path.join(calibration, f'{scene}.txt')
@@ -111,7 +114,8 @@ class KITTI2015Dataset(BaseDepthDataset):
         path = info['calib_path']
         if path is not None:
             values = read_calibration_file(path)
-            return tuple(projection_matrix(values, f'P_rect_0{i}', path) for i in (2, 3))
+            left, right = (projection_matrix(values, f'P_rect_0{i}', path) for i in (2, 3))
+            return left, right
         width = info['size'][0]
         if width not in _NOMINAL:
             raise ValueError(

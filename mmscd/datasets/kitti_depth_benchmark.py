@@ -9,7 +9,7 @@ from typing import Any
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import camera_matrix, read_numbers
 from .formats.file_index import FileIndex
 from .options import choose, refuse_gt
@@ -56,18 +56,15 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
             )
         super().__init__(data_root, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The images of the part."""
         root = Path(self.data_root)
         folder = root / 'depth_selection' / self.part
         folder = folder if folder.is_dir() else root / self.part
-        names = index.names(str(folder / 'image'))
-        if names is None:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: folder {folder / "image"} does not exist; unpack '
-                'data_depth_selection.zip and set data_root to its folder depth_selection'
-            )
-        for name in sorted(name for name in names if name.endswith('.png')):
+        mend = 'unpack data_depth_selection.zip and set data_root to its folder depth_selection'
+        for name in self.list_folder(index, folder / 'image', mend):
+            if not name.endswith('.png'):
+                continue
             truth = name.replace('_image_', '_groundtruth_depth_', 1)
             info = dict(
                 frame_paths=[str(folder / 'image' / name)],

@@ -11,14 +11,13 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import parse_numbers
 from .formats.file_index import FileIndex
 from .formats.images import IMAGE_EXTENSIONS
 from .formats.kitti_calibration import projection_matrix, read_calibration_file
+from .frames import find_frames
 from .options import choose, choose_names, refuse_gt
-
-_OTHER = {'2': '3', '3': '2'}
 
 
 def read_poses(path: str | os.PathLike) -> np.ndarray:
@@ -82,15 +81,33 @@ class KITTIOdometryDataset(BaseDepthDataset):
         refuse_gt(kwargs, 'is refused: KITTI odometry has no ground-truth depth')
         sequences = choose_names('sequences', sequences, '09')
         self.sequences = [f'{int(s):02d}' for s in sequences] if sequences is not None else None
-        self.camera = str(choose('camera', camera, (2, 3)))
+        self.cameras = (2, 3) if choose('camera', camera, (2, 3)) == 2 else (3, 2)
         self.with_pose = with_pose
         self._projections: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         super().__init__(data_root, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
-        """The frames of the sequences, without those at the ends that lack a neighbour."""
-        for name in self._names(index):
-            yield from self._samples(index, name)
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
+        """The frames of the sequences; those at their ends lack a neighbour."""
+        for sequence in self._names(index):
+            root = os.path.join(self.data_root, 'sequences', sequence)
+            folders = tuple(os.path.join(root, f'image_{camera}') for camera in self.cameras)
+            self.list_folder(index, folders[0], 'unpack data_odometry_color.zip')
+            frames = index.frames(folders[0], IMAGE_EXTENSIONS) or {}
+            pose_path = os.path.join(self.data_root, 'poses', f'{sequence}.txt')
+            poses = read_poses(pose_path) if self.with_pose else None
+            if poses is not None and max(frames, default=-1) >= len(poses):
+                raise ValueError(
+                    f'{pose_path} has {len(poses)} lines, but there is a frame {max(frames)}: '
+                    'restore the official file'
+                )
+            for frame in sorted(frames):
+                paths, problem = find_frames(
+                    index, self.frame_ids, frame, folders, IMAGE_EXTENSIONS
+                )
+                info: dict[str, Any] = dict(frame_paths=paths, sequence=sequence, frame=frame)
+                if poses is not None:
+                    info['gt_pose'] = poses[frame].tolist()
+                yield frames[frame], info, problem
 
     def _names(self, index: FileIndex) -> list[str]:
         root = os.path.join(self.data_root, 'sequences')
@@ -106,49 +123,12 @@ class KITTIOdometryDataset(BaseDepthDataset):
             )
         return names
 
-    def _folder(self, sequence: str, camera: str) -> str:
-        return os.path.join(self.data_root, 'sequences', sequence, f'image_{camera}')
-
-    def _frames(self, index: FileIndex, sequence: str, camera: str) -> dict[int, str]:
-        folder = self._folder(sequence, camera)
-        frames = index.frames(folder, IMAGE_EXTENSIONS)
-        if frames is None:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: folder {folder} does not exist; unpack '
-                'data_odometry_color.zip'
-            )
-        return frames
-
-    def _samples(self, index: FileIndex, sequence: str) -> Iterator[tuple[str, dict, str | None]]:
-        frames = self._frames(index, sequence, self.camera)
-        stereo = self._frames(index, sequence, _OTHER[self.camera]) if 's' in self.frame_ids else {}
-        path = os.path.join(self.data_root, 'poses', f'{sequence}.txt')
-        poses = read_poses(path) if self.with_pose else None
-        for frame in sorted(frames):
-            wanted = [frame if f == 's' else frame + f for f in self.frame_ids]
-            sets = [stereo if f == 's' else frames for f in self.frame_ids]
-            paths = [found.get(n) for found, n in zip(sets, wanted, strict=True)]
-            info = dict(frame_paths=paths, sequence=sequence, frame=frame)
-            problem = None
-            if None in paths:
-                lacking = self.frame_ids[paths.index(None)]
-                problem = f'frame id {lacking!r} of frame {frame:06d} does not exist'
-            elif poses is not None and max(wanted) >= len(poses):
-                raise ValueError(
-                    f'{path} has {len(poses)} lines, but there is a frame {max(wanted)}: restore '
-                    'the official file'
-                )
-            elif poses is not None:
-                info['gt_pose'] = poses[frame].tolist()
-            yield paths[0], info, problem
-
     def load_camera(self, info: dict) -> dict:
         """Intrinsics and stereo pose of the sequence's `calib.txt`."""
         sequence = info['sequence']
         path = os.path.join(self.data_root, 'sequences', sequence, 'calib.txt')
         if sequence not in self._projections:
             values = read_calibration_file(path)
-            names = (f'P{self.camera}', f'P{_OTHER[self.camera]}')
-            self._projections[sequence] = tuple(projection_matrix(values, n, path) for n in names)
-        target, source = self._projections[sequence]
-        return self.rectified_camera(target, source, path)
+            target, source = (projection_matrix(values, f'P{c}', path) for c in self.cameras)
+            self._projections[sequence] = target, source
+        return self.rectified_camera(*self._projections[sequence], path)

@@ -12,14 +12,16 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.depth_cache import DepthCache
 from .formats.file_index import FileIndex
 from .formats.kitti_calibration import CAMERAS, DEPTH_AXES, KITTICalibration, project_velodyne
 from .formats.lidar import read_points
+from .frames import find_frames
 from .options import choose, choose_all, choose_names, refuse_gt
 
 _LINE = re.compile(r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])')
+_OTHER = {'l': 'r', 'r': 'l'}
 _IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg')
 
 
@@ -74,10 +76,12 @@ class KITTIRawDataset(BaseDepthDataset):
         self.calibrations: dict[str, KITTICalibration] = {}
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The lines of the split, or the frames of the drives."""
-        for where, *item in self._read_split() if self.ann_file else self._list_frames(index):
-            yield where, *self._sample(index, *item)
+        asked = self._read_split() if self.ann_file else self._list_frames(index)
+        for where, folder, frame, side in asked:
+            info, problem = self._sample(index, folder, frame, side)
+            yield where, info, problem
 
     def _read_split(self) -> Iterator[tuple[str, str, int, str]]:
         """(file:line, date/drive, frame, side) of the lines that `drives` and `sides` let pass."""
@@ -135,15 +139,13 @@ class KITTIRawDataset(BaseDepthDataset):
     ) -> tuple[dict, str | None]:
         """The sample and what it lacks on disk (None: nothing)."""
         date, drive = folder.split('/')
-        info = dict(date=date, drive=drive, frame=frame, side=side, frame_paths=[])
-        for frame_id in self.frame_ids:
-            stereo = frame_id == 's'
-            source = {'l': 'r', 'r': 'l'}[side] if stereo else side
-            number = frame if stereo else frame + frame_id
-            path, problem = index.find(self._image_folder(folder, source), number, self.extensions)
-            if problem is not None:
-                return info, f'frame id {frame_id!r}: {problem}'
-            info['frame_paths'].append(path)
+        folders = (self._image_folder(folder, side), self._image_folder(folder, _OTHER[side]))
+        paths, problem = find_frames(index, self.frame_ids, frame, folders, self.extensions)
+        info: dict[str, Any] = dict(
+            date=date, drive=drive, frame=frame, side=side, frame_paths=paths
+        )
+        if problem is not None:
+            return info, problem
         if self.with_gt:
             info['gt_path'], problem = self._find_gt(index, info)
             if problem is not None:
@@ -180,12 +182,10 @@ class KITTIRawDataset(BaseDepthDataset):
 
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the rectified camera and the exact stereo pose of its date."""
-        calibration = self._calibration(info['date'])
-        side = info['side']
-        camera = dict(K_ori=calibration.intrinsics(side), camera_size=calibration.size(side))
-        if 's' in self.frame_ids:
-            camera['T_stereo'] = calibration.stereo_transform(side)
-        return camera
+        calibration, side = self._calibration(info['date']), info['side']
+        target, source = calibration.projection(side), calibration.projection(_OTHER[side])
+        camera = self.rectified_camera(target, source, calibration.cam_path)
+        return dict(camera, camera_size=calibration.size(side))
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the target frame at the original image size; see the class."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import read_mat
 from .formats.camera_file import centred_camera
 from .formats.file_index import FileIndex
@@ -60,7 +60,7 @@ class Make3DDataset(BaseDepthDataset):
         self.crop = crop
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The images that the split names, or all that are there."""
         for where, name in self._names(index):
             image = os.path.join(self.data_root, 'Test134', f'img-{name}.jpg')
@@ -74,13 +74,8 @@ class Make3DDataset(BaseDepthDataset):
                 for where, line in self.read_split()
             ]
         folder = os.path.join(self.data_root, 'Test134')
-        matches = map(_IMAGE.fullmatch, sorted(index.names(folder) or ()))
-        found = [(match[0], match[1]) for match in matches if match]
-        if not found:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: {folder} has no img-*.jpg; unpack Test134.tar.gz there'
-            )
-        return found
+        names = self.list_folder(index, folder, 'unpack Test134.tar.gz there')
+        return [(match[0], match[1]) for match in map(_IMAGE.fullmatch, names) if match]
 
     def load_camera(self, info: dict) -> dict:
         """Nominal intrinsics."""

@@ -10,12 +10,13 @@ import numpy as np
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.depth_cache import DepthCache
 from .formats.file_index import FileIndex
 from .formats.lidar import project_points, read_points
 from .formats.nuscenes_splits import SPLITS
 from .formats.nuscenes_tables import NuScenesTables
+from .frames import time_offset
 from .options import choose, choose_all
 
 CONDITIONS = ('day', 'rain', 'night')
@@ -84,14 +85,15 @@ class NuScenesDataset(BaseDepthDataset):
         self.cache = DepthCache(gt_cache_dir)
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, str | None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The keyframes that the split names, or all of the scenes."""
         tables = NuScenesTables(self.data_root, self.version, self.camera)
         rows: Iterable[tuple] = self._keyframes(tables)
         if self.ann_file is not None:
             rows = self._select(rows)
         for where, *row in rows:
-            yield where, *self._sample(tables, *row)
+            info, problem = self._sample(tables, *row)
+            yield where, info, problem
 
     def _keyframes(self, tables: NuScenesTables) -> Iterator[tuple[str, dict, dict | None, str]]:
         """(where, camera file, LiDAR file, condition)."""
@@ -117,14 +119,14 @@ class NuScenesDataset(BaseDepthDataset):
         chosen = []
         for where, line in self.read_split():
             name = os.path.basename(line)
-            row = known.get(name) or known.get(os.path.splitext(name)[0])
-            if row is None:
+            name = name if name in known else os.path.splitext(name)[0]
+            if name not in known:
                 raise ValueError(
                     f'{where}: {line!r} names no keyframe of {self.camera} in {self.version} with '
                     f'split {self.split!r} and conditions {self.conditions}; correct the line or '
                     'these options'
                 )
-            chosen.append((where, *row[1:]))
+            chosen.append((where, *known[name][1:]))
         return chosen
 
     def _sample(
@@ -142,7 +144,7 @@ class NuScenesDataset(BaseDepthDataset):
             token=camera['sample_token'],
         )
         for frame_id in self.frame_ids:
-            row = tables.neighbour(camera, frame_id, self.neighbours == 'keyframes')
+            row = tables.neighbour(camera, time_offset(frame_id), self.neighbours == 'keyframes')
             if row is None:
                 return info, f'frame id {frame_id!r} lies beyond the scene'
             info['frame_paths'].append(os.path.join(self.data_root, row['filename']))

@@ -8,10 +8,11 @@ from typing import Any
 
 from mmscd.registry import DATASETS
 
-from .base import BaseDepthDataset
+from .base import BaseDepthDataset, Sample
 from .formats.arrays import camera_matrix, read_npy
 from .formats.file_index import FileIndex
-from .options import choose, windows
+from .frames import windows
+from .options import choose
 
 # condition by drive, of the two that depth estimation uses
 DRIVES = {'2014-12-09-13-21-02': 'day', '2014-12-16-18-44-24': 'night'}
@@ -72,7 +73,7 @@ class RobotCarDataset(BaseDepthDataset):
         ann_file = ann_file or os.path.join(drive, f'{part}_split.txt')
         super().__init__(data_root, ann_file, *args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[tuple[str, dict, None]]:
+    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The frames of every run that have all neighbours in it."""
         for run in self._runs():
             for positions in windows(len(run), self.frame_ids):

@@ -138,7 +138,7 @@ def find_pairs(
     """
     frame_ids = list(samples[0].frame_ids)
     size = tuple(inputs['frames'].shape[:-3:-1])
-    depths, poses = network(inputs) if network is not None and len(frame_ids) > 1 else (None, None)
+    known = network(inputs) if network is not None and len(frame_ids) > 1 else None
     pairs: list[list[Pair]] = [[] for _ in samples]
     missing: dict[int | str, str] = {}
     for index, sample in enumerate(samples):
@@ -151,15 +151,15 @@ def find_pairs(
             if frame_id == 's' and truth is not None:
                 pose, origin = inputs['T_stereo'][index], 'ground truth, stereo'
                 pairs[index].append(Pair(position, truth, pose, origin))
-            elif network is None:
+            elif network is None or known is None:
                 missing[frame_id] = 'a source in time needs --checkpoint'
                 if frame_id == 's':
                     missing['s'] = 'it needs ground truth, or --checkpoint of a stereo training'
             elif frame_id == 's' and not network.metric:
                 missing['s'] = 'it needs ground truth: the network does not know metres'
             else:
-                pose, origin = poses[index, position - 1], 'network'
-                pairs[index].append(Pair(position, depths[index, 0], pose, origin))
+                depth, pose = known[0][index, 0], known[1][index, position - 1]
+                pairs[index].append(Pair(position, depth, pose, 'network'))
     notes = [f'source {frame_id} is not warped: {why}' for frame_id, why in missing.items()]
     if network is not None and len(frame_ids) == 1:
         notes.append('nothing to warp: the samples have no source frame, see --frame-ids')

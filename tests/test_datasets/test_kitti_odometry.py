@@ -77,7 +77,7 @@ def test_bad_input_is_named(tiny):
     with pytest.raises(ValueError, match=r'09\.txt:2: expected 12 finite numbers'):
         build(with_pose=True)
     poses.write_text('1 0 0 0 0 1 0 0 0 0 1 0\n')
-    with pytest.raises(ValueError, match='has 1 lines, but there is a frame 1'):
+    with pytest.raises(ValueError, match='has 1 lines, but there is a frame 2'):
         build(with_pose=True)
     poses.unlink()
     with pytest.raises(FileNotFoundError, match='with_pose=False'):

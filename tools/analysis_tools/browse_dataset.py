@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-from mmscd.datasets.options import parse_frame_id
+from mmscd.datasets.frames import parse_frame_id
 from mmscd.utils.command_line import add_model, make_parser, run_tool
 from mmscd.utils.config import load_config
 from mmscd.visualization.browse import browse

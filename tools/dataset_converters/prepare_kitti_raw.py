@@ -1,9 +1,8 @@
-"""Prepare KITTI raw: unpack and check, export ground truth, cache images at the network's size.
+"""Prepare KITTI raw: unpack, export ground truth, cache images at the network's size.
 
 Examples::
 
     python tools/dataset_converters/prepare_kitti_raw.py unpack downloads/ --out data/kitti
-    python tools/dataset_converters/prepare_kitti_raw.py check --data-root data/kitti
     python tools/dataset_converters/prepare_kitti_raw.py export-gt --data-root data/kitti \
         --split data/splits/kitti/eigen/test_files.txt --out data/kitti_gt/eigen_test.npz
     python tools/dataset_converters/prepare_kitti_raw.py cache --data-root data/kitti \
@@ -13,9 +12,8 @@ Sources are only read. Every file appears whole, by a rename; an interrupted com
 it stopped when it is given again. The archives come from the site of KITTI (raw data: `*_sync.zip`
 and `*_calib.zip` per drive and date; `data_depth_annotated.zip` for the improved ground truth).
 
-- unpack: colour images, LiDAR, oxts and calibration (`--parts` for others), then `check`.
-  `--jpeg 95` stores images as JPEG of that quality.
-- check: calibration, number of files per drive, missing and empty ones.
+- unpack: colour images, LiDAR, oxts and calibration (`--parts` for others). `--jpeg 95` stores
+  images as JPEG of that quality. `tools/misc/verify_dataset.py` checks what comes out.
 - export-gt: one .npz (`mmscd/evaluation/ground_truth_file.py` reads it; so does `offline_eval.py
   --gt-file`), or a folder of 16-bit PNGs in the layout of the improved ground truth
   (`KITTIRawDataset(gt='improved', improved_gt_root=...)` reads it; rounded to 1/256 m).
@@ -32,11 +30,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-from terminaltables import AsciiTable
 
 from mmscd.datasets import KITTIRawDataset
-from mmscd.datasets.options import parse_frame_id
-from mmscd.datasets.preparation.archives import DEFAULT_PARTS, PARTS, check_tree, unpack
+from mmscd.datasets.frames import parse_frame_id
+from mmscd.datasets.preparation.archives import DEFAULT_PARTS, PARTS, unpack
 from mmscd.datasets.preparation.cache import CacheSettings, build_cache, list_frames
 from mmscd.evaluation.ground_truth_export import export_ground_truth
 from mmscd.utils.command_line import check_writable, make_parser, parse_size, run_tool
@@ -45,18 +42,15 @@ QUALITY = dict(type=int, choices=range(1, 101), metavar='1..100')
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Arguments of the four commands."""
+    """Arguments of the three commands."""
     parser = make_parser(__doc__)
     commands = parser.add_subparsers(dest='command', required=True)
-    one = commands.add_parser('unpack', help='archives to a checked tree')
+    one = commands.add_parser('unpack', help='archives to a tree')
     one.add_argument('archives', type=Path, nargs='+', help='.zip files, or folders with them')
     one.add_argument('--out', type=Path, required=True, help='root of the tree')
     one.add_argument('--parts', nargs='+', choices=PARTS, default=DEFAULT_PARTS)
     one.add_argument('--jpeg', **QUALITY, help='store images as JPEG')
     one.set_defaults(run=run_unpack)
-    one = commands.add_parser('check', help='check a tree')
-    one.add_argument('--data-root', type=Path, required=True)
-    one.set_defaults(run=lambda args: run_check(args.data_root))
     one = commands.add_parser('export-gt', help='ground truth of a split')
     one.add_argument('--data-root', type=Path, required=True)
     one.add_argument('--split', help='file with lines `date/drive frame side`')
@@ -83,21 +77,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run_unpack(args: argparse.Namespace) -> int:
-    """Unpack and check."""
+def run_unpack(args: argparse.Namespace) -> None:
+    """Archives to a tree."""
     check_writable(args.out)
     written, there = unpack(args.archives, args.out, args.parts, args.jpeg)
     print(f'{written} files written to {args.out}, {there} were there already')
-    return run_check(args.out)
-
-
-def run_check(root: Path) -> int:
-    """Print the counts and the problems; 1 where there are any."""
-    rows, problems = check_tree(root)
-    if rows:
-        print(AsciiTable([['date', 'drive', 'left', 'right', 'LiDAR'], *rows]).table)
-    print('\n'.join(f'problem: {problem}' for problem in problems) or 'no problem found')
-    return 1 if problems else 0
 
 
 def run_export(args: argparse.Namespace) -> None:

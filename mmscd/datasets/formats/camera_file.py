@@ -66,7 +66,7 @@ class CameraFile:
         self.path = Path(path).expanduser()
         values = _read_values(self.path)
         self.hfov = values.get('hfov_deg')
-        needed = _PINHOLE
+        needed: tuple[str, ...] = _PINHOLE
         if self.hfov is not None:
             both = sorted(set(values) & {'fx', 'fy', 'cx', 'cy'})
             if both:

@@ -145,7 +145,9 @@ class NuScenesTables:
             yield row, self._keyframes.get((token, self.lidar))
             token = sample['next']
 
-    def neighbour(self, row: Mapping[str, Any], offset: int, keyframes: bool) -> dict | None:
+    def neighbour(
+        self, row: Mapping[str, Any], offset: int, keyframes: bool
+    ) -> Mapping[str, Any] | None:
         """The camera's file that many steps later; None at the ends of the scene."""
         step, current = ('next' if offset > 0 else 'prev'), row
         for _ in range(abs(offset)):

@@ -1,12 +1,11 @@
-"""Unpacking of KITTI raw's zip archives, and a check of the tree that comes out."""
+"""Unpacking of KITTI raw's zip archives."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +14,6 @@ import cv2
 import numpy as np
 
 from mmscd.datasets.formats.images import image_size
-from mmscd.datasets.formats.kitti_calibration import KITTICalibration
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
 
@@ -159,65 +157,3 @@ def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
             raise ValueError(f'{job.member.filename} cannot be decoded: download its archive again')
         data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
     atomic_write(job.target, data, sync=False)
-
-
-def check_tree(root: Path) -> tuple[list[list[str]], list[str]]:
-    """Count the files of every drive and read every calibration.
-
-    Returns:
-        a row for each drive (date, drive, number of left and right images, of scans); a sentence
-        for each problem.
-    """
-    rows, problems = [], []
-    drives = sorted(p for p in root.glob('*/*') if p.is_dir() and re.fullmatch(_DRIVE, p.name))
-    drives = [drive for drive in drives if drive.parent.name not in ('train', 'val')]
-    if not drives:
-        problems.append(f'{root} has no drive <date>/<drive>: is it the root of KITTI raw?')
-    for date in sorted({drive.parent for drive in drives}):
-        problems += _check_calibration(date)
-    for drive in drives:
-        found = {}
-        for part in ('image_02', 'image_03', 'velodyne_points'):
-            found[part], empty = _scan(drive / part / 'data')
-            problems += [f'{path} is empty; delete it and unpack again' for path in empty]
-        counts = [len(found[part]) for part in found]
-        rows.append([drive.parent.name, drive.name, *map(str, counts)])
-        problems += _compare(drive, found)
-    return rows, problems
-
-
-def _check_calibration(date: Path) -> Iterator[str]:
-    try:
-        calibration = KITTICalibration(date)
-        for side in ('l', 'r'):
-            calibration.size(side)
-            calibration.velodyne_to_image(side)
-    except (OSError, ValueError) as error:
-        yield str(error)
-
-
-def _scan(folder: Path) -> tuple[set[str], list[str]]:
-    """Frame names in a folder, and the paths of empty files."""
-    if not folder.is_dir():
-        return set(), []
-    with os.scandir(folder) as entries:
-        files = [e for e in entries if e.is_file() and not e.name.startswith('.')]
-        empty = sorted(e.path for e in files if e.stat().st_size == 0)
-    return {Path(entry.name).stem for entry in files}, empty
-
-
-def _compare(drive: Path, found: dict[str, set[str]]) -> Iterator[str]:
-    images = found['image_02'] | found['image_03']
-    if not images:
-        yield f'{drive} has no colour images; unpack its _sync archive'
-        return
-    frames = sorted(int(name) for name in images)
-    gap = sorted(set(range(frames[0], frames[-1] + 1)) - set(frames))
-    if gap:
-        yield f'{drive} lacks {len(gap)} frames between its first and last one (first: {gap[0]})'
-    for part, names in found.items():
-        lacking = sorted(images - names)
-        if names and lacking:
-            yield (
-                f'{drive}/{part} lacks {len(lacking)} of {len(images)} frames (first: {lacking[0]})'
-            )

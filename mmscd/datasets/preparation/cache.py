@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -96,7 +97,7 @@ def list_frames(
     Raises:
         OSError, ValueError: of `KITTIRawDataset`; nothing is left out in silence.
     """
-    options = dict(gt=None, drives=drives, missing='drop')
+    options: dict[str, Any] = dict(gt=None, drives=drives, missing='drop')
     if splits:
         sets = [KITTIRawDataset(str(data_root), str(s), frame_ids, **options) for s in splits]
     else:

@@ -9,6 +9,13 @@ import numpy as np
 from mmscd.registry import TRANSFORMS
 
 
+def _place(edge: float | None, side: int, end: int) -> int:
+    """Pixel of an edge; the image's own where it is None, the far one where `end` is 1."""
+    if edge is None:
+        return side * end
+    return round(edge * side) if isinstance(edge, float) else int(edge)
+
+
 @TRANSFORMS.register_module()
 class CropFrames:
     """Cut the same fixed window out of all frames, and out of the ground truth.
@@ -52,15 +59,11 @@ class CropFrames:
         height, width = shape
         if self.size is not None:
             top, left = (height - self.size[1]) // 2, (width - self.size[0]) // 2
-            bounds = (top, top + self.size[1], left, left + self.size[0])
+            bottom, right = top + self.size[1], left + self.size[0]
         else:
-            bounds = []
-            edges = (0, height, 0, width)
-            for i, edge in enumerate(self.window):
-                side = height if i < 2 else width
-                edge = edges[i] if edge is None else edge
-                bounds.append(round(edge * side) if isinstance(edge, float) else int(edge))
-        top, bottom, left, right = bounds
+            assert self.window is not None
+            top, bottom = (_place(edge, height, i) for i, edge in enumerate(self.window[:2]))
+            left, right = (_place(edge, width, i) for i, edge in enumerate(self.window[2:]))
         if not (0 <= top < bottom <= height and 0 <= left < right <= width):
             raise ValueError(
                 f'{self!r} gives rows {top}..{bottom}, columns {left}..{right}, which does not fit '

@@ -28,21 +28,19 @@ class LoadFrames:
         self.target = (int(reduce[0]), int(reduce[1])) if reduce else None
 
     def __call__(self, results: dict) -> dict:
-        frames, first = [], None
-        for path in results['frame_paths']:
-            frame, size, shrink = decode_rgb(read_bytes(path), path, self.target)
-            first = first or (size, shrink)
-            if (size, shrink) != first:
+        paths = results['frame_paths']
+        decoded = [decode_rgb(read_bytes(path), path, self.target) for path in paths]
+        _, size, shrink = decoded[0]
+        for path, (_, *kind) in zip(paths, decoded, strict=True):
+            if kind != [size, shrink]:
                 raise ValueError(
-                    f'frames of a sample must have one size and kind: {path} has {size}, '
-                    f'{results["frame_paths"][0]} has {first[0]} (width, height)'
+                    f'frames of a sample must have one size and kind: {path} has {kind[0]}, '
+                    f'{paths[0]} has {size} (width, height)'
                 )
-            frames.append(frame)
-        size, shrink = first
-        check_size(results['frame_paths'][0], size, results.get('camera_size'))
-        results['frames'] = frames
+        check_size(paths[0], size, results.get('camera_size'))
+        results['frames'] = [frame for frame, *_ in decoded]
         results['ori_shape'] = (size[1], size[0])
-        results['img_shape'] = frames[0].shape[:2]
+        results['img_shape'] = decoded[0][0].shape[:2]
         # the inverse DCT scales by exactly 1/n; an odd last row or column is padding in part
         results['K'] = scale_intrinsics(results['K_ori'], 1 / shrink, 1 / shrink)
         return results
