@@ -10,6 +10,7 @@ from mmscd.visualization.colormap import color_table, colorize_depth, robust_lim
 from mmscd.visualization.rendering import (
     MIN_PANEL_WIDTH,
     add_head,
+    depth_bar,
     panel_size,
     resize_image,
     stack_panels,
@@ -24,7 +25,7 @@ class DepthPainter:
     """Colours depth, with limits that move slowly within a video.
 
     Args:
-        colormap: a key of `mmscd.visualization.colormap.COLORMAPS`.
+        colormap: one of `mmscd.visualization.colormap.COLORMAPS`.
         limits: (near, far) that the colours span, in the unit of the depth; None: robust ones of
             each image.
         metric: the depth is metres, and the scale bar says so.
@@ -63,7 +64,7 @@ class DepthPainter:
         """
         if self.limits is not None:
             return 1 / self.limits[1], 1 / self.limits[0]
-        low, high = robust_limits(invert(np.asarray(depth, np.float64)), depth > 0)
+        low, high = robust_limits(invert(np.asarray(depth, np.float64)))
         if smooth and self._last is not None:
             keep = self.momentum
             low = keep * self._last[0] + (1 - keep) * low
@@ -92,11 +93,7 @@ class DepthPainter:
 
     def _strip(self, width: int, limits: tuple[float, float]) -> np.ndarray:
         """The scale bar for pictures of a width; larger on large pictures."""
-        unit = ' m' if self.metric else ''
-        near, far = (1 / max(limit, 1e-9) for limit in (limits[1], limits[0]))
-        bar = (f'{near:.3g}{unit}', color_table(self.colormap)[::-1], f'{far:.3g}{unit}')
-        title = 'depth' if self.metric else 'depth (up to scale)'
-        return large_head(width, title, bar)
+        return large_head(width, *depth_bar(limits, 1.0 if self.metric else None, self.colormap))
 
     def paint_beside(
         self,

@@ -72,9 +72,10 @@ def verdict(comparison: Comparison) -> str:
     for name, model in comparison.models.items():
         if name != comparison.baseline and harm > 0:
             share = (model['mean_dee'] - base['clean_dee']) / harm
+            left = f'{100 * share:.0f} %' if share > 0 else 'none'
             sentences.append(
                 f'The error that corruption adds to {comparison.baseline} is {harm:.3f} (DEE); '
-                f'with {name} {100 * share:.0f} % of it is left, and clean abs_rel is '
+                f'with {name} {left} of it is left, and clean abs_rel is '
                 f'{model["clean_abs_rel"] / base["clean_abs_rel"]:.2f} times that of '
                 f'{comparison.baseline}.'
             )

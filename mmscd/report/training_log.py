@@ -58,7 +58,7 @@ def read_training_log(work_dir: str | os.PathLike) -> TrainingLog | None:
     if not starts:
         return None
     log = TrainingLog(starts=len(starts))
-    for row in join_starts(starts):
+    for row in _join(starts):
         _add_row(log, row)
     _add_clock(log, [folder for folder, _ in starts])
     return log
@@ -75,20 +75,14 @@ def read_starts(work_dir: str | os.PathLike) -> list[tuple[Path, Rows]]:
         (folder, rows with a `step`) of every start that something is left of.
     """
     starts: list[tuple[Path, Rows]] = []
-    for folder in sorted(Path(work_dir).glob('*/vis_data')):
-        rows = _read_rows(folder)
-        if not any('loss' in row for row in rows):
-            continue
-        first = min(row['step'] for row in rows)
-        for _, older in starts:
-            older[:] = [row for row in older if row['step'] < first]
-        starts.append((folder.parent, rows))
+    for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        rows = read_scalars(file)
+        if any('loss' in row for row in rows):
+            first = min(row['step'] for row in rows)
+            for _, older in starts:
+                older[:] = [row for row in older if row['step'] < first]
+            starts.append((file.parents[1], rows))
     return [start for start in starts if start[1]]
-
-
-def join_starts(starts: Sequence[tuple[Path, Rows]]) -> Rows:
-    """Rows of all starts, steps ascending."""
-    return sorted((row for _, rows in starts for row in rows), key=lambda row: row['step'])
 
 
 def read_log(path: str | os.PathLike) -> Rows:
@@ -103,25 +97,19 @@ def read_log(path: str | os.PathLike) -> Rows:
     """
     path = Path(path)
     file = path / 'scalars.json' if (path / 'scalars.json').is_file() else path
-    if file.is_file():
-        rows = read_scalars(file)
-    elif any(path.glob('*/vis_data/*.json')):
-        rows = join_starts(read_starts(path))
-    else:
+    if not file.is_file() and not any(path.glob('*/vis_data/scalars.json')):
         raise FileNotFoundError(
             f'there is no log at {path}; name a work dir (with */vis_data/scalars.json) or a '
             'scalars.json'
         )
+    rows = _join([(file, read_scalars(file))] if file.is_file() else read_starts(path))
     if not rows:
         raise ValueError(f'{path}: nothing was logged yet')
-    return sorted(rows, key=lambda row: row['step'])
+    return rows
 
 
-def _read_rows(folder: Path) -> Rows:
-    """Rows with an iteration, of scalars.json or, where there is none, of its timestamped twin."""
-    files = [folder / 'scalars.json', *sorted(folder.glob('*.json'))]
-    file = next((file for file in files if file.is_file()), None)
-    return read_scalars(file) if file else []
+def _join(starts: Sequence[tuple[Path, Rows]]) -> Rows:
+    return sorted((row for _, rows in starts for row in rows), key=lambda row: row['step'])
 
 
 def _is_number(value: object) -> bool:

@@ -7,15 +7,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-COLORMAPS = dict(
-    magma=cv2.COLORMAP_MAGMA,
-    inferno=cv2.COLORMAP_INFERNO,
-    plasma=cv2.COLORMAP_PLASMA,
-    viridis=cv2.COLORMAP_VIRIDIS,
-    # looks the same with and without red-green blindness (Nunez et al., PLOS ONE 2018)
-    cividis=cv2.COLORMAP_CIVIDIS,
-    turbo=cv2.COLORMAP_TURBO,
-)
+# cividis looks the same with and without red-green blindness (Nunez et al., PLOS ONE 2018)
+COLORMAPS = ('magma', 'inferno', 'plasma', 'viridis', 'cividis', 'turbo')
 INVALID_COLOR = (96, 96, 96)
 
 
@@ -24,7 +17,7 @@ def color_table(name: str = 'magma') -> np.ndarray:
     """The 256 colours of a map, uint8 RGB (256, 3), read-only.
 
     Args:
-        name: a key of `COLORMAPS`. All are monotone to the eye, turbo excepted, which trades that
+        name: one of `COLORMAPS`. All are monotone to the eye, turbo excepted, which trades that
             for contrast.
 
     Raises:
@@ -33,7 +26,8 @@ def color_table(name: str = 'magma') -> np.ndarray:
     if name not in COLORMAPS:
         raise ValueError(f'unknown colour map {name!r}: expected one of {sorted(COLORMAPS)}')
     ramp = np.arange(256, dtype=np.uint8)[:, None]
-    table = np.ascontiguousarray(cv2.applyColorMap(ramp, COLORMAPS[name])[:, 0, ::-1])
+    code = getattr(cv2, f'COLORMAP_{name.upper()}')
+    table = np.ascontiguousarray(cv2.applyColorMap(ramp, code)[:, 0, ::-1])
     table.flags.writeable = False
     return table
 
@@ -55,23 +49,19 @@ def apply_color_table(values: np.ndarray, name: str = 'magma') -> np.ndarray:
     return colors
 
 
-def robust_limits(
-    values: np.ndarray, valid: np.ndarray | None = None, percentiles: tuple = (2.0, 97.0)
-) -> tuple[float, float]:
-    """Limits that a few outliers do not move.
+def robust_limits(inv_depth: np.ndarray) -> tuple[float, float]:
+    """Limits of the inverse depth that a few outliers do not move: its 2nd and 97th percentile.
 
     Args:
-        values: any shape.
-        valid: bool, same shape; None means all. Values that are not finite never count.
-        percentiles: lower and upper.
+        inv_depth: any shape; values that are not positive and finite never count.
 
     Returns:
-        (low, high), low < high; (0, 1) where nothing is valid.
+        (low, high), low < high; (0, 1) where nothing counts.
     """
-    good = np.isfinite(values) if valid is None else np.isfinite(values) & valid
-    if not good.any():
+    good = inv_depth[np.isfinite(inv_depth) & (inv_depth > 0)]
+    if not good.size:
         return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values[good], percentiles))
+    low, high = (float(value) for value in np.percentile(good, (2.0, 97.0)))
     # a constant map gets the middle colour
     margin = max(abs(low), 1e-12) * 1e-3
     return (low, high) if high - low > margin else (low - margin, low + margin)
@@ -79,20 +69,16 @@ def robust_limits(
 
 def colorize_depth(
     depth: np.ndarray,
-    valid: np.ndarray | None = None,
     limits: tuple[float, float] | None = None,
     colormap: str = 'magma',
-    percentiles: tuple = (2.0, 97.0),
     gamma: float = 0.7,
 ) -> np.ndarray:
     """Colour depth on the scale of inverse depth, near bright (magma: yellow), far dark.
 
     Args:
         depth: (H, W), any scale; what is not positive is drawn in `INVALID_COLOR`.
-        valid: bool (H, W); None means wherever depth is positive.
         limits: (low, high) of the inverse depth; None takes robust ones of this map.
-        colormap: a key of `COLORMAPS`.
-        percentiles: of the valid inverse depths, for the robust limits.
+        colormap: one of `COLORMAPS`.
         gamma: exponent on the normalised inverse depth. Below 1 it spreads the far half of a
             street, which takes up few of the inverse depths but most of the picture.
 
@@ -100,12 +86,9 @@ def colorize_depth(
         uint8 RGB (H, W, 3).
     """
     depth = np.asarray(depth, np.float64)
-    good = depth > 0 if valid is None else (depth > 0) & valid
-    inverse = np.full(depth.shape, np.nan)
-    inverse[good] = 1 / depth[good]
-    low, high = robust_limits(inverse, good, percentiles) if limits is None else limits
-    share = np.clip((inverse - low) / (high - low), 0, 1)
-    return apply_color_table(share**gamma, colormap)
+    inverse = np.divide(1, depth, where=depth > 0, out=np.full(depth.shape, np.nan))
+    low, high = robust_limits(inverse) if limits is None else limits
+    return apply_color_table(np.clip((inverse - low) / (high - low), 0, 1) ** gamma, colormap)
 
 
 def scatter_mean(
@@ -166,16 +149,14 @@ def colorize_error(
         max_error: drawn in the last colour, as everything above.
         background: uint8 RGB (H, W, 3), dimmed to grey; None leaves the rest dark.
         radius: see `spread_sparse`.
-        colormap: a key of `COLORMAPS`; turbo runs from blue over green and yellow to red.
+        colormap: one of `COLORMAPS`; turbo runs from blue over green and yellow to red.
 
     Returns:
         uint8 RGB (H, W, 3).
     """
     grown = spread_sparse(error, radius)
     colors = apply_color_table(grown / max_error, colormap)
-    if background is None:
-        dim = np.full_like(colors, 24)
-    else:
-        grey = background.astype(np.float32).mean(axis=2, keepdims=True) * 0.3
-        dim = np.repeat(grey, 3, axis=2).astype(np.uint8)
+    dim = np.uint8(24)
+    if background is not None:
+        dim = (background.astype(np.float32).mean(axis=2, keepdims=True) * 0.3).astype(np.uint8)
     return np.where(np.isnan(grown)[..., None], dim, colors)

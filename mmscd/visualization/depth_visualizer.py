@@ -26,7 +26,7 @@ class DepthVisualizer(Visualizer):
             abs_rel in the picture is then the one of `DepthMetric`.
         panel_width: pixels, of each panel.
         max_error: end of the error's colour bar.
-        colormap: of the depth, see `colormap.COLORMAPS`.
+        colormap: of the depth, one of `colormap.COLORMAPS`.
         direction: 'auto', 'vertical' or 'horizontal'.
         **kwargs: of `mmengine.visualization.Visualizer` (`vis_backends`, `save_dir`).
     """

@@ -9,14 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmscd.evaluation.functional import (
-    align_depth,
-    clip_depth,
-    invert,
-    resize_inverse_depth,
-    scale_ratio,
-)
-from mmscd.evaluation.protocols import DepthProtocol, evaluate_pixels, select_pixels
+from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
+from mmscd.evaluation.protocols import DepthProtocol, align_pixels, select_pixels
 from mmscd.utils.files import atomic_write
 
 from .colormap import color_table, colorize_depth, colorize_error, robust_limits, scatter_mean
@@ -30,11 +24,10 @@ _HEAD_COLOR = (28, 28, 32)
 _TEXT_COLOR = (235, 235, 235)
 
 
-def draw_text(picture: np.ndarray, text: str, left: int, baseline: int) -> int:
-    """Write text (ASCII) into an RGB picture in place; returns the column where it ends."""
+def _draw_text(picture: np.ndarray, text: str, left: int, baseline: int) -> None:
+    """Write text (ASCII) into an RGB picture in place."""
     text = text.encode('ascii', 'replace').decode()
     cv2.putText(picture, text, (left, baseline), _FONT, _FONT_SCALE, _TEXT_COLOR, 1, cv2.LINE_AA)
-    return left + text_width(text)
 
 
 def text_width(text: str) -> int:
@@ -64,15 +57,15 @@ def add_head(
         right = width - 8 - text_width(high)
         length = min(BAR_WIDTH, width // 4)
         left = right - 6 - length
-        draw_text(head, high, right, baseline)
+        _draw_text(head, high, right, baseline)
         steps = np.linspace(0, len(colors) - 1, length).round().astype(int)
         head[6:-6, left : left + length] = colors[steps]
         free = left - 6 - text_width(low)
-        draw_text(head, low, free, baseline)
+        _draw_text(head, low, free, baseline)
         free -= 24
     while title and text_width(title) > free:
         title = title[:-1]
-    draw_text(head, title, 8, baseline)
+    _draw_text(head, title, 8, baseline)
     return np.concatenate([head, picture])
 
 
@@ -121,16 +114,28 @@ def depth_panel(
         inv_depth: (h, w) 1 / depth at any resolution.
         size: (h, w) of the panel.
         factor: metres per unit of the prediction's depth; None: up to scale.
-        colormap: a key of `colormap.COLORMAPS`.
+        colormap: one of `colormap.COLORMAPS`.
     """
     inverse = resize_inverse_depth(inv_depth, size)
-    low, high = robust_limits(inverse, inverse > 0)
-    colors = colorize_depth(invert(inverse), limits=(low, high), colormap=colormap)
+    limits = robust_limits(inverse)
+    colors = colorize_depth(invert(inverse), limits, colormap)
+    return add_head(colors, *depth_bar(limits, factor, colormap))
+
+
+def depth_bar(
+    limits: tuple[float, float], factor: float | None, colormap: str
+) -> tuple[str, tuple[str, np.ndarray, str]]:
+    """Title and colour bar of a depth panel, for `add_head`.
+
+    Args:
+        limits: (low, high) of the inverse depth that the colours span.
+        factor: metres per unit of the depth; None: up to scale.
+        colormap: one of `colormap.COLORMAPS`.
+    """
     unit = '' if factor is None else ' m'
-    near, far = ((factor or 1.0) / max(limit, 1e-9) for limit in (high, low))
+    far, near = (f'{(factor or 1.0) / max(limit, 1e-9):.3g}{unit}' for limit in limits)
     title = 'depth (up to scale)' if factor is None else 'depth'
-    bar = (f'{near:.3g}{unit}', color_table(colormap)[::-1], f'{far:.3g}{unit}')
-    return add_head(colors, title, bar)
+    return title, (near, color_table(colormap)[::-1], far)
 
 
 def error_panel(
@@ -150,20 +155,16 @@ def error_panel(
         max_error: end of the colour bar.
     """
     index, truth = select_pixels(gt, protocol)
-    size = background.shape[:2]
-    bar = ('0', color_table('turbo'), f'{max_error:g}+')
-    if truth.size == 0:
-        empty = colorize_error(np.full(size, np.nan), max_error, background)
-        return add_head(empty, 'error: no valid ground truth', bar)
-    pred = depth.ravel()[index]
-    aligned = align_depth(pred, truth, protocol.alignment, protocol.scale)
-    aligned = clip_depth(aligned, protocol.min_depth, protocol.max_depth)
-    error = scatter_mean(index, np.abs(aligned - truth) / truth, gt.shape, size)
+    error, title = np.full(background.shape[:2], np.nan), 'error: no valid ground truth'
+    if truth.size:
+        pred = align_pixels(depth.ravel()[index], truth, protocol)
+        errors = np.abs(pred - truth) / truth
+        error = scatter_mean(index, errors, gt.shape, background.shape[:2])
+        title = f'abs_rel {errors.mean():.3f}   error |pred - gt| / gt'
     # dense ground truth needs no growing, sparse LiDAR does
     radius = 0 if np.isfinite(error).mean() > 0.5 else 1
     colors = colorize_error(error, max_error, background, radius)
-    abs_rel = evaluate_pixels(pred, truth, protocol)['abs_rel']
-    return add_head(colors, f'abs_rel {abs_rel:.3f}   error |pred - gt| / gt', bar)
+    return add_head(colors, title, ('0', color_table('turbo'), f'{max_error:g}+'))
 
 
 def metric_factor(

@@ -70,6 +70,7 @@ def test_wheel_holds_package_configs_and_tools(wheel):
     absent = {f'mmscd/.mim/{p.relative_to(ROOT)}' for p in wanted} - names
     assert not absent
     assert {'mmscd/.mim/model-index.yml', 'mmscd/__init__.py'} <= names
+    assert {'mmscd/report/template.html', 'mmscd/visualization/charts.mplstyle'} <= names
     code = {str(p.relative_to(ROOT)) for p in (ROOT / 'mmscd').rglob('*.py')} - names
     assert not {name for name in code if '.mim' not in name}
     assert not [n for n in names if '__pycache__' in n or n.startswith(('tests', 'docs'))]

@@ -252,6 +252,9 @@ def test_comparison_on_corrupted_images(tmp_path):
     assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page
     assert '<td class="best">0.250</td>' in page
     assert '2 corruptions (fog, dark)' in page
+    # better on corrupted images than the baseline on clean ones
+    comparison.models['<scd>']['mean_dee'] = 0.15
+    assert 'with <scd> none of it is left' in describe_gain(comparison)
 
 
 def test_comparison_with_a_published_baseline_or_unfinished(tmp_path):

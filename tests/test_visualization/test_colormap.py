@@ -12,7 +12,7 @@ def brightness(colors):
 
 def test_near_is_brighter_than_far():
     depth = np.array([[2.0, 5.0, 10.0, 20.0, 60.0]])
-    colors = C.colorize_depth(depth, percentiles=(0, 100))
+    colors = C.colorize_depth(depth, limits=(1 / 60, 1 / 2))
     assert colors.shape == (1, 5, 3) and colors.dtype == np.uint8
     assert (np.diff(brightness(colors)[0]) < 0).all()
     np.testing.assert_array_equal(colors[0, 0], C.color_table('magma')[255])
