@@ -12,22 +12,14 @@ from __future__ import annotations
 GROUPS = {
     'weather and light': ('brightness', 'dark', 'fog', 'frost', 'snow', 'contrast'),
     'sensor and motion': (
-        'defocus_blur',
-        'glass_blur',
-        'motion_blur',
-        'zoom_blur',
-        'elastic_transform',
+        'defocus_blur', 'glass_blur', 'motion_blur', 'zoom_blur', 'elastic_transform',
         'color_quant',
     ),
     'data and processing': (
-        'gaussian_noise',
-        'impulse_noise',
-        'shot_noise',
-        'iso_noise',
-        'pixelate',
+        'gaussian_noise', 'impulse_noise', 'shot_noise', 'iso_noise', 'pixelate',
         'jpeg_compression',
     ),
-}
+}  # fmt: skip
 CORRUPTIONS: tuple[str, ...] = tuple(name for names in GROUPS.values() for name in names)
 SEVERITIES: tuple[int, ...] = (1, 2, 3, 4, 5)
 # goes up with every change of the pixels, so that results before and after are not mixed

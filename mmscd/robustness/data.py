@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from mmengine.dataset import default_collate
 from torch.utils.data import DataLoader, Dataset
 
 from mmscd.corruptions import image_id_from_path
+from mmscd.datasets.base import BaseDepthDataset
 from mmscd.datasets.formats.images import decode_rgb, image_size, read_bytes
 from mmscd.datasets.transforms import CorruptFrames
 from mmscd.evaluation.protocols import DepthProtocol, select_pixels
@@ -108,11 +108,12 @@ class BenchmarkImages:
         image_id = image_id_from_path(results['img_path'], self.data_root)
         return BenchmarkImage(image_id, results, index.astype(np.int32), depth, truth.shape)
 
-    def check_files(self) -> None:
-        """Look at the frames of all samples without decoding: complete or an error now."""
-        for number in range(len(self)):
-            for path in self.dataset.get_data_info(number)['frame_paths']:
-                image_size(read_bytes(path), path)
+
+def check_images(dataset: BaseDepthDataset) -> None:
+    """Look at the frames of all samples without decoding: complete, or an OSError now."""
+    for number in range(len(dataset)):
+        for path in dataset.get_data_info(number)['frame_paths']:
+            image_size(read_bytes(path), path)
 
 
 class CorruptedImages(Dataset):
@@ -134,33 +135,31 @@ class CorruptedImages(Dataset):
         seed: int,
         kitti_c: str | None = None,
     ) -> None:
-        self.images, self.passes = images, passes
-        self.tail, self.kitti_c = source.tail, kitti_c
-        self.transforms = {
-            (name, severity): CorruptFrames(name, severity, seed, None, source.data_root)
-            for name, severity in passes
-            if name != CLEAN
-        }
-
-    def __len__(self) -> int:
-        return len(self.passes) * len(self.images)
+        self.images, self.passes, self.source = images, passes, source
+        self.seed, self.kitti_c = seed, kitti_c
 
     def __getitem__(self, place: tuple[int, int]) -> dict[str, Any]:
-        pass_, image = self.passes[place[0]], self.images[place[1]]
+        """The packed sample and its psnr (dB).
+
+        An error is an item too: DataLoader would send it as a traceback of the worker.
+        """
+        try:
+            return self._make(self.passes[place[0]], self.images[place[1]]) | dict(place=place)
+        except (OSError, ValueError) as error:
+            return dict(error=error)
+
+    def _make(self, pass_: Pass, image: BenchmarkImage) -> dict[str, Any]:
         results = dict(image.results)
-        begin = time.thread_time()
-        if pass_ in self.transforms:
-            if self.kitti_c is None:
-                results = self.transforms[pass_](results)
-            else:
-                path = find_kitti_c(self.kitti_c, pass_, image.image_id)
-                results['frames'] = [_read_like(path, results['frames'][0])]
-        seconds = time.thread_time() - begin
+        if pass_[0] != CLEAN and self.kitti_c is not None:
+            path = find_kitti_c(self.kitti_c, pass_, image.image_id)
+            results['frames'] = [_read_like(path, results['frames'][0])]
+        elif pass_[0] != CLEAN:
+            results = CorruptFrames(*pass_, self.seed, None, self.source.data_root)(results)
         clean, frame = image.results['frames'][0], results['frames'][0]
         psnr = cv2.PSNR(clean, frame) if pass_[0] != CLEAN else float('inf')
-        for transform in self.tail:
+        for transform in self.source.tail:
             results = transform(results)
-        return dict(place=place, data=results, seconds=seconds, psnr=float(psnr))
+        return dict(data=results, psnr=float(psnr))
 
 
 def _read_like(path: Path, frame: np.ndarray) -> np.ndarray:
@@ -195,28 +194,19 @@ def find_kitti_c(root: str | Path, pass_: Pass, image_id: str) -> Path:
     )
 
 
-class _Reported(Dataset):
-    """Errors as items: DataLoader would send them as a traceback of the worker."""
-
-    def __init__(self, data: CorruptedImages) -> None:
-        self.data = data
-
-    def __getitem__(self, place: tuple[int, int]) -> dict[str, Any]:
-        try:
-            return self.data[place]
-        except (OSError, ValueError) as error:
-            return dict(place=place, error=error)
-
-
-def make_loader(data: CorruptedImages, batch_size: int, workers: int) -> DataLoader:
+def read_batches(data: CorruptedImages, batch_size: int, workers: int) -> Iterator[dict[str, Any]]:
     """Batches of one pass after the other; no batch mixes passes.
-
-    Where an image cannot be used, the batch is `dict(error=...)`.
 
     Args:
         data: passes and images.
         batch_size: images per batch.
         workers: processes that corrupt; 0: in this one.
+
+    Yields:
+        `number` of the pass, `indices` of the images, `data` for the model, `psnr` of each image.
+
+    Raises:
+        OSError, ValueError: an image cannot be used.
     """
     count = len(data.images)
     batches = [
@@ -224,32 +214,38 @@ def make_loader(data: CorruptedImages, batch_size: int, workers: int) -> DataLoa
         for number in range(len(data.passes))
         for start in range(0, count, batch_size)
     ]
-    return DataLoader(
-        _Reported(data),
+    loader = DataLoader(
+        data,
         batch_sampler=batches,
         num_workers=workers,
         collate_fn=_collate,
-        worker_init_fn=_start_worker if workers else None,
+        worker_init_fn=start_worker if workers else None,
         prefetch_factor=4 if workers else None,
     )
+    for batch in loader:
+        if 'error' in batch:
+            raise batch['error']
+        yield batch
 
 
-def _start_worker(number: int) -> None:
-    # Ctrl-C reaches the whole group; the main process ends its workers by itself
+def start_worker(number: int = 0) -> None:
+    """Make a process one of many that each work with one thread.
+
+    Ctrl-C reaches the whole group; the main process ends its workers by itself.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
 
 def _collate(items: list[dict[str, Any]]) -> dict[str, Any]:
-    errors = [item['error'] for item in items if 'error' in item]
-    if errors:
-        return dict(error=errors[0])
+    for item in items:
+        if 'error' in item:
+            return item
     return dict(
         number=items[0]['place'][0],
         indices=[item['place'][1] for item in items],
         data=default_collate([item['data'] for item in items]),
-        seconds=sum(item['seconds'] for item in items),
         psnr=[item['psnr'] for item in items],
     )
 

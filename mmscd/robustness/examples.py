@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from mmscd.robustness.scores import CLEAN
-
-from .benchmark import Contestant, RobustnessOptions
-from .data import BenchmarkImages, CorruptedImages
+from .contestants import Contestant, RobustnessOptions
+from .data import BenchmarkImages, CorruptedImages, read_batches
+from .scores import CLEAN
 
 Example = tuple[str, np.ndarray, list[tuple[str, np.ndarray]]]
 
@@ -36,14 +35,12 @@ def predict_examples(
         source = BenchmarkImages(cfg, options.protocol, model.metric)
         image = source.load(len(source) // 2)
         data = CorruptedImages([image], passes, source, options.seed, options.kitti_c)
-        for number, (name, level) in enumerate(passes):
-            packed = data[number, 0]['data']
-            inputs = {key: value[None] for key, value in packed['inputs'].items()}
-            batch = dict(inputs=inputs, data_samples=[packed['data_samples']])
-            sample = model.model.test_step(batch)[0]
-            if len(examples) <= number:
-                frame = packed['inputs']['frames'][0].permute(1, 2, 0).numpy()
+        for batch in read_batches(data, 1, 0):
+            name, level = passes[batch['number']]
+            sample = model.model.test_step(batch['data'])[0]
+            if len(examples) <= batch['number']:
+                frame = batch['data']['inputs']['frames'][0, 0].permute(1, 2, 0).numpy()
                 examples.append((name if name == CLEAN else f'{name} {level}', frame, []))
             inverse = sample.pred_inv_depth.data[0].float().cpu().numpy()
-            examples[number][2].append((model.name, inverse))
+            examples[batch['number']][2].append((model.name, inverse))
     return examples

@@ -18,25 +18,12 @@ PUBLISHED_BASELINE = 'monodepth2-published'
 # Monodepth2, ResNet-18, mono, 640x192, 697 images, as RoboDepth publishes it
 MONODEPTH2_DEE: dict[str, float] = dict(
     clean=0.119,
-    brightness=0.130,
-    dark=0.280,
-    fog=0.155,
-    frost=0.277,
-    snow=0.511,
-    contrast=0.187,
-    defocus_blur=0.244,
-    glass_blur=0.242,
-    motion_blur=0.216,
-    zoom_blur=0.201,
-    elastic_transform=0.129,
-    color_quant=0.193,
-    gaussian_noise=0.384,
-    impulse_noise=0.389,
-    shot_noise=0.340,
-    iso_noise=0.388,
-    pixelate=0.145,
+    brightness=0.130, dark=0.280, fog=0.155, frost=0.277, snow=0.511, contrast=0.187,
+    defocus_blur=0.244, glass_blur=0.242, motion_blur=0.216, zoom_blur=0.201,
+    elastic_transform=0.129, color_quant=0.193,
+    gaussian_noise=0.384, impulse_noise=0.389, shot_noise=0.340, iso_noise=0.388, pixelate=0.145,
     jpeg_compression=0.196,
-)
+)  # fmt: skip
 
 Passes = Mapping[tuple[str, int], Mapping[str, float]]
 

@@ -80,7 +80,6 @@ class PassStore:
         summary = summarize([_restore(record['metrics']) for record in records])
         summary['dee'] = depth_estimation_error(summary['abs_rel'], summary['delta1'])
         summary['psnr'] = mean_of(r['psnr'] for r in records if r['psnr'] is not None)
-        summary['seconds'] = sum(record['seconds'] for record in records)
         return summary
 
 

@@ -1,31 +1,124 @@
-"""Tables and files of the corruption benchmark."""
+"""What a run leaves: tables, files and pictures."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from terminaltables import AsciiTable
-
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.evaluation.functional import METRIC_NAMES
-from mmscd.utils.files import write_csv, write_json
+from mmscd.utils.files import atomic_write, write_csv, write_json
+from mmscd.utils.text_table import text_table
+from mmscd.visualization.charts import bar_chart
+from mmscd.visualization.rendering import save_image
 
-from .scores import CLEAN
+from .chart import example_sheet
+from .contestants import Contestant, RobustnessOptions
+from .examples import predict_examples
+from .scores import (
+    CLEAN,
+    MONODEPTH2_DEE,
+    PUBLISHED_BASELINE,
+    Passes,
+    average_severities,
+    mean_of,
+    score_robustness,
+)
 
 Rows = Mapping[str, Mapping[str, float]]
+# name of a model -> what `average_severities` and `score_robustness` give
+Judged = Mapping[str, tuple[Rows, Mapping[str, float]]]
 
 
-def _number(value: float, digits: int) -> str:
-    return '-' if value is None or math.isnan(value) else f'{value:.{digits}f}'
+def write_results(
+    models: Sequence[Contestant],
+    options: RobustnessOptions,
+    files: Mapping[str, Mapping[str, str]],
+    ids: Sequence[str],
+    out: Path,
+) -> str:
+    """Write tables, files and pictures of a complete run.
+
+    Args:
+        models: with all passes in their stores.
+        options: of the run.
+        files: name -> config and checkpoint of each model.
+        ids: of the images.
+        out: folder.
+
+    Returns:
+        the tables, and what was written.
+    """
+    levels, metric = options.severities, models[0].metric.describe()
+    passes = {m.name: {p: m.store.summarize(p, ids) for p in options.passes} for m in models}
+    rows = {
+        name: average_severities(own, options.corruptions, levels) for name, own in passes.items()
+    }
+    baseline, remark = _find_baseline(options, rows)
+    judged = {name: (part, score_robustness(part, baseline)) for name, part in rows.items()}
+    settings = dict(
+        n_images=len(ids),
+        protocol=options.protocol,
+        seed=options.seed,
+        kitti_c=options.kitti_c,
+        severities=levels,
+        metric=metric,
+        models=files,
+        baseline=options.baseline if baseline else None,
+    )
+    write_robustness(out, settings, judged, passes)
+    source = f'KITTI-C of {options.kitti_c}' if options.kitti_c else f'seed {options.seed}'
+    title = (
+        f'{len(ids)} images, protocol {options.protocol}, {source}, severities '
+        f'{" ".join(map(str, levels))}; {metric}'
+    )
+    tables = [make_corruption_table(*judged[name], f'{name}: {title}') for name in judged]
+    if len(models) > 1:
+        tables.append(make_comparison_table(judged))
+    if len(options.corruptions) < len(CORRUPTIONS):
+        count = f'{len(options.corruptions)} of {len(CORRUPTIONS)}'
+        remark += f'. Means are over {count} corruptions'
+    text = '\n\n'.join([*tables, remark]) + '\n'
+    atomic_write(out / 'tables.txt', text.encode())
+    if all(math.isfinite(summary['mrr']) for _, summary in judged.values()):
+        _write_pictures(models, options, rows, baseline, out)
+    return (
+        f'\n{text}\nwritten: {out}/summary.json, corruptions.csv, severities.csv, tables.txt, '
+        'dee.svg, examples.png, passes/'
+    )
 
 
-def _to_text(data: list[list[str]]) -> str:
-    table = AsciiTable(data)
-    for column in range(1, len(data[0])):
-        table.justify_columns[column] = 'right'
-    return table.table
+def _find_baseline(
+    options: RobustnessOptions, rows: Mapping[str, Rows]
+) -> tuple[dict[str, float] | None, str]:
+    """DEE of the baseline (None: no CE), and what to say about it."""
+    if options.baseline != PUBLISHED_BASELINE:
+        dee = {key: row['dee'] for key, row in rows[options.baseline].items()}
+        return dee, f'CE is relative to {options.baseline}, measured here'
+    if options.severities != SEVERITIES:
+        return None, 'no CE: the published baseline is a mean over the severities 1 to 5'
+    return MONODEPTH2_DEE, (
+        'CE is relative to Monodepth2 as RoboDepth publishes it: 697 Eigen images at 640x192, '
+        'protocol robodepth. On other images or sizes compare with --baseline instead'
+    )
+
+
+def _write_pictures(
+    models: Sequence[Contestant],
+    options: RobustnessOptions,
+    rows: Mapping[str, Rows],
+    baseline: Mapping[str, float] | None,
+    out: Path,
+) -> None:
+    """The chart and the sheet of examples."""
+    dee = {name: {key: row['dee'] for key, row in part.items()} for name, part in rows.items()}
+    levels = options.severities
+    title = f'DEE, mean over severities {", ".join(map(str, levels))} (lower is better)'
+    atomic_write(out / 'dee.svg', bar_chart(dee, title, baseline, options.baseline).encode())
+    examples = predict_examples(models, options, levels[len(levels) // 2])
+    save_image(example_sheet(examples), out / 'examples.png')
 
 
 def make_corruption_table(rows: Rows, summary: Mapping[str, float], title: str) -> str:
@@ -33,7 +126,7 @@ def make_corruption_table(rows: Rows, summary: Mapping[str, float], title: str) 
 
     Args:
         rows: 'clean' and corruptions -> abs_rel, delta1, dee; corruptions also ce and rr.
-        summary: of `robustness.score_robustness`.
+        summary: of `score_robustness`.
         title: written above.
     """
     data = [['corruption', 'abs_rel ↓', 'delta1 ↑', 'DEE ↓', 'CE % ↓', 'RR % ↑']]
@@ -42,52 +135,37 @@ def make_corruption_table(rows: Rows, summary: Mapping[str, float], title: str) 
         numbers += [_number(row.get(key, math.nan), 2) for key in ('ce', 'rr')]
         data.append([name, *numbers])
     corrupted = [row for name, row in rows.items() if name != CLEAN]
-    means = [
-        _number(sum(row[key] for row in corrupted) / len(corrupted), 4)
-        for key in ('abs_rel', 'delta1')
-    ]
-    data.append(
-        [
-            'mean',
-            *means,
-            _number(summary['mean_dee'], 4),
-            f'mCE {_number(summary["mce"], 2)}',
-            f'mRR {_number(summary["mrr"], 2)}',
-        ]
-    )
-    return f'{title}\n{_to_text(data)}'
+    means = [mean_of(row[key] for row in corrupted) for key in ('abs_rel', 'delta1')]
+    last = [_number(mean, 4) for mean in (*means, summary['mean_dee'])]
+    last += [f'm{key.upper()} {_number(summary[f"m{key}"], 2)}' for key in ('ce', 'rr')]
+    return text_table([*data, ['mean', *last]], title)
 
 
-def make_comparison_table(models: Mapping[str, tuple[Rows, Mapping[str, float]]]) -> str:
-    """DEE of several models side by side, mCE and mRR below.
-
-    Args:
-        models: name -> (rows, summary).
-    """
-    names = list(next(iter(models.values()))[0])
+def make_comparison_table(models: Judged) -> str:
+    """DEE of several models side by side, mCE and mRR below."""
     data = [['DEE ↓', *models]]
-    for name in names:
+    for name in next(iter(models.values()))[0]:
         data.append([name, *(_number(rows[name]['dee'], 4) for rows, _ in models.values())])
     for label, key in (('mCE % ↓', 'mce'), ('mRR % ↑', 'mrr')):
         data.append([label, *(_number(summary[key], 2) for _, summary in models.values())])
-    return _to_text(data)
+    return text_table(data)
+
+
+def _number(value: float, digits: int) -> str:
+    return '-' if math.isnan(value) else f'{value:.{digits}f}'
 
 
 def write_robustness(
-    folder: str | Path,
-    settings: Mapping[str, Any],
-    models: Mapping[str, tuple[Rows, Mapping[str, float]]],
-    passes: Mapping[str, Mapping[tuple[str, int], Mapping[str, float]]],
+    folder: Path, settings: Mapping[str, Any], models: Judged, passes: Mapping[str, Passes]
 ) -> None:
     """Write `summary.json`, `corruptions.csv` (means) and `severities.csv` (every pass).
 
     Args:
         folder: is made where it does not exist.
         settings: what the numbers depend on.
-        models: name -> (rows, summary).
-        passes: name -> (corruption, severity) -> metrics.
+        models: what is written.
+        passes: name of the model -> (corruption, severity) -> metrics.
     """
-    folder = Path(folder)
     means, levels, content = [], [], {}
     for name, (rows, summary) in models.items():
         means += [dict(row, model=name, corruption=key) for key, row in rows.items()]
@@ -102,25 +180,3 @@ def write_robustness(
     write_csv(folder / 'corruptions.csv', fields, means)
     fields = ('model', 'corruption', 'severity', *METRIC_NAMES, 'dee', 'psnr', 'n_images')
     write_csv(folder / 'severities.csv', fields, levels)
-
-
-def describe_speed(passes: Mapping[tuple[str, int], Mapping[str, float]], num_images: int) -> str:
-    """Corrupted images per second and core, the slowest corruption by name.
-
-    Args:
-        passes: (corruption, severity) -> `seconds` of CPU time for all images.
-        num_images: of a pass.
-    """
-    seconds: dict[str, list[float]] = {}
-    for (name, _), metrics in passes.items():
-        if name != CLEAN:
-            seconds.setdefault(name, []).append(metrics['seconds'] / num_images)
-    means = {name: sum(values) / len(values) for name, values in seconds.items()}
-    slowest = max(means, key=means.get)
-    overall = sum(means.values()) / len(means)
-    if overall == 0:
-        return ''
-    return (
-        f'corruption: {1 / overall:.1f} images/s per core on average, slowest is {slowest} with '
-        f'{1 / max(means[slowest], 1e-9):.1f}'
-    )

@@ -20,5 +20,5 @@ def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in names:
         if name not in known:
-            near = get_close_matches(str(name), known, cutoff=0.4) or sorted(known)
+            near = get_close_matches(str(name), map(str, known), cutoff=0.4) or sorted(known)
             raise ValueError(f'unknown {what} {name!r}: did you mean one of {near}?')

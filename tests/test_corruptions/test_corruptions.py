@@ -17,7 +17,6 @@ from mmscd.corruptions import (
     corrupt,
     image_id_from_path,
 )
-from mmscd.corruptions.sheet import corruption_sheet
 from mmscd.datasets.transforms import CorruptFrames
 from mmscd.registry import TRANSFORMS
 
@@ -152,11 +151,6 @@ def test_image_id_does_not_depend_on_the_place():
     assert image_id_from_path(f'/a/b/{tail}.png') == tail
     assert image_id_from_path(f'/c/{tail}.jpg', '/c') == tail
     assert image_id_from_path('/data/set/x/1.png', '/data/set') == 'x/1'
-
-
-def test_sheet_shows_all(picture):
-    sheet = corruption_sheet(picture, names=('fog', 'snow'), severities=(1, 5), cell_width=80)
-    assert sheet.shape == (26 + 2 * 51, 150 + 3 * 83, 3)
 
 
 def test_transform_corrupts_each_frame_as_corrupt_does(picture):

@@ -258,12 +258,12 @@ def edit(path, old, new):
         (
             lambda date, drive: edit(date / 'calib_cam_to_cam.txt', '02: 9.0e+01', '02: nan'),
             'improved',
-            r'calib_cam_to_cam\.txt: .* with 12 finite numbers, got .*nan',
+            r'calib_cam_to_cam\.txt: .*12 finite numbers, got .*nan',
         ),
         (
             lambda date, drive: edit(date / 'calib_velo_to_cam.txt', 'T: 0', 'T: nan'),
             'velodyne',
-            r'calib_velo_to_cam\.txt: .* with 3 finite numbers, got .*nan',
+            r'calib_velo_to_cam\.txt: .*3 finite numbers, got .*nan',
         ),
         (
             lambda date, drive: cv2.imwrite(str(drive / TRUTH), np.full((80, 160), 9, np.uint8)),
@@ -348,6 +348,6 @@ def test_an_unwritable_folder_is_named(run, tmp_path):
     ],
 )
 def test_wrong_options_are_named(run, tmp_path, capsys, options, text):
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as error:
         run(tmp_path, *options)
-    assert text in capsys.readouterr().err
+    assert text in f'{error.value} {capsys.readouterr().err}' and not results(tmp_path)

@@ -1,0 +1,124 @@
+"""Models under test, and what is done with them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmengine.config import Config
+from torch import nn
+
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES, VERSION
+from mmscd.evaluation.metrics.depth_metric import find_protocol
+from mmscd.evaluation.protocols import DepthProtocol
+from mmscd.models import loading
+from mmscd.utils.config import load_config
+from mmscd.utils.names import check_names
+
+from .data import Pass
+from .scores import CLEAN, PUBLISHED_BASELINE
+from .store import PassStore, digest
+
+
+@dataclass(frozen=True)
+class RobustnessOptions:
+    """What a run does, besides the models.
+
+    Attributes:
+        corruptions, severities: the passes; clean images are always one.
+        protocol: 'robodepth' or 'native', see `CorruptFrames`.
+        seed: of the corruptions.
+        baseline: whose DEE are CE's 100 %: the name of a model, or `PUBLISHED_BASELINE`.
+        kitti_c: folder of a KITTI-C to read instead of corrupting.
+        batch_size: images per batch.
+        workers: processes that corrupt while the network runs; 0: none.
+        memory_gb: what decoded images may take.
+
+    Raises:
+        ValueError: an option has no sense.
+    """
+
+    corruptions: Sequence[str] = CORRUPTIONS
+    severities: Sequence[int] = SEVERITIES
+    protocol: str = 'robodepth'
+    seed: int = 42
+    baseline: str = PUBLISHED_BASELINE
+    kitti_c: str | None = None
+    batch_size: int = 8
+    workers: int = 2
+    memory_gb: float = 4.0
+
+    def __post_init__(self) -> None:
+        for name, known in (('corruptions', CORRUPTIONS), ('severities', SEVERITIES)):
+            given = getattr(self, name)
+            check_names(f'entry of {name}', given, known)
+            object.__setattr__(self, name, tuple(entry for entry in known if entry in given))
+        if self.batch_size < 1 or self.workers < 0 or self.memory_gb <= 0:
+            raise ValueError('batch-size and memory-gb must be positive, workers not negative')
+        if self.kitti_c and self.protocol == 'native':
+            raise ValueError(
+                f'{self.kitti_c} holds images of the network input: leave out the protocol native'
+            )
+
+    @property
+    def passes(self) -> list[Pass]:
+        """Clean first, then corruption by corruption."""
+        corrupted = [(name, level) for name in self.corruptions for level in self.severities]
+        return [(CLEAN, 0), *corrupted]
+
+
+@dataclass
+class Contestant:
+    """A model under test.
+
+    Attributes:
+        name: in tables and folders.
+        cfg: its config.
+        model: in eval mode, weights loaded.
+        metric: evaluation protocol of its config.
+        data_key: hash of its test data; models with the same one share corrupted images.
+        store: where its results are.
+    """
+
+    name: str
+    cfg: Config
+    model: nn.Module
+    metric: DepthProtocol
+    data_key: str
+    store: PassStore = field(repr=False)
+
+
+def load_contestant(
+    name: str,
+    config: str,
+    checkpoint: str,
+    options: RobustnessOptions,
+    folder: str | os.PathLike,
+    cfg_options: dict | None = None,
+) -> Contestant:
+    """Build a model and load its weights.
+
+    Args:
+        name: of the model.
+        config: path, or package::path.
+        checkpoint: local file.
+        options: of the run.
+        folder: for results.
+        cfg_options: overrides of the config.
+
+    Raises:
+        FileNotFoundError, RuntimeError: config or checkpoint is missing or broken.
+        ValueError: the checkpoint lacks weights of the model, or the config has no DepthMetric.
+    """
+    cfg = load_config(config, cfg_options)
+    model = loading.load_model(cfg, checkpoint, half=None)
+    metric = find_protocol(cfg)
+    data_key = digest(cfg.test_dataloader.dataset.to_dict())
+    weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()
+    settings = (options.protocol, options.seed, options.kitti_c, VERSION)
+    network = loading.model_config(cfg.model, 'all').to_dict()
+    key = digest([data_key, weights, network, repr(metric), *settings])
+    return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))

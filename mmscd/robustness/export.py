@@ -1,0 +1,123 @@
+"""A KITTI-C on disk: corrupted copies of images of KITTI raw, in the layout of RoboDepth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmscd.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
+from mmscd.datasets.kitti_raw import KITTIRawDataset
+from mmscd.utils.command_line import check_writable
+from mmscd.utils.files import atomic_write, write_json
+from mmscd.utils.progress import track
+
+from .chart import example_sheet
+from .data import check_images, start_worker
+from .scores import CLEAN
+
+PREFIX = 'kitti_data'
+SETTINGS = 'kitti_c.json'
+
+
+class KittiC:
+    """Images, and what is made of them.
+
+    Args:
+        data_root: KITTI raw, holds the date folders; it is only read.
+        split: file with lines `date/drive frame side`; None: all frames of `drives`.
+        drives: `date/drive` each.
+        size: (width, height) that images are shrunk to before they are corrupted; None: as stored.
+        corruptions, severities: what is written, besides the clean images.
+        seed: of the corruptions.
+        suffix: 'png' or 'jpg'.
+
+    Raises:
+        OSError, ValueError: the split or an image is missing or broken.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str | None = None,
+        drives: Sequence[str] | None = None,
+        size: tuple[int, int] | None = (640, 192),
+        corruptions: Sequence[str] = CORRUPTIONS,
+        severities: Sequence[int] = SEVERITIES,
+        seed: int = 42,
+        suffix: str = 'png',
+    ) -> None:
+        pipeline = [dict(type='LoadFrames'), dict(type='ResizeFrames', size=size)]
+        self.dataset = KITTIRawDataset(
+            data_root,
+            split,
+            frame_ids=(0,),
+            drives=drives,
+            gt=None,
+            test_mode=True,
+            pipeline=pipeline if size else pipeline[:1],
+        )
+        check_images(self.dataset)
+        self.size, self.seed, self.suffix = size, seed, suffix
+        self.corruptions, self.severities = corruptions, severities
+
+    def read(self, number: int) -> tuple[np.ndarray, str]:
+        """An image as the network gets it, uint8 RGB (H, W, 3), and its id."""
+        results = self.dataset[number]
+        return results['frames'][0], image_id_from_path(results['img_path'], self.dataset.data_root)
+
+    def draw_sheet(self, cell_width: int = 320) -> np.ndarray:
+        """The first image, a row for each of all corruptions, a column per severity; uint8 RGB."""
+        image, image_id = self.read(0)
+        cells = [(CLEAN, image, [])] * len(CORRUPTIONS)
+        for level in SEVERITIES:
+            for name in CORRUPTIONS:
+                corrupted = corrupt(image, name, level, self.seed, image_id)
+                cells.append((f'{name} {level}', corrupted, []))
+        return example_sheet(cells, cell_width, 1 + len(SEVERITIES))
+
+    def write(self, out: Path, workers: int = 1) -> int:
+        """Write what is missing in a folder.
+
+        Args:
+            out: gets `<corruption>/<severity>/kitti_data/...` and `clean/kitti_data/...`.
+            workers: processes.
+
+        Returns:
+            number of files written.
+
+        Raises:
+            OSError: a file cannot be written.
+            ValueError: the folder was begun with other settings, so that sets would mix.
+        """
+        check_writable(out)
+        settings = dict(seed=self.seed, size=self.size and list(self.size), format=self.suffix)
+        path = out / SETTINGS
+        found = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else settings
+        if found != settings:
+            raise ValueError(f'{out} was begun with {found}, now asked for: {settings}')
+        write_json(path, settings)
+        count = len(self.dataset)
+        with ProcessPoolExecutor(max(1, workers), initializer=start_worker) as pool:
+            return sum(track(pool.map(partial(self._convert, out), range(count)), count))
+
+    def _convert(self, out: Path, number: int) -> int:
+        """Write what is missing of one image; returns the number of files written."""
+        path = self.dataset.get_data_info(number)['img_path']
+        name = f'{PREFIX}/{image_id_from_path(path, self.dataset.data_root)}.{self.suffix}'
+        passes = [(kind, level) for kind in self.corruptions for level in self.severities]
+        targets = {(CLEAN, 0): out / CLEAN / name}
+        targets |= {(kind, level): out / kind / str(level) / name for kind, level in passes}
+        missing = {pass_: target for pass_, target in targets.items() if not target.is_file()}
+        image, image_id = self.read(number) if missing else (None, '')
+        for pass_, target in missing.items():
+            picture = image if pass_[0] == CLEAN else corrupt(image, *pass_, self.seed, image_id)
+            bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+            options = [cv2.IMWRITE_JPEG_QUALITY, 95] if self.suffix == 'jpg' else []
+            atomic_write(target, cv2.imencode(target.suffix, bgr, options)[1].tobytes())
+        return len(missing)
