@@ -9,7 +9,6 @@ from .camera import (
     proj,
     project,
     scale_intrinsics,
-    vec,
 )
 from .pose import (
     axis_angle_to_rotation,
@@ -31,5 +30,4 @@ __all__ = [
     'proj',
     'project',
     'scale_intrinsics',
-    'vec',
 ]

@@ -1,8 +1,7 @@
 """Pinhole camera geometry. Pure functions of tensors.
 
 Pixel centres are integers: the top left pixel is (0, 0). `K` (B, 3, 3) is in pixels of the image at
-hand. Camera frame: x right, y down, z forward. `vec` and `proj` are the two operations that the
-method is written with (DESIGN, section 4): maps to vertices, and re-projection of views.
+hand. Camera frame: x right, y down, z forward.
 """
 
 from __future__ import annotations
@@ -26,11 +25,6 @@ def disp_to_depth(disp: Tensor, min_depth: float, max_depth: float) -> Tensor:
         max_depth: depth at disp = 0.
     """
     return 1 / (1 / max_depth + (1 / min_depth - 1 / max_depth) * disp)
-
-
-def vec(feature_map: Tensor) -> Tensor:
-    """Vertices of a map: (B, C, h, w) -> (B, h w, C), row by row."""
-    return feature_map.flatten(2).transpose(1, 2)
 
 
 def pixel_grid(height: int, width: int, like: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ from mmscd.geometry import (
     proj,
     project,
     scale_intrinsics,
-    vec,
 )
 
 K = torch.tensor([[20.0, 0, 9.3], [0, 18.0, 5.8], [0, 0, 1]], dtype=torch.float64)[None]
@@ -45,15 +44,6 @@ def test_disp_to_depth_at_the_ends_and_between():
     assert depth[1] == pytest.approx(0.1, rel=1e-12)
     # linear in inverse depth
     assert 1 / depth[2] == pytest.approx((1 / 0.1 + 1 / 100) / 2, rel=1e-12)
-
-
-def test_vec_lists_vertices_row_by_row():
-    feature_map = torch.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    vertices = vec(feature_map)
-    assert vertices.shape == (2, 20, 3)
-    for v in range(4):
-        for u in range(5):
-            assert torch.equal(vertices[:, v * 5 + u], feature_map[:, :, v, u])
 
 
 def test_pixel_grid_is_in_the_order_of_vec():

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models.losses import PhotometricLoss, minimum_reprojection
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops.photometric import box_mean, box_mean_adjoint, photometric_error
+from mmscd.ops import _cpu
 
 
 def naive_error(a, b, alpha=0.85):
@@ -117,25 +117,6 @@ def test_equals_naive_in_value_and_gradient(batch, count):
         assert (grad - reference).abs().max() < 1e-10
 
 
-def test_error_map_equals_naive():
-    g = torch.Generator().manual_seed(1)
-    views = torch.rand(2, 2, 3, 3, 7, 9, generator=g, dtype=torch.float64)
-    target = torch.rand(2, 3, 7, 9, generator=g, dtype=torch.float64)
-    error = photometric_error(views, target)
-    for s in range(2):
-        for v in range(3):
-            assert torch.allclose(
-                error[:, s, v], naive_error(views[:, s, :, v], target), atol=1e-12, rtol=0
-            )
-
-
-def test_gradcheck_error_map():
-    g = torch.Generator().manual_seed(2)
-    views = torch.rand(1, 2, 3, 1, 4, 5, generator=g, dtype=torch.float64, requires_grad=True)
-    target = torch.rand(1, 3, 4, 5, generator=g, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda x: photometric_error(x, target), (views,))
-
-
 def test_gradcheck_loss():
     outputs, leaves = make_outputs(1, 2, 6, 8, scales=(1, 2))
 
@@ -147,21 +128,12 @@ def test_gradcheck_loss():
     assert torch.autograd.gradcheck(loss, leaves, eps=1e-7, atol=1e-5)
 
 
-def test_box_mean_adjoint_is_the_transpose():
-    g = torch.Generator().manual_seed(3)
-    x = torch.rand(2, 5, 6, generator=g, dtype=torch.float64)
-    y = torch.rand(2, 5, 6, generator=g, dtype=torch.float64)
-    assert torch.isclose((box_mean(x) * y).sum(), (x * box_mean_adjoint(y)).sum(), atol=1e-12)
-
-
 def test_whole_batch_path_equals_parts(monkeypatch):
     """The path that a GPU takes, run here."""
-    from mmscd.ops import photometric as module
-
     outputs, leaves = make_outputs()
     loss = PhotometricLoss()(outputs)
     grads = torch.autograd.grad(loss, leaves, retain_graph=True)
-    monkeypatch.setattr(module, '_parts', lambda views: [(slice(None), slice(None))])
+    monkeypatch.setattr(_cpu, '_parts', lambda views: [(slice(None), slice(None))])
     again = PhotometricLoss()(outputs)
     assert abs(loss - again) < 1e-12
     for a, b in zip(grads, torch.autograd.grad(again, leaves), strict=True):
@@ -189,8 +161,3 @@ def test_minimum_takes_the_visible_source():
     combined, mask = minimum_reprojection(error, identity)
     assert torch.equal(combined.flatten(), torch.tensor([0.2, 0.05]))
     assert mask.flatten().tolist() == [True, False]
-
-
-def test_shape_mismatch_is_refused():
-    with pytest.raises(ValueError, match='views must be'):
-        photometric_error(torch.zeros(1, 1, 3, 1, 4, 4), torch.zeros(1, 3, 4, 5))
