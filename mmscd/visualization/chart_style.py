@@ -21,7 +21,7 @@ COLORS: list[str] = _STYLE['axes.prop_cycle'].by_key()['color']
 DASH = COLORS[1]
 INK, SOFT, RULE, PALE, CARD = '#1b2230', '#5b6577', '#e1e5eb', '#a9c4f2', '#ffffff'
 # the names that a page's style sheet has for them: a chart inside is light or dark as the page is
-_VARIABLES = dict(accent=COLORS[0], dash=DASH, soft=SOFT, rule=RULE, pale=PALE, card=CARD)
+_VARIABLES = dict(accent=COLORS[0], dash=DASH, ink=INK, soft=SOFT, rule=RULE, pale=PALE, card=CARD)
 _FONTS = 'system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif'
 _TIP, _XLINK = 'tip:', 'http://www.w3.org/1999/xlink'
 

@@ -41,7 +41,7 @@ def test_a_resumed_run_counts_once(work_dir):
     assert curve(rows, 'abs_rel') == ([20, 30, 40], [0.3, 0.2, 0.25])
 
 
-def test_a_test_in_the_work_dir_is_no_start(work_dir):
+def test_a_validation_alone_is_no_start(work_dir):
     """It logs from iteration 0, and would replace all of the training."""
     write(work_dir / '20260103_000000', [dict(abs_rel=0.3, step=0)])
     assert [row['step'] for row in read_log(work_dir) if 'loss' in row] == [10, 20, 30, 40]
