@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
 from terminaltables import AsciiTable
+
+from mmscd.utils.files import atomic_write, write_csv, write_json
 
 from .scores import CLEAN
 
@@ -115,6 +118,32 @@ def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str)
         f"{baseline}'s; +- is the standard deviation over seeds"
     )
     return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
+
+
+def write_ablation(folder: Path, runs: Mapping[str, Mapping[int, Rows]], baseline: str) -> str:
+    """Write `ablation.json`, `ablation.csv` and `tables.txt`.
+
+    Args:
+        folder: where.
+        runs, baseline: see `summarise_ablation`.
+
+    Returns:
+        the tables.
+    """
+    summaries = summarise_ablation(runs, baseline)
+    content = dict(runs=runs, summary={name: asdict(s) for name, s in summaries.items()})
+    write_json(folder / 'ablation.json', content)
+    lines = [
+        dict(row, variant=variant, seed=seed, corruption=name)
+        for variant, seeds in runs.items()
+        for seed, rows in seeds.items()
+        for name, row in rows.items()
+    ]
+    fields = ('variant', 'seed', 'corruption', 'abs_rel', 'delta1', 'dee')
+    write_csv(folder / 'ablation.csv', fields, lines)
+    text = make_ablation_tables(summaries, baseline)
+    atomic_write(folder / 'tables.txt', f'{text}\n'.encode())
+    return text
 
 
 def _mean_dee(seeds: Mapping[int, Rows], names: list[str]) -> dict[str, float]:

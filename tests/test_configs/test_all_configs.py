@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from mmscd.models.loading import disable_initial_weights, model_config
 from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS, TEACHERS
+from mmscd.robustness.ablation_runs import parse_options, read_variants
 from mmscd.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,15 +17,26 @@ LEAVES = sorted(
     for path in [*ROOT.glob('configs/*/*.py'), *ROOT.glob('projects/*/configs/*.py')]
     if path.parent.name != '_base_' and 'max_iters' in str(load_config(str(path)).get('train_cfg'))
 )
+SCD = 'configs/scd/scd_r18_kitti.py'
+TABLE = ROOT / 'configs/scd/ablations.yml'
+VARIANTS = sorted(set(yaml.safe_load(TABLE.read_text())) - {'full'})
+
+
+def load(path, variant=None):
+    """A config, of SCD also as one of its variants."""
+    options = read_variants(TABLE, path, [variant])[0][2:] if variant else []
+    return load_config(str(ROOT / path), parse_options(options))
 
 
 def test_there_are_leaves():
     assert len(LEAVES) >= 9
 
 
-@pytest.mark.parametrize('path', LEAVES)
-def test_config_builds(path):
-    cfg = load_config(str(ROOT / path))
+@pytest.mark.parametrize(
+    ('path', 'variant'), [*((p, None) for p in LEAVES), *((SCD, v) for v in VARIANTS)]
+)
+def test_config_builds(path, variant):
+    cfg = load(path, variant)
     disable_initial_weights(cfg.model)
     model = MODELS.build(cfg.model)
     assert tuple(cfg.train_dataloader.dataset.frame_ids) == model.frame_ids
@@ -48,15 +61,17 @@ def attach_random_teacher(model, teacher):
     )
 
 
-# a pair of parts steps if each part does
 STEPPED = [p for p in LEAVES if 'kitti' in p and 'r50' not in p and '1024' not in p]
-STEPPED = [p for p in STEPPED if not p.endswith(('-graph.py', '-texture.py')) or p.count('-') == 1]
+# a pair of parts steps if each part does
+VARIANTS_STEPPED = [v for v in VARIANTS if '-' not in v]
 
 
-@pytest.mark.parametrize('path', STEPPED)
-def test_one_training_step(path):
+@pytest.mark.parametrize(
+    ('path', 'variant'), [*((p, None) for p in STEPPED), *((SCD, v) for v in VARIANTS_STEPPED)]
+)
+def test_one_training_step(path, variant):
     """With a small input, whatever the config's size."""
-    cfg = load_config(str(ROOT / path))
+    cfg = load(path, variant)
     disable_initial_weights(cfg.model)
     model = MODELS.build(cfg.model).train()
     if model.distiller is not None:
@@ -82,8 +97,25 @@ def test_one_training_step(path):
     assert not unused, f'DDP would wait for these for ever: {unused}'
 
 
+def test_a_variant_has_the_parts_of_its_name():
+    for variant in VARIANTS:
+        model = load(SCD, variant).model
+        parts = {name for name in ('structure', 'texture') if model.losses[name] is not None}
+        parts |= {'graph'} if model.distiller is not None else set()
+        expected = {
+            **dict.fromkeys(('baseline', 'normalise'), set()),
+            **dict.fromkeys(('moving', 'strict'), {'structure', 'texture', 'graph'}),
+        }
+        assert parts == expected.get(variant, set(variant.split('-'))), variant
+    kinds = load(SCD, 'strict').model.losses.texture.perturbation.kinds
+    assert kinds.light is None and kinds.missing.lowpass_prob == 0
+    assert load(SCD, 'normalise').model.data_preprocessor.per_image is True
+    with pytest.raises(ValueError, match="unknown variant.*'grpah': did you mean one of.*'graph'"):
+        load(SCD, 'grpah')
+
+
 def test_inference_leaves_teacher_and_graph_out():
-    names = ('scd/scd_r18_kitti-moving.py', 'monodepth2/monodepth2_r18_kitti.py')
-    configs = [load_config(str(ROOT / 'configs' / name)).model for name in names]
+    baseline = 'configs/monodepth2/monodepth2_r18_kitti.py'
+    configs = [load(SCD, 'moving').model, load(baseline).model]
     ours, theirs = (MODELS.build(model_config(cfg, 'depth+pose')) for cfg in configs)
     assert [n for n, _ in ours.named_parameters()] == [n for n, _ in theirs.named_parameters()]

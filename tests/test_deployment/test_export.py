@@ -46,7 +46,7 @@ def model():
 @pytest.fixture(scope='module')
 def scd_checkpoint(tmp_path_factory):
     """Weights of a whole SCD training, pose net and graph included, and the model they are of."""
-    cfg = load_config('configs/scd/scd_r18_kitti-graph.py')
+    cfg = load_config('configs/scd/scd_r18_kitti.py')
     for part in (cfg.model.backbone, cfg.model.pose_net.encoder):
         part.init_cfg = None
     model = randomise(MODELS.build(cfg.model))
@@ -118,8 +118,8 @@ def test_onnx_equals_the_model(model, options):
 
 def test_onnx_normalises_every_image_by_itself():
     pytest.importorskip('onnx')
-    config = 'configs/scd/scd_r18_kitti-normalise.py'
-    model = randomise(load_network(config)[1])
+    options = {'model.data_preprocessor.per_image': True}
+    model = randomise(load_network('configs/scd/scd_r18_kitti.py', cfg_options=options)[1])
     assert model.data_preprocessor.normalise.per_image
     data, parity = run('onnx', model, dynamic_batch=True)
     assert parity.images == 4 and 0 < parity.largest < 1e-4
@@ -131,7 +131,7 @@ def test_onnx_normalises_every_image_by_itself():
 
 def test_onnx_holds_nothing_of_the_training(scd_checkpoint):
     onnx = pytest.importorskip('onnx')
-    config = 'configs/scd/scd_r18_kitti-graph.py'
+    config = 'configs/scd/scd_r18_kitti.py'
     whole = torch.load(scd_checkpoint, weights_only=True)['state_dict']
     assert any(k.startswith('distiller.') for k in whole)
     assert any(k.startswith('pose_net.') for k in whole)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import mmscd
+from mmscd.utils.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +32,23 @@ def test_every_model_is_listed_once():
     assert len(listed) == len(list(models()))
     leaves = [p for p in ROOT.glob('configs/*/*.py') if p.parent.name not in ('_base_', 'teachers')]
     assert listed == {p.stem: str(p.relative_to(ROOT)) for p in leaves}
+
+
+def test_training_data_are_those_of_the_config():
+    """A model of two drives must not be taken for one of KITTI."""
+    wrong = {}
+    for model in models():
+        data = load_config(str(ROOT / model['Config'])).get('train_dataloader')
+        said = model['Metadata']['Training Data']
+        drives = data and data.dataset.get('drives')
+        if drives:
+            numbers = ', '.join(drive.split('_')[-2] for drive in drives)
+            expected = f'KITTI mini (drives {numbers})'
+        else:
+            expected = 'Cityscapes' if data and 'Cityscapes' in data.dataset.type else 'KITTI'
+        if said != expected:
+            wrong[model['Name']] = said
+    assert not wrong
 
 
 @pytest.mark.parametrize('folder', ['monodepth2', 'scd', 'teachers'])

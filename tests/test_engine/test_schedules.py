@@ -45,8 +45,10 @@ def test_every_count_of_iterations_is_scaled():
 
 
 def test_a_hook_that_is_switched_off_has_no_counts():
-    cfg = load_config(str(ROOT / 'configs/scd/scd_r18_kitti-mini-structure.py'))
-    cfg.default_hooks.schedule = cfg.default_hooks.collapse_monitor = None
+    cfg = load_config(str(ROOT / 'configs/scd/scd_r18_kitti-mini.py'))
+    cfg.default_hooks.distill = cfg.default_hooks.schedule = cfg.default_hooks.collapse_monitor = (
+        None
+    )
     scale_schedule(cfg, 16)
     assert cfg.train_cfg.max_iters == 525
 

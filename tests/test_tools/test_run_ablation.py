@@ -77,5 +77,31 @@ def test_what_cannot_share_its_beginning_is_refused(tiny_config, run_tool, tmp_p
         result = run_tool(*base, *other, check=False)
         assert option.split('.')[0].split('=')[0] + ' of other differs' in result.stderr
     assert 'to train' in run_tool(*base, '--shared-until', '2').stdout
-    twice = run_tool(*base, '--seeds', '0', '0', check=False)
-    assert '--seeds must differ' in twice.stderr
+    for options, text in (
+        (('--seeds', '0', '0'), '--seeds must differ'),
+        (('--variant', 'base', tiny_config), 'variant base: names must differ'),
+        (('--variant', 'other'), '--variant takes NAME CONFIG'),
+        (('--variants', 'graf', '--', tiny_config), 'unknown variant'),
+    ):
+        refused = run_tool(*base, *options, check=False)
+        assert text in refused.stderr and 'Traceback' not in refused.stderr
+
+
+def test_variants_of_a_config_come_from_the_table(run_tool, tmp_path):
+    config, table = 'configs/scd/scd_r18_kitti-mini.py', tmp_path / 'mine.yml'
+    command = (TOOL, config, '--work-dir', tmp_path, '--dry-run', '--seeds', '3', '--variants')
+
+    def planned(*more):
+        lines = run_tool(*command, *more).stdout.splitlines()
+        return [line for line in lines if 'seed 3' in line]
+
+    assert planned('baseline', 'structure-graph') == [
+        'baseline, seed 3: to train', 'structure-graph, seed 3: to train',
+    ]  # fmt: skip
+    table.write_text('short: [train_cfg.max_iters=2]\nfull: []\n')
+    (tmp_path / 'short/seed3').mkdir(parents=True)
+    (tmp_path / 'short/seed3/iter_2.pth').touch()
+    assert planned('full', 'short', '--table', table) == [
+        'full, seed 3: to train', 'short, seed 3: finished',
+    ]  # fmt: skip
+    assert 'there is no variant' in run_tool(*command[:-1], check=False).stderr

@@ -1,22 +1,9 @@
 """The short form of training logs."""
 
-import importlib.util
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from mmscd.utils.brief_log import shorten
 
 
-@pytest.fixture(scope='module')
-def shorten():
-    spec = importlib.util.spec_from_file_location('brief_log', ROOT / 'tools/misc/brief_log.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.shorten
-
-
-def test_progress_by_iterations_and_by_epochs(shorten):
+def test_progress_by_iterations_and_by_epochs():
     line = (
         '11/23 11:26:51 - mmengine - INFO - Iter(train) [ 375/750]  lr: 2.0e-04  eta: 0:17:59  '
         'time: 1.1  data_time: 0.01  loss: 0.1151  loss_photometric: 0.1150'
@@ -26,7 +13,7 @@ def test_progress_by_iterations_and_by_epochs(shorten):
     assert shorten(line) == f'epoch 3 [{"#" * 24}] 24/24  eta 0:17:59  loss 0.1151'
 
 
-def test_tables_and_errors_stay_and_the_rest_goes(shorten):
+def test_tables_and_errors_stay_and_the_rest_goes():
     assert shorten('| model | 0.1 |\n') == '| model | 0.1 |'
     assert shorten('ValueError: bad\n') == 'ValueError: bad'
     assert shorten('11/23 - mmengine - INFO - Hooks will be executed\n') is None

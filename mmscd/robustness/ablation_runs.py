@@ -1,0 +1,279 @@
+"""Runs of an ablation: each is trained and judged once, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mmscd.utils.brief_log import shorten
+from mmscd.utils.config import load_config
+from mmscd.utils.files import atomic_write, write_json
+from mmscd.utils.names import check_names
+
+from .ablation import Rows, write_ablation
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a variant and a seed."""
+
+    variant: str
+    config: str
+    options: list[str]
+    seed: int
+    folder: Path
+    iterations: int
+
+    @property
+    def checkpoint(self) -> Path:
+        """What the training ends with."""
+        return self.folder / f'iter_{self.iterations}.pth'
+
+    @property
+    def scores(self) -> Path:
+        """What the evaluation ends with."""
+        return self.folder / 'robustness' / 'summary.json'
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Variants of a method, trained over seeds and judged on clean and corrupted images.
+
+    Args:
+        variants: name, config and `KEY=VALUE` overrides of each; the first is the baseline.
+        work_dir: a folder per variant and seed, and the tables.
+        root: of the repository, whose tools do the work.
+        seeds: of the trainings.
+        options: overrides of all variants.
+        amp: mixed precision.
+        judge: further arguments of `test_robustness.py`.
+        jobs: runs at a time.
+        shared_until: until this iteration all runs of a seed are the baseline; None: never.
+
+    Raises:
+        ValueError: names or seeds are not unique, or an argument has no sense.
+    """
+
+    variants: Sequence[Sequence[str]]
+    work_dir: Path
+    root: Path
+    seeds: Sequence[int] = (0, 1, 2)
+    options: Sequence[str] = ()
+    amp: bool = False
+    judge: Sequence[str] = ()
+    jobs: int = 1
+    shared_until: int | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise ValueError(f'--jobs must be at least 1, got {self.jobs}')
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f'--seeds must differ, got {self.seeds}')
+        names = [variant[0] for variant in self.variants]
+        for variant in self.variants:
+            if len(variant) < 2 or any('=' not in option for option in variant[2:]):
+                said = ' '.join(variant)
+                raise ValueError(f'--variant takes NAME CONFIG [KEY=VALUE ...], got {said}')
+            if names.count(variant[0]) > 1 or '/' in variant[0]:
+                raise ValueError(f'variant {variant[0]}: names must differ and hold no slash')
+        if not names:
+            raise ValueError('there is no variant: give CONFIG --variants, or --variant')
+
+    def plan(self) -> list[Run]:
+        """All runs, seed by seed, so that an interrupted comparison has whole seeds.
+
+        Raises:
+            ValueError: see `check_sharing`.
+        """
+        planned, first = [], None
+        for name, config, *own in self.variants:
+            options = [*self.options, *own]
+            cfg = load_config(config, parse_options(options))
+            first = first or cfg
+            if self.shared_until is not None:
+                check_sharing(name, cfg, first, self.shared_until)
+            planned.append((name, config, options, cfg.train_cfg.max_iters))
+        return [
+            Run(name, config, options, seed, self.work_dir / name / f'seed{seed}', iterations)
+            for seed in self.seeds
+            for name, config, options, iterations in planned
+        ]
+
+    def compare(self, dry_run: bool = False) -> None:
+        """Do all runs, with a table after each that there is a baseline for.
+
+        Args:
+            dry_run: only say what would be done.
+        """
+        runs, scores, begin = self.plan(), {}, time.monotonic()
+        names = [variant[0] for variant in self.variants]
+        for run in runs:
+            state = 'finished' if run.checkpoint.is_file() else 'to train'
+            print(f'{run.variant}, seed {run.seed}: {state}', flush=True)
+        for number, (run, rows) in enumerate(() if dry_run else self._work(runs), 1):
+            scores.setdefault(run.variant, {})[run.seed] = rows
+            minutes = (time.monotonic() - begin) / 60
+            print(f'== {number}/{len(runs)}: {run.variant}, seed {run.seed}, {minutes:.1f} min')
+            if names[0] in scores:
+                order = {n: dict(sorted(scores[n].items())) for n in names if n in scores}
+                print(write_ablation(self.work_dir, order, names[0]), flush=True)
+
+    def _work(self, runs: list[Run]) -> Iterator[tuple[Run, Rows]]:
+        """Finished runs with their scores, as they come; trunks are trained first."""
+        trunks = {}
+        if self.shared_until:
+            trunks = {run.seed: run for run in runs if run.variant == self.variants[0][0]}
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                list(pool.map(self._train, trunks.values()))
+                jobs = {pool.submit(self._finish, run, trunks.get(run.seed)): run for run in runs}
+                for job in as_completed(jobs):
+                    yield jobs[job], job.result()
+            except BaseException:
+                self._stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _finish(self, run: Run, trunk: Run | None) -> Rows:
+        """One run from what there is of it to its scores, once its trunk is trained."""
+        self._train(run, None if trunk is run else trunk)
+        return self._evaluate(run)
+
+    def _train(self, run: Run, trunk: Run | None = None) -> None:
+        """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
+        made_of = dict(config=run.config, options=run.options, seed=run.seed, amp=self.amp)
+        if trunk:
+            made_of['shared'] = dict(
+                until=self.shared_until, config=trunk.config, options=trunk.options
+            )
+        claim_folder(run.folder, made_of)
+        if run.checkpoint.is_file():
+            return
+        options = [f'randomness.seed={run.seed}', *run.options]
+        if trunk:
+            branch(run, trunk, self.shared_until)
+            # the checkpoint names the trunk's best one, which would be replaced by this run's
+            options.append('default_hooks.checkpoint.save_best=None')
+        print(f'== {run.variant}, seed {run.seed}: training', flush=True)
+        command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
+        command += ['--amp'] * self.amp + ['--cfg-options', *options]
+        self._call(command, run.folder / 'console.log', self.jobs == 1)
+        if not run.checkpoint.is_file():
+            raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
+
+    def _evaluate(self, run: Run) -> Rows:
+        """Scores by corruption; finished passes are kept by the tool."""
+        command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
+        command += ['--name', run.variant, '--out', str(run.scores.parent), *self.judge]
+        command += ['--cfg-options', *run.options] if run.options else []
+        self._call(command, run.folder / 'robustness.log', False)
+        return json.loads(run.scores.read_text())['models'][run.variant]['corruptions']
+
+    def _call(self, command: list[str], log: Path, show: bool) -> None:
+        """Run a command with its whole output in a file, its progress on the screen.
+
+        Raises:
+            RuntimeError: it failed (names the log), or nothing shall be started any more.
+        """
+        if self._stop.is_set():
+            raise RuntimeError('stopped')
+        log.parent.mkdir(parents=True, exist_ok=True)
+        streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen([sys.executable, *command], cwd=self.root, **streams)
+        with log.open('a') as file:
+            for line in process.stdout or ():
+                file.write(line)
+                file.flush()
+                shown = shorten(line) if show else None
+                if shown is not None:
+                    print(shown, flush=True)
+        if process.wait():
+            said = ' '.join(command[:2])
+            raise RuntimeError(f'{said} failed with {process.returncode}: see {log}')
+
+
+def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:
+    """Variants of a config, as `Ablation` takes them.
+
+    Args:
+        table: YAML file of `KEY=VALUE` overrides by name of a variant.
+        config: that they are applied to.
+        names: of the variants.
+
+    Raises:
+        ValueError: there is no such variant.
+    """
+    known = yaml.safe_load(table.read_text())
+    check_names(f'variant ({table})', names, known)
+    return [[name, config, *known[name]] for name in names]
+
+
+def parse_options(options: Sequence[str]) -> dict[str, Any]:
+    """`KEY=VALUE` texts as `--cfg-options` reads them."""
+    from mmengine.config import DictAction
+
+    pairs = (option.split('=', 1) for option in options)
+    return {key: DictAction._parse_iterable(value) for key, value in pairs}
+
+
+def check_sharing(name: str, cfg: Config, first: Config, until: int) -> None:
+    """Refuse a variant that cannot be the baseline, `first`, until an iteration.
+
+    Raises:
+        ValueError: the baseline keeps no checkpoint of that iteration, or a resumed optimizer would
+            bring the baseline's settings along.
+    """
+    end, hook = first.train_cfg.max_iters, first.default_hooks.checkpoint
+    saved = [*range(hook.interval, end, hook.interval), end]
+    kept = saved[-hook.max_keep_ckpts :] if hook.get('max_keep_ckpts', -1) > 0 else saved
+    if until not in kept[:-1] or until >= cfg.train_cfg.max_iters:
+        raise ValueError(
+            f'--shared-until {until}: of the {end} iterations of the baseline the checkpoints '
+            f'{kept} remain; name one before the last, or change default_hooks.checkpoint.interval '
+            'or max_keep_ckpts'
+        )
+    for key in ('optim_wrapper', 'param_scheduler'):
+        if cfg.get(key) != first.get(key):
+            raise ValueError(
+                f"--shared-until: {key} of {name} differs from the baseline's, and it would go on "
+                "with the baseline's; compare them in a call without --shared-until"
+            )
+
+
+def claim_folder(folder: Path, made_of: dict) -> None:
+    """Refuse a folder that holds another experiment.
+
+    Raises:
+        ValueError: `made_of` differs from what the folder was made with.
+    """
+    file = folder / 'run.json'
+    if not file.is_file():
+        write_json(file, made_of)
+    elif (found := json.loads(file.read_text())) != made_of:
+        raise ValueError(
+            f'{folder} holds another experiment: {found}, wanted {made_of}; choose another '
+            '--work-dir or name, or delete the folder'
+        )
+
+
+def branch(run: Run, trunk: Run, iteration: int) -> None:
+    """Let a run that has not begun go on from a checkpoint of another one."""
+    from mmscd.engine import find_latest_checkpoint
+
+    if not find_latest_checkpoint(run.folder):
+        source = trunk.folder / f'iter_{iteration}.pth'
+        atomic_write(run.folder / source.name, source.read_bytes())
