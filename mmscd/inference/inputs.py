@@ -234,16 +234,16 @@ def count_images(inputs: Any) -> int | None:
         return 1
     if isinstance(inputs, np.ndarray):
         return len(inputs)
+    if isinstance(inputs, (list, tuple)):
+        counts = [count_images(item) for item in inputs]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
     if isinstance(inputs, (str, os.PathLike)):
         path = Path(inputs).expanduser()
         if path.is_dir():
             return sum(p.suffix.lower() in IMAGE_SUFFIXES for p in path.iterdir())
         if path.is_file() and not is_video(path):
             return 1
-    if isinstance(inputs, (list, tuple)):
-        counts = [count_images(item) for item in inputs]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
     return None
 
 

@@ -86,14 +86,10 @@ class DepthPainter:
         """
         limits = limits or self.inverse_limits(depth)
         colors = colorize_depth(depth, limits=limits, colormap=self.colormap)
-        if not self.scale_bar:
-            return colors
-        colors = widen(colors)
-        return np.concatenate([self._strip(colors.shape[1], limits), colors])
+        return _add_head(colors, *self._bar(limits)) if self.scale_bar else colors
 
-    def _strip(self, width: int, limits: tuple[float, float]) -> np.ndarray:
-        """The scale bar for pictures of a width; larger on large pictures."""
-        return large_head(width, *depth_bar(limits, 1.0 if self.metric else None, self.colormap))
+    def _bar(self, limits: tuple[float, float]) -> tuple[str, tuple[str, np.ndarray, str]]:
+        return depth_bar(limits, 1.0 if self.metric else None, self.colormap)
 
     def paint_beside(
         self,
@@ -122,31 +118,28 @@ class DepthPainter:
         if panel_width is not None:
             size = panel_size(image.shape[:2], panel_width)
             image, colors = resize_image(image, size), resize_image(colors, size)
-        panels = [widen(image), widen(colors)]
         if self.scale_bar:
-            width = panels[0].shape[1]
-            heads = [large_head(width, title), self._strip(width, limits)]
-            panels = [np.concatenate(pair) for pair in zip(heads, panels, strict=True)]
+            panels = [_add_head(image, title), _add_head(colors, *self._bar(limits))]
+        else:
+            panels = [_widen(image), _widen(colors)]
         return stack_panels(panels, layout)
 
 
-def large_head(
-    width: int, title: str, bar: tuple[str, np.ndarray, str] | None = None
+def _add_head(
+    picture: np.ndarray, title: str, bar: tuple[str, np.ndarray, str] | None = None
 ) -> np.ndarray:
-    """`add_head`'s strip alone, enlarged where the picture is large."""
+    """`add_head` with a strip that is enlarged where the picture is large."""
+    picture = _widen(picture)
+    width = picture.shape[1]
     factor = max(1, round(width / _HEAD_FITS))
-    empty = np.zeros((0, -(-width // factor), 3), np.uint8)
-    strip = add_head(empty, title, bar)
-    if factor == 1:
-        return strip
-    size = (strip.shape[1] * factor, strip.shape[0] * factor)
-    return cv2.resize(strip, size, interpolation=cv2.INTER_CUBIC)[:, :width]
+    strip = add_head(np.zeros((0, -(-width // factor), 3), np.uint8), title, bar)
+    if factor > 1:
+        size = (strip.shape[1] * factor, strip.shape[0] * factor)
+        strip = cv2.resize(strip, size, interpolation=cv2.INTER_CUBIC)[:, :width]
+    return np.concatenate([strip, picture])
 
 
-def widen(picture: np.ndarray, width: int = MIN_PANEL_WIDTH) -> np.ndarray:
-    """A margin at the right of pictures that are narrower than `width`."""
-    missing = max(0, width - picture.shape[1])
-    if missing == 0:
-        return picture
-    margin = np.full((picture.shape[0], missing, 3), _PAD_COLOR, np.uint8)
-    return np.concatenate([picture, margin], axis=1)
+def _widen(picture: np.ndarray) -> np.ndarray:
+    """A margin at the right of pictures that are too narrow for a bar."""
+    margin = max(0, MIN_PANEL_WIDTH - picture.shape[1])
+    return cv2.copyMakeBorder(picture, 0, 0, 0, margin, cv2.BORDER_CONSTANT, value=_PAD_COLOR)

@@ -25,10 +25,15 @@ from .training_config import write_config, write_intrinsics
 
 
 @dataclass(frozen=True)
-class FrameChoice:
-    """Which frames of a video are kept, and how.
+class VideoConverter:
+    """Makes a data set of videos of one camera.
 
-    Attributes:
+    It leaves `frames/VIDEO/part_000/0000000012.jpg`, `intrinsics.yaml` and a config in its folder.
+    A video that was finished before is left alone; one that was interrupted starts anew.
+
+    Args:
+        out: folder of the data set.
+        calibrate: the camera of a video of a (width, height).
         motion: a frame is kept once the view has moved by so many percent of the width.
         stride: every n-th frame instead, but none while the camera stands.
         crop: (left, top, right, bottom) of the undistorted video, pixels; None keeps all.
@@ -39,6 +44,8 @@ class FrameChoice:
         ValueError: a number is out of range.
     """
 
+    out: Path
+    calibrate: Callable[[tuple[int, int]], Calibration]
     motion: float = 0.6
     stride: int | None = None
     crop: Sequence[int] | None = None
@@ -48,44 +55,80 @@ class FrameChoice:
     def __post_init__(self) -> None:
         if not 0 <= self.motion < 100 or (self.stride is not None and self.stride < 1):
             raise ValueError('--motion must lie in [0, 100), --stride must be at least 1')
-        if not 1 <= self.quality <= 100:
-            raise ValueError(f'--quality must lie in 1..100, got {self.quality}')
+        if self.max_width < 32 or not 1 <= self.quality <= 100:
+            raise ValueError('--max-width must be at least 32, --quality lie in 1..100')
 
+    def __call__(self, videos: Sequence[Path]) -> Path:
+        """Convert videos, or folders of frames; returns the config.
 
-def convert_videos(
-    videos: Sequence[Path],
-    out: Path,
-    calibrate: Callable[[tuple[int, int]], Calibration],
-    choice: FrameChoice,
-) -> Path:
-    """Make a data set: `frames/VIDEO/part_000/0000000012.jpg`, `intrinsics.yaml`, and a config.
+        Raises:
+            FileExistsError: frames of the same name were made otherwise.
+            FileNotFoundError, OSError: there is no such video, or it cannot be decoded.
+            ValueError: the camera does not fit, the videos differ, or there are too few frames.
+        """
+        cameras = [self._convert(video) for video in videos]
+        K, size = cameras[0].K, cameras[0].size
+        for video, camera in zip(videos, cameras, strict=True):
+            if camera.size != size or not np.allclose(camera.K, K):
+                raise ValueError(
+                    f'{video} gives frames of {camera.size}, {videos[0]} of {size}: one --out per '
+                    'camera and size'
+                )
+        write_intrinsics(self.out / 'intrinsics.yaml', K, size)
+        return write_config(self.out, size)
 
-    A video that was finished before is left alone; one that was interrupted starts anew.
+    def _convert(self, video: Path) -> FrameCamera:
+        """Extract one video unless that was done before; returns the camera of its frames."""
+        _, first = next(iter(_open(video)))
+        calibration = self.calibrate((first.shape[1], first.shape[0]))
+        camera = FrameCamera(calibration, self.crop, self.max_width)
+        name = video.resolve().stem if video.is_file() else video.resolve().name
+        folder, manifest = self.out / 'frames' / name, self.out / f'{name}.json'
+        recipe = dict(
+            video=str(video.resolve()), motion=self.motion, stride=self.stride, crop=self.crop,
+            K=np.round(camera.K, 6).tolist(), size=list(camera.size), quality=self.quality,
+        )  # fmt: skip
+        if manifest.is_file() and folder.is_dir():
+            known = json.loads(manifest.read_text(encoding='utf-8'))
+            if known['recipe'] != recipe:
+                raise FileExistsError(
+                    f'{folder} was made with other options or from another video ({manifest}): '
+                    f'choose another --out, or delete {folder} and {manifest}'
+                )
+            print_log(f'{video}: already complete ({known["kept"]} frames)', 'current')
+            return camera
+        # hidden, so that no data set takes what an interrupted run has left
+        unfinished = folder.with_name(f'.{name}')
+        for rest in (folder, unfinished):
+            shutil.rmtree(rest, ignore_errors=True)
+        summary = self._write_frames(video, unfinished, camera)
+        unfinished.rename(folder)
+        write_json(manifest, dict(summary, recipe=recipe))
+        print_log(
+            f'{video}: kept {summary["kept"]} of {summary["read"]} frames in '
+            f'{summary["sequences"]} sequence(s), {camera.size[0]}x{camera.size[1]}',
+            'current',
+        )
+        return camera
 
-    Args:
-        videos: files, or folders of frames, of one camera.
-        out: folder of the data set.
-        calibrate: the camera of a video of that (width, height).
-        choice: which frames are kept.
-
-    Returns:
-        the config.
-
-    Raises:
-        FileExistsError: frames of the same name were made otherwise.
-        FileNotFoundError, OSError: there is no such video, or it cannot be decoded.
-        ValueError: the camera does not fit, the videos differ, or there are too few frames.
-    """
-    cameras = [_convert(video, out, calibrate, choice) for video in videos]
-    K, size = cameras[0].K, cameras[0].size
-    for video, camera in zip(videos, cameras, strict=True):
-        if camera.size != size or not np.allclose(camera.K, K):
-            raise ValueError(
-                f'{video} gives frames of {camera.size}, {videos[0]} of {size}: one --out per '
-                'camera and size'
-            )
-    write_intrinsics(out / 'intrinsics.yaml', K, size)
-    return write_config(out, size)
+    def _write_frames(self, video: Path, folder: Path, camera: FrameCamera) -> dict[str, int]:
+        """Write the chosen frames; returns how many were read and kept, and the sequences."""
+        frames = _open(video, self.stride or 1)
+        folder.mkdir(parents=True)
+        selector = FrameSelector(STATIC if self.stride else self.motion / 100)
+        kept, parts = 0, set()
+        for number, image in track(frames, frames.length, 'frames'):
+            part = selector(image)
+            if part is None:
+                continue
+            path = folder / f'part_{part:03d}' / f'{number:010d}.jpg'
+            path.parent.mkdir(exist_ok=True)
+            picture = camera.picture(image, video)[..., ::-1]
+            if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, self.quality]):
+                raise OSError(f'cannot write {path}; is the disk full?')
+            kept += 1
+            parts.add(part)
+        return dict(read=frames.passed, kept=kept, sequences=len(parts))
 
 
 class _Folder:
@@ -110,62 +153,3 @@ def _open(path: Path, step: int = 1) -> Video | _Folder:
     if not path.is_file():
         raise FileNotFoundError(f'there is no video {path}')
     return Video(path, step)
-
-
-def _convert(
-    video: Path, out: Path, calibrate: Callable[[tuple[int, int]], Calibration], choice: FrameChoice
-) -> FrameCamera:
-    """Extract one video unless that was done before; returns the camera of its frames."""
-    _, first = next(iter(_open(video)))
-    calibration = calibrate((first.shape[1], first.shape[0]))
-    camera = FrameCamera(calibration, choice.crop, choice.max_width)
-    name = video.resolve().stem if video.is_file() else video.resolve().name
-    folder, manifest = out / 'frames' / name, out / f'{name}.json'
-    recipe = dict(
-        video=str(video.resolve()), motion=choice.motion, stride=choice.stride, crop=choice.crop,
-        K=np.round(camera.K, 6).tolist(), size=list(camera.size), quality=choice.quality,
-    )  # fmt: skip
-    if manifest.is_file() and folder.is_dir():
-        known = json.loads(manifest.read_text(encoding='utf-8'))
-        if known['recipe'] != recipe:
-            raise FileExistsError(
-                f'{folder} was made with other options or from another video ({manifest}): choose '
-                f'another --out, or delete {folder} and {manifest}'
-            )
-        print_log(f'{video}: already complete ({known["kept"]} frames)', 'current')
-        return camera
-    # hidden, so that no data set takes what an interrupted run has left
-    unfinished = folder.with_name(f'.{name}')
-    for rest in (folder, unfinished):
-        shutil.rmtree(rest, ignore_errors=True)
-    summary = _write_frames(video, unfinished, choice, camera)
-    unfinished.rename(folder)
-    write_json(manifest, dict(summary, recipe=recipe))
-    print_log(
-        f'{video}: kept {summary["kept"]} of {summary["read"]} frames in {summary["sequences"]} '
-        f'sequence(s), {camera.size[0]}x{camera.size[1]}',
-        'current',
-    )
-    return camera
-
-
-def _write_frames(
-    video: Path, folder: Path, choice: FrameChoice, camera: FrameCamera
-) -> dict[str, int]:
-    """Write the chosen frames; returns how many were read and kept, and the sequences."""
-    frames = _open(video, choice.stride or 1)
-    folder.mkdir(parents=True)
-    selector = FrameSelector(STATIC if choice.stride else choice.motion / 100)
-    kept, parts = 0, set()
-    for number, image in track(frames, frames.length, 'frames'):
-        part = selector(image)
-        if part is None:
-            continue
-        path = folder / f'part_{part:03d}' / f'{number:010d}.jpg'
-        path.parent.mkdir(exist_ok=True)
-        picture = camera.picture(image, video)[..., ::-1]
-        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, choice.quality]):
-            raise OSError(f'cannot write {path}; is the disk full?')
-        kept += 1
-        parts.add(part)
-    return dict(read=frames.passed, kept=kept, sequences=len(parts))

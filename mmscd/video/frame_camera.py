@@ -25,14 +25,12 @@ class FrameCamera:
         K: (3, 3) float64 of the new frames, pixels; `size`: their (width, height).
 
     Raises:
-        ValueError: the crop does not lie inside the frame, or a number is out of range.
+        ValueError: the crop does not lie inside the frame.
     """
 
     def __init__(
         self, calibration: Calibration, crop: Sequence[int] | None, max_width: int
     ) -> None:
-        if max_width < 32:
-            raise ValueError(f'--max-width must be at least 32, got {max_width}')
         self._video_size = width, height = calibration.size
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
         K = calibration.K.copy()

@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Extract, describe, check."""
-    from mmscd.video.convert import FrameChoice, convert_videos
+    from mmscd.video.convert import VideoConverter
     from mmscd.video.frame_camera import read_calibration
     from mmscd.video.lint import describe_findings, lint_folder
 
@@ -64,8 +64,10 @@ def run(args: argparse.Namespace) -> None:
         read_calibration, intrinsics=args.intrinsics, hfov=args.hfov, colmap=args.colmap,
         opencv=args.opencv, camera_id=args.camera_id, scale_intrinsics=args.scale_intrinsics,
     )  # fmt: skip
-    choice = FrameChoice(args.motion, args.stride, args.crop, args.max_width, args.quality)
-    config = convert_videos(args.videos, args.out, calibrate, choice)
+    convert = VideoConverter(
+        args.out, calibrate, args.motion, args.stride, args.crop, args.max_width, args.quality
+    )
+    config = convert(args.videos)
     if not args.no_lint:
         _, findings = lint_folder(args.out / 'frames', args.out / 'intrinsics.yaml')
         print(describe_findings(findings))
