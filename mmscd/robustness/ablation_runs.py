@@ -155,6 +155,8 @@ class Ablation:
 
     def _train(self, run: Run, trunk: Run | None = None) -> None:
         """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
+        from mmscd.engine import find_latest_checkpoint
+
         made_of = dict(config=run.config, options=run.options, seed=run.seed, amp=self.amp)
         if trunk:
             made_of['shared'] = dict(
@@ -165,7 +167,9 @@ class Ablation:
             return
         options = [f'randomness.seed={run.seed}', *run.options]
         if trunk:
-            branch(run, trunk, self.shared_until)
+            if not find_latest_checkpoint(run.folder):
+                source = trunk.folder / f'iter_{self.shared_until}.pth'
+                atomic_write(run.folder / source.name, source.read_bytes())
             # the checkpoint names the trunk's best one, which would be replaced by this run's
             options.append('default_hooks.checkpoint.save_best=None')
         print(f'== {run.variant}, seed {run.seed}: training', flush=True)
@@ -268,12 +272,3 @@ def claim_folder(folder: Path, made_of: dict) -> None:
             f'{folder} holds another experiment: {found}, wanted {made_of}; choose another '
             '--work-dir or name, or delete the folder'
         )
-
-
-def branch(run: Run, trunk: Run, iteration: int) -> None:
-    """Let a run that has not begun go on from a checkpoint of another one."""
-    from mmscd.engine import find_latest_checkpoint
-
-    if not find_latest_checkpoint(run.folder):
-        source = trunk.folder / f'iter_{iteration}.pth'
-        atomic_write(run.folder / source.name, source.read_bytes())

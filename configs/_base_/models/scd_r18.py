@@ -1,32 +1,4 @@
 # SCD over Monodepth2: structure consistency, texture disambiguation and isomorphic-graph
-# distillation. Without a teacher: a leaf adds exactly one, `model.distiller.teacher`. A part is
-# switched off by None; see scd/scd_r18_kitti-*.py.
-_base_ = ['./monodepth2_r18.py']
-model = dict(
-    losses=dict(
-        structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
-        texture=dict(
-            type='TextureDisambiguationLoss',
-            perturbation=dict(
-                type='RetinexTexturePerturbation',
-                keep_edges=0.5,
-                kinds=dict(missing=dict(lowpass_prob=0.7), light=dict(prob=0.8, gain=6.0)),
-            ),
-            consistency_weight=0.03,
-            photometric_weight=1.0,
-            samples=0.5,
-            loss_weight=1.0,
-        ),
-    ),
-    distiller=dict(
-        type='IsomorphicGraphDistiller',
-        student_taps=[dict(module='backbone', index=3, channels=256, stride=16)],
-        stride=16,
-        dim=64,
-        losses=dict(
-            edge=dict(type='EdgeKLLoss', loss_weight=0.1),
-            node=dict(type='NodeCosineLoss', loss_weight=0.1),
-            anchor=dict(type='AnchorLoss', loss_weight=0.1),
-        ),
-    ),
-)
+# distillation.
+_base_ = ['./monodepth2_r18.py', './scd_parts.py']
+model = {{_base_.scd}}

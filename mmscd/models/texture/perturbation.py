@@ -37,25 +37,18 @@ class RetinexTexturePerturbation(nn.Module):
     """Make texture missing or misleading in patches; light and strong edges stay.
 
     The image is split into illumination L and reflectance R (`retinex_split`). Every sample gets
-    its own mix of
-
-    - *missing*: cells of a random grid lose their texture: R becomes its mean there, or its
-      low-pass;
-    - *shuffle* (interfering): patches change places within blocks of a few patches;
-    - *blend* (interfering): inside soft-edged rectangles another R shows through, rolled and
-      flipped: that of the image itself or of another image of the batch;
-    - *illumination*: L becomes brighter or darker in smooth local bumps.
-
-    The result is clip(R+ L+). All draws are functions of `draw_key`, all work is done for the whole
-    batch on its device. Lengths are given in pixels of an image 640 wide and scale with the width;
-    no patch is ever smaller than 8 pixels. What is masked are patches and regions: there is no
-    noise, no shuffle of pixels, no global blur and no global change of light, contrast or colour,
-    so that no corruption of a robustness benchmark is trained on.
+    its own mix of kinds: texture of R that is missing (`kinds.Missing`) or interferes (`Shuffle`,
+    `Blend`), and bumps of L (`Light`). The result is clip(R+ L+). All draws are functions of
+    `draw_key`, all work is done for the whole batch on its device. Lengths are given in pixels of
+    an image 640 wide and scale with the width; no patch is ever smaller than 8 pixels. What is
+    masked are patches and regions: there is no noise, no shuffle of pixels, no global blur and no
+    global change of light, contrast or colour, so that no corruption of a robustness benchmark is
+    trained on.
 
     Args:
-        kinds: options of `kinds.Missing`, `Shuffle`, `Blend` and `Light` by name. One that is not
-            named is as it is by default, None drops it: `kinds=dict(missing=dict(lowpass_prob=0),
-            light=None)` changes reflectance alone, and fills with no low-pass.
+        kinds: options of `missing`, `shuffle`, `blend` and `light`. One that is not named is as it
+            is by default, None drops it: `kinds=dict(missing=dict(lowpass_prob=0), light=None)`
+            changes reflectance alone, and fills with no low-pass.
         share: range of the share of the image that the first three cover together, at most 0.6;
             each takes a random part of it. Kept edges count as covered.
         keep_edges: how much of the strong edges of the image stays inside the masks, in [0, 1].

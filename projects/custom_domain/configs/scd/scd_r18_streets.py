@@ -1,6 +1,9 @@
 # SCD on your own video with your own teacher. STREETS is the folder that from_video.py made (a full
 # path): frames, size and length of the training come from its config, the parts of SCD from here.
-_base_ = ['{{$STREETS:../../../../data/my_streets}}/monodepth2_r18.py']
+_base_ = [
+    '{{$STREETS:../../../../data/my_streets}}/monodepth2_r18.py',
+    '../../../../configs/_base_/models/scd_parts.py',
+]
 
 teacher = dict(
     type='MMSegTeacher',
@@ -9,36 +12,11 @@ teacher = dict(
     taps=[dict(module='neck', index=1, channels=128, stride=8)],
     needs_logits=True,
 )
-# what configs/_base_/models/scd_r18.py has: two bases must not both set `model`, and it lies in one
-# here already
 model = dict(
-    losses=dict(
-        structure=dict(type='StructureConsistencyLoss', loss_weight=0.03),
-        texture=dict(
-            type='TextureDisambiguationLoss',
-            perturbation=dict(
-                type='RetinexTexturePerturbation',
-                keep_edges=0.5,
-                kinds=dict(missing=dict(lowpass_prob=0.7), light=dict(prob=0.8, gain=6.0)),
-            ),
-            consistency_weight=0.03,
-            photometric_weight=1.0,
-            samples=0.5,
-            loss_weight=1.0,
-        ),
-    ),
+    losses=_base_.scd.losses,
     # what moves is left out; ids of `classes` in the teacher's config: person, vehicle
     pixel_weights=dict(moving=dict(type='MovingObjectWeight', classes=(5, 6))),
-    distiller=dict(
-        type='IsomorphicGraphDistiller',
-        student_taps=[dict(module='backbone', index=3, channels=256, stride=16)],
-        teacher=teacher,
-        losses=dict(
-            edge=dict(type='EdgeKLLoss', loss_weight=0.1),
-            node=dict(type='NodeCosineLoss', loss_weight=0.1),
-            anchor=dict(type='AnchorLoss', loss_weight=0.1),
-        ),
-    ),
+    distiller=dict(_base_.scd.distiller, teacher=teacher),
 )
 # the graph starts from nothing, the networks from ImageNet
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(distiller=dict(lr_mult=10))))
