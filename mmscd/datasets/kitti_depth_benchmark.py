@@ -10,7 +10,7 @@ from typing import Any
 from mmscd.registry import DATASETS
 
 from .base import BaseDepthDataset, Sample
-from .formats.arrays import camera_matrix, read_numbers
+from .formats.arrays import camera_matrix, parse_numbers
 from .formats.file_index import FileIndex
 from .options import choose, refuse_gt
 
@@ -76,4 +76,5 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the image's own file."""
         path = info['calib_path']
-        return dict(K_ori=camera_matrix(read_numbers(path, (3, 3)), path))
+        text = Path(path).read_text(encoding='utf-8')
+        return dict(K_ori=camera_matrix(parse_numbers(text, (3, 3), path), path))

@@ -45,7 +45,7 @@ def scale_intrinsics(K: Camera, scale_x: float, scale_y: float) -> Camera:
         scale_x: width after / width before.
         scale_y: height after / height before.
     """
-    scaled = K + 0
+    scaled = K + 0.0
     scaled[..., 0, :] = K[..., 0, :] * scale_x + K[..., 2, :] * ((scale_x - 1) / 2)
     scaled[..., 1, :] = K[..., 1, :] * scale_y + K[..., 2, :] * ((scale_y - 1) / 2)
     return scaled

@@ -9,7 +9,11 @@ import pytest
 
 from mmscd.datasets import KITTIRawDataset
 from mmscd.datasets.formats.depth_cache import DepthCache
-from mmscd.datasets.formats.kitti_calibration import KITTICalibration, project_velodyne
+from mmscd.datasets.formats.kitti_calibration import (
+    KITTICalibration,
+    project_velodyne,
+    stereo_from_projections,
+)
 from mmscd.datasets.formats.lidar import read_points
 
 FOLDER = '2011_09_26/2011_09_26_drive_0001_sync'
@@ -133,11 +137,14 @@ def test_cache_race(tmp_path):
 @needs_data
 def test_official_calibration():
     calibration = KITTICalibration(Path(DATA) / 'kitti_raw/2011_09_26')
-    K, T = calibration.intrinsics('l'), calibration.stereo_transform('l')
+    left, right = calibration.projection('l'), calibration.projection('r')
+    K, T = calibration.intrinsics('l'), stereo_from_projections(left, right, 'calibration')
     assert (K[0, 0], K[0, 2], K[1, 2]) == pytest.approx((721.5377, 609.5593, 172.854))
     assert calibration.size('l') == (1242, 375)
     assert T[0, 3] == pytest.approx(-0.5327, abs=5e-5) and abs(T[1:3, 3]).max() < 0.01
-    assert calibration.stereo_transform('r')[0, 3] == pytest.approx(0.5327, abs=5e-5)
+    assert stereo_from_projections(right, left, 'calibration')[0, 3] == pytest.approx(
+        0.5327, abs=5e-5
+    )
 
 
 @needs_data

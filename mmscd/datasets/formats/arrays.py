@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -90,24 +91,13 @@ def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
     return stored[name]
 
 
-def read_numbers(path: str | os.PathLike, shape: tuple[int, ...]) -> np.ndarray:
-    """Finite float64 numbers of a text file, in a shape.
+def parse_numbers(text: str, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """Finite float64 numbers of a text, in a shape; `what` names it in errors.
 
     Raises:
-        OSError: the file cannot be read.
-        ValueError: other numbers, or more or fewer; names the file.
+        ValueError: other words, or more or fewer.
     """
-    return parse_numbers(Path(path).read_text(encoding='utf-8'), shape, str(path))
-
-
-def parse_numbers(text: str, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """The same of a text; `what` names it in errors."""
-    words: list[Any] = text.split()
-    try:
-        words = [float(word) for word in words]
-    except ValueError:
-        pass  # named below
-    return finite_array(words, (int(np.prod(shape)),), what).reshape(shape)
+    return finite_array(text.split(), (math.prod(shape),), what).reshape(shape)
 
 
 def finite_array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:

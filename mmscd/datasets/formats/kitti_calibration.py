@@ -120,12 +120,6 @@ class KITTICalibration:
         width, height = finite_array(self._cam.get(key), (2,), f'{self.cam_path}: {key}')
         return round(width), round(height)
 
-    def stereo_transform(self, side: str) -> np.ndarray:
-        """T_source_target (4, 4) from the camera of `side` to the other one, metres: a pure
-        translation, x about -0.53 for `l`."""
-        target, source = self.projection(side), self.projection('r' if side == 'l' else 'l')
-        return stereo_from_projections(target, source, self.cam_path)
-
     def velodyne_to_image(self, side: str) -> np.ndarray:
         """P_rect @ R_rect_00 @ T_cam_velo, (3, 4) float64: LiDAR metres to homogeneous pixels."""
         if self._velo is None:
