@@ -25,7 +25,8 @@ def convert(
     out: Path,
     pose: bool = True,
     size: tuple[int, int] | None = None,
-    depth_range: tuple[float, float] = (0.1, 100.0),
+    min_depth: float = 0.1,
+    max_depth: float = 100.0,
     every: bool = False,
 ) -> str:
     """Convert and write.
@@ -34,7 +35,7 @@ def convert(
         source: a folder in Monodepth2's layout (Monodepth2, its forks, Lite-Mono), or a file with a
             ResNet's ImageNet weights.
         out: ends in .pth; of a folder, a config is written beside it.
-        pose, size, depth_range: of a folder, see `convert_folder` and `make_config`.
+        pose, size, min_depth, max_depth: of a folder, see `convert_folder` and `make_config`.
         every: report about every parameter.
 
     Returns:
@@ -46,7 +47,7 @@ def convert(
     if source.is_dir():
         weights = convert_folder(source, pose)
         name = source.resolve().name
-        text = make_config(weights, name, size, depth_range)
+        text = make_config(weights, name, size, (min_depth, max_depth))
         scale = STEREO_SCALE if weights.stereo else None
         meta = dict(converted_from=weights.project, source=name)
         meta.update(stereo=weights.stereo, depth_scale=scale)

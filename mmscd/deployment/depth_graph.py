@@ -10,7 +10,6 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmscd.models import loading
-from mmscd.models.model_names import check_depth_config
 from mmscd.utils.config import load_config
 
 
@@ -77,24 +76,18 @@ class DepthGraph(nn.Module):
 def load_network(
     config: str, checkpoint: str | None = None, cfg_options: dict[str, Any] | None = None
 ) -> tuple[Config, nn.Module]:
-    """A model for single images, without pose net, teacher and graph, in eval mode.
+    """A config, and its network for single images, float32 on the CPU.
 
     Args:
         config: path, or package::path.
         checkpoint: path or URL; None leaves random weights (for counting and timing).
         cfg_options: overrides of the config.
 
-    Returns:
-        The config, and the model, float32 on the CPU.
-
     Raises:
-        FileNotFoundError, RuntimeError: config or checkpoint is missing or broken.
-        ValueError: the config has no depth model, or the checkpoint is of another one.
+        FileNotFoundError, RuntimeError, ValueError: see `loading.load_model`.
     """
     cfg = load_config(config, cfg_options)
-    check_depth_config(cfg)
-    # a graph holds neither
-    cfg.model.update(channels_last=False, flip_tta=False)
-    if checkpoint is None:
-        return cfg, loading.build_network(cfg)
-    return cfg, loading.load_model(cfg, checkpoint, device='cpu')
+    network = loading.load_model(cfg, checkpoint, device='cpu') if checkpoint else None
+    network = network or loading.build_network(cfg)
+    network.flip_tta = False  # a graph does not
+    return cfg, network

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from .depth_graph import DepthGraph
 
-FORMATS = ('onnx', 'torch-export', 'torchscript')
 SUFFIXES = {'onnx': '.onnx', 'torch-export': '.pt2', 'torchscript': '.pt'}
+FORMATS = tuple(SUFFIXES)
 INPUT, OUTPUT = 'image', 'inv_depth'
 OLDEST_OPSET, FIRST_NEW_OPSET, NEWEST_OPSET = 13, 18, 23
 INSTALL = 'pip install mmscd[deploy]'

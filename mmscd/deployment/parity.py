@@ -66,9 +66,8 @@ def read_frames(
     files = [file for source in sources for file in _list_images(Path(source))]
     resize, frames = ResizeFrames(size), []
     for file in files[:count]:
-        image = decode_rgb(read_bytes(file), file)[0]
-        results = resize(dict(frames=[image], K=np.eye(3)))
-        frames.append((file.name, results['frames'][0]))
+        results = dict(frames=[decode_rgb(read_bytes(file), file)[0]], K=np.eye(3))
+        frames.append((file.name, resize(results)['frames'][0]))
     return frames
 
 

@@ -12,19 +12,10 @@ _CONVERT = 'tools/model_converters/to_mmscd.py'
 # beginnings of keys that give away what a file is, and what to do about it
 _OTHERS = (
     (
-        ('downsample_layers.0.0.conv.', 'stem2.'),
-        'its keys are those of Lite-Mono: convert the folder it lies in with '
-        f'{_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
-    ),
-    (
-        ('encoder.conv1', 'encoder.layer1', 'encoder.encoder.'),
-        'its keys are those of Monodepth2 or a fork of it: convert the folder it lies in with '
-        f'{_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
-    ),
-    (
-        ('decoder.0.', 'net.0.'),
-        'its keys are those of a decoder of Monodepth2 or Lite-Mono: convert the folder it lies in '
-        f'with {_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
+        ('encoder.conv1', 'encoder.layer1', 'encoder.encoder.', 'decoder.0.', 'net.0.')
+        + ('downsample_layers.0.0.conv.', 'stem2.'),
+        'its keys are those of Monodepth2, a fork of it, or Lite-Mono: convert the folder it lies '
+        f'in with {_CONVERT} FOLDER OUT.pth, then give OUT.py and OUT.pth',
     ),
     (
         ('conv1.weight', 'layer1.0.', 'downsample_layers.', 'stages.0.'),

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from mmscd.registry import MODELS
 
 from ._misfit import explain_folder, explain_misfit, some
-from .model_names import describe, one_line, resolve_model
+from .model_names import check_depth_config, describe, one_line, resolve_model
 
 RANDOM = 'random'
 NEEDS = ('depth', 'depth+pose', 'all', 'training')
@@ -130,12 +130,14 @@ def build_network(
     Raises:
         ValueError: the config's model cannot be built; says why.
     """
+    check_depth_config(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmscd')
     model = model_config(cfg.model, need)
     if half:
         model.network_dtype = 'float16' if half == 'cuda' else 'bfloat16'
-    elif half is not None and 'network_dtype' in model:
-        model.network_dtype = None  # it saved memory and time in training
+    elif half is not None:  # they saved memory and time in training
+        for option in {'network_dtype', 'channels_last'} & set(model):
+            model.pop(option)
     if flip:
         model.flip_tta = True
     try:

@@ -24,12 +24,7 @@ PROVIDERS = dict(
 
 
 class DepthModel:
-    """An exported network.
-
-    Args:
-        path: of the ONNX file.
-        device: 'cpu', 'cuda' or 'tensorrt'; what onnxruntime lacks is passed over with a word.
-    """
+    """An exported network; a device that onnxruntime lacks is passed over with a word."""
 
     def __init__(self, path, device='cpu'):
         import onnxruntime
@@ -79,6 +74,13 @@ def colorize(depth):
     return cv2.applyColorMap((share * 255).round().astype(np.uint8), cv2.COLORMAP_MAGMA)
 
 
+def list_images(path):
+    """A file, or the images in a folder."""
+    if not path.is_dir():
+        return [path]
+    return sorted(f for f in path.iterdir() if f.suffix.lower() in EXTENSIONS)
+
+
 def predict_file(model, path, out, npy):
     """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
@@ -105,7 +107,7 @@ def main(argv=None):
     parser.add_argument('images', nargs='+', type=Path, help='files or folders')
     parser.add_argument('--out', type=Path, default=Path('depth'), help='folder (default: depth)')
     parser.add_argument('--npy', action='store_true', help='also write the numbers')
-    parser.add_argument('--device', choices=['cpu', 'cuda', 'tensorrt'], default='cpu')
+    parser.add_argument('--device', choices=PROVIDERS, default='cpu')
     args = parser.parse_args(argv)
     if not args.model.is_file():
         sys.exit(f'there is no model {args.model}')
@@ -114,10 +116,7 @@ def main(argv=None):
         args.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, ValueError, OSError) as error:
         sys.exit(f'onnx_demo: {error}')
-    files, done = [], 0
-    for path in args.images:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        files += [f for f in inside if f.suffix.lower() in EXTENSIONS] if path.is_dir() else [path]
+    done, files = 0, [path for given in args.images for path in list_images(given)]
     for path in files:
         try:
             print(predict_file(model, path, args.out, args.npy), flush=True)

@@ -25,23 +25,21 @@ def run(args: argparse.Namespace) -> None:
     """Convert."""
     from mmscd.converters import convert
 
-    depth_range = (args.min_depth, args.max_depth)
-    print(convert(args.source, args.out, not args.no_pose, args.size, depth_range, args.verbose))
+    print(convert(**vars(args)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert; exit code 1 and the reason where it cannot be done."""
     parser = make_parser(__doc__)
-    parser.add_argument('source', type=Path, help='folder, or file of a ResNet')
-    parser.add_argument('out', type=Path, help='OUT.pth')
-    parser.add_argument('--verbose', action='store_true', help='a line for every parameter')
-    group = parser.add_argument_group('of a folder')
-    group.add_argument('--no-pose', action='store_true', help='leave out the pose net')
-    group.add_argument(
-        '--size', type=parse_size, help='of the input; default: what encoder.pth says, or 640x192'
-    )
-    group.add_argument('--min-depth', type=float, default=0.1, help='option of that training')
-    group.add_argument('--max-depth', type=float, default=100.0, help='option of that training')
+    add = parser.add_argument
+    add('source', type=Path, help='folder, or file of a ResNet')
+    add('out', type=Path, help='OUT.pth')
+    add('--verbose', action='store_true', dest='every', help='a line for every parameter')
+    add = parser.add_argument_group('of a folder').add_argument
+    add('--no-pose', action='store_false', dest='pose', help='leave out the pose net')
+    add('--size', type=parse_size, help='of the input; default: what encoder.pth says, or 640x192')
+    add('--min-depth', type=float, default=0.1, help='option of that training')
+    add('--max-depth', type=float, default=100.0, help='option of that training')
     run_tool(parser, run, argv)
 
 
