@@ -49,7 +49,7 @@ def convert(
         name = source.resolve().name
         text = make_config(weights, name, size, (min_depth, max_depth))
         scale = STEREO_SCALE if weights.stereo else None
-        meta = dict(converted_from=weights.project, source=name)
+        meta = dict[str, Any](converted_from=weights.project, source=name)
         meta.update(stereo=weights.stereo, depth_scale=scale)
         written = ' and '.join(map(str, write_converted(out, weights.keys.weights, meta, text)))
         kind = f'stereo (metric after x {STEREO_SCALE})' if weights.stereo else 'monocular'
@@ -59,7 +59,7 @@ def convert(
     if not source.is_file():
         raise FileNotFoundError(f'there is no folder {source}, nor a file of that name')
     keys, depth = convert_resnet(read_weights(source)[0], source.name)
-    meta = dict(converted_from='torchvision or timm', source=source.name, depth=depth)
+    meta = dict[str, Any](converted_from='torchvision or timm', source=source.name, depth=depth)
     write_converted(out, keys.weights, meta)
     use = f"depth={depth}, init_cfg=dict(type='Pretrained', checkpoint='{out}')"
     return (

@@ -19,7 +19,6 @@ from .reading import read_folder
 STEREO_SCALE = 5.4
 DEFAULT_SIZE = (640, 192)
 DEFAULT_RANGE = (0.1, 100.0)
-_DEFAULTS = dict(width=DEFAULT_SIZE[0], height=DEFAULT_SIZE[1])
 # sizes that have configs of their own
 _SIZES = {DEFAULT_SIZE: '', (1024, 320): '-1024x320'}
 _SIZE = """
@@ -83,7 +82,7 @@ def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
         UnmappedKeysError: it is of another architecture.
     """
     states, settings, others = read_folder(folder, pose)
-    size = tuple(int(settings.get(key) or default) for key, default in _DEFAULTS.items())
+    size = int(settings.get('width') or 640), int(settings.get('height') or 192)
     keys = KeyMap(dropped=dict(others))
     for name, value in settings.items():
         keys.dropped[f'encoder.pth: {name} = {value}'] = 'goes into the config'

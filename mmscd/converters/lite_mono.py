@@ -39,10 +39,7 @@ _WIDE = {3: 5, 6: 10}
 
 def is_lite_mono(state: Mapping[str, Tensor]) -> bool:
     """True for the parameter names of Lite-Mono's encoder."""
-    return (
-        any(key.startswith('downsample_layers.') for key in state)
-        and 'stem2.0.conv.weight' in state
-    )
+    return 'stem2.0.conv.weight' in state
 
 
 def map_lite_mono(states: States, keys: KeyMap, size: tuple[int, int]) -> dict[str, Any]:
@@ -91,10 +88,10 @@ def find_shape(
         raise UnmappedKeysError(
             'encoder.pth', hint=f'stages of {counts} blocks; known are 4, 4, 10 and 4, 4, 7'
         )
-    dilations = ((1, 2, 3), (1, 2, 3), third)
+    rows: tuple[tuple[int, ...], ...] = ((1, 2, 3), (1, 2, 3), third)
     if size == (1024, 320):
-        dilations = tuple(tuple(_WIDE.get(d, d) for d in row) for row in dilations)
-    return tuple(channels), dilations
+        rows = tuple(tuple(_WIDE.get(d, d) for d in row) for row in rows)
+    return tuple(channels), rows
 
 
 def map_encoder(

@@ -13,11 +13,7 @@ from mmscd.models.backbones.resnet_encoder import ARCHITECTURES, Bottleneck, Res
 from .key_map import KeyMap, UnmappedKeysError
 
 _BLOCK = re.compile(r'layer([1-4])\.(\d+)\.')
-_NAMES = {
-    (2, 2, 2, 2, False): 'ResNet-18', (3, 4, 6, 3, False): 'ResNet-34',
-    (3, 4, 6, 3, True): 'ResNet-50', (3, 4, 23, 3, True): 'ResNet-101',
-    (3, 8, 36, 3, True): 'ResNet-152',
-}  # fmt: skip
+_DEEPER: dict[tuple[int, ...], str] = {(3, 4, 23, 3): 'ResNet-101', (3, 8, 36, 3): 'ResNet-152'}
 # parts that tell a relative of ResNet from one
 _RELATIVES = {
     r'^conv1\.\d': 'a deep stem of several convolutions (ResNet-C, -D, -S)',
@@ -38,24 +34,20 @@ def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
         UnmappedKeysError: it is no ResNet, or one that mmscd does not have.
     """
     for pattern, description in _RELATIVES.items():
-        found = [key for key in state if re.search(pattern, key)]
-        if found:
-            raise UnmappedKeysError(what, found, hint=f'it has {description}; mmscd has plain ones')
-    counts = [0, 0, 0, 0]
-    for key in state:
-        if match := _BLOCK.match(key):
-            layer, block = int(match[1]) - 1, int(match[2])
-            counts[layer] = max(counts[layer], block + 1)
+        if keys := [key for key in state if re.search(pattern, key)]:
+            raise UnmappedKeysError(what, keys, hint=f'it has {description}; mmscd has plain ones')
+    found = [match.groups() for match in map(_BLOCK.match, state) if match]
+    counts = tuple(len({block for layer, block in found if layer == n}) for n in '1234')
     bottleneck = any('.conv3.' in key for key in state)
     for depth, (block, blocks) in ARCHITECTURES.items():
-        if tuple(counts) == blocks and bottleneck == (block is Bottleneck):
+        if counts == blocks and bottleneck == (block is Bottleneck):
             return depth
-    name = _NAMES.get((*counts, bottleneck), f'blocks {counts}')
     ours = ', '.join(f'ResNet-{depth}' for depth in ARCHITECTURES)
     if not any(counts):
         raise UnmappedKeysError(
             what, state, hint=f'expected conv1, bn1, layer1.0.conv1, ... of {ours}'
         )
+    name = _DEEPER.get(counts, f'ResNet of {counts} blocks')
     raise UnmappedKeysError(what, hint=f'it is a {name}, mmscd has {ours}')
 
 

@@ -58,9 +58,9 @@ def export_checkpoint(
     check_options(graph, kind, chosen)
     # before the export: a wrong path should not cost a minute
     frames = [read_frames(images, each, max_images) for each in _sizes(chosen, graph.stride)]
-    count = sum(p.numel() for p in graph.parameters()) / 1e6
+    millions = sum(p.numel() for p in graph.parameters()) / 1e6
     parts = f'{type(model.backbone).__name__} and {type(model.disp_head).__name__}'
-    print(f'graph: {parts}, {count:.2f} M parameters; no pose net, teacher or distillation graph')
+    print(f'graph: {parts}, {millions:.2f} M parameters; no pose net, no teacher')
     start = time.perf_counter()
     data = export(graph, kind, chosen, _describe(config, graph, chosen, half))
     print(f'exported to {kind} in {time.perf_counter() - start:.1f} s, {len(data) / 2**20:.1f} MiB')
@@ -73,8 +73,8 @@ def export_checkpoint(
             _compare(model, run_exported(kind, data), part, batch, what, tolerance)
     atomic_write(out, data)
     shape = 'height, width' if chosen.dynamic_size else f'{chosen.size[1]}, {chosen.size[0]}'
-    batch = 'batch' if chosen.dynamic_batch else chosen.batch
-    print(f'wrote {out}: image ({batch}, 3, {shape}) RGB in 0..1 -> inv_depth')
+    images_per_call = 'batch' if chosen.dynamic_batch else chosen.batch
+    print(f'wrote {out}: image ({images_per_call}, 3, {shape}) RGB in 0..1 -> inv_depth')
 
 
 def _sizes(options: ExportOptions, stride: int) -> list[tuple[int, int]]:

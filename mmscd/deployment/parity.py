@@ -146,4 +146,4 @@ def check_parity(
             if off.max().item() > largest[number]:
                 largest[number] = off.max().item()
                 worst = filled[int(off.argmax())][0] if number else worst
-    return Parity(len(frames), *largest, worst)
+    return Parity(len(frames), largest[0], largest[1], worst)

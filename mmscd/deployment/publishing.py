@@ -47,7 +47,8 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
     if not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f'expected a checkpoint with a state_dict, found {sorted(checkpoint)}')
     parts = loading.TRAINING_ONLY + (() if pose else ('pose_net.',))
-    state, gone = dict(checkpoint['state_dict']), {}
+    state: dict[str, Tensor] = dict(checkpoint['state_dict'])
+    gone: dict[str, int] = {}
     for part in parts:
         taken = [state.pop(key) for key in list(state) if key.startswith(part)]
         gone |= {f'{part}*': _bytes(taken)} if taken else {}

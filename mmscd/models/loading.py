@@ -71,19 +71,19 @@ def load_model(
         FileNotFoundError, RuntimeError: config or weights are missing or broken.
         ValueError: they do not fit, or the device does not exist; says what to do.
     """
-    cfg, device = resolve_model(model), check_device(device)
+    cfg, chosen = resolve_model(model), check_device(device)
     weights = weights if weights is not None else cfg.get('load_from')
     if weights is None:
         raise ValueError(
             f'no weights for {describe(cfg)}: give weights=PATH of a checkpoint; '
             f"weights='{RANDOM}' tries the machinery with a network that has learnt nothing"
         )
-    network = build_network(cfg, need, half and device.type, flip)
+    network = build_network(cfg, need, half and chosen.type, flip)
     if str(weights) == RANDOM:
         print_log('random weights: the depth means nothing', 'current', 30)
     else:
         load_weights(network, weights, need, describe(cfg))
-    return network.to(device)
+    return network.to(chosen)
 
 
 def init_model(

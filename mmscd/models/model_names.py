@@ -147,7 +147,7 @@ def find_pipeline(cfg: Config) -> list[dict]:
     candidates = [_dataset_pipeline(cfg.get(f'{split}_dataloader')) for split in ('test', 'val')]
     candidates += [cfg.get('test_pipeline'), _dataset_pipeline(cfg.get('train_dataloader'))]
     for pipeline in candidates:
-        if 'ResizeFrames' in [step.get('type') for step in pipeline or ()]:
+        if pipeline and 'ResizeFrames' in [step.get('type') for step in pipeline]:
             return list(pipeline)
     raise ValueError(
         f'{describe(cfg)} does not say which size of image the network takes: it needs '
@@ -167,8 +167,9 @@ def _dataset_pipeline(loader: Any) -> list[dict] | None:
 
 def network_size(cfg: Config) -> tuple[int, int]:
     """(width, height) of the images that the network of a config takes; raises as above."""
-    (size, *_) = [s['size'] for s in find_pipeline(cfg) if s.get('type') == 'ResizeFrames']
-    return tuple(size)
+    sizes = [step['size'] for step in find_pipeline(cfg) if step.get('type') == 'ResizeFrames']
+    width, height = sizes[0]
+    return width, height
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
