@@ -119,7 +119,8 @@ class Ablation:
         Args:
             dry_run: only say what would be done.
         """
-        runs, scores, begin = self.plan(), {}, time.monotonic()
+        runs, begin = self.plan(), time.monotonic()
+        scores: dict[str, dict[int, Rows]] = {}
         names = [variant[0] for variant in self.variants]
         for run in runs:
             state = 'finished' if run.checkpoint.is_file() else 'to train'
@@ -196,8 +197,13 @@ class Ablation:
         if self._stop.is_set():
             raise RuntimeError('stopped')
         log.parent.mkdir(parents=True, exist_ok=True)
-        streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        process = subprocess.Popen([sys.executable, *command], cwd=self.root, **streams)
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         with log.open('a') as file:
             for line in process.stdout or ():
                 file.write(line)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
-def check_names(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+def check_names(what: str, names: Iterable[Any], known: Iterable[Any]) -> None:
     """Refuse the first name that is not known.
 
     Args:

@@ -61,8 +61,8 @@ class Missing:
         """
         shape = texture.shape[-2:]
         low, high = draws.pixels(self.size)
-        sizes = log_uniform_size(draws('size', 2), low, high).unbind(1)
-        sizes = [s.clamp(max=max(low, side // 2)) for s, side in zip(sizes, shape, strict=True)]
+        tall, wide = log_uniform_size(draws('size', 2), low, high).unbind(1)
+        sizes = tall.clamp(max=max(low, shape[0] // 2)), wide.clamp(max=max(low, shape[1] // 2))
         grid = cell_grid(sizes, draws('offset', 2).unbind(1), shape, low)
         count = math.prod(grid.shape)
         chosen = keep_within(grid.area().flatten(1), budget, draws('order', count))

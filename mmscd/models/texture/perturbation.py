@@ -12,7 +12,7 @@ from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import uniform
 
 from .draws import REFERENCE_WIDTH, between, draw_kinds
-from .kinds import KINDS, LARGEST_SHARE, check_range, make_kinds
+from .kinds import KINDS, LARGEST_SHARE, Light, check_range, make_kinds
 from .retinex import retinex_split, strong_edges
 
 
@@ -118,7 +118,7 @@ class RetinexTexturePerturbation(nn.Module):
         parts = (0.25 + draws[:, 4:7]) * wanted[:, :3]
         parts = parts / parts.sum(1, keepdim=True).clamp(min=1e-9)
         shares = parts * between(draws[:, 7:8], self.share)
-        bumps = self.kinds['light'].share if 'light' in self.kinds else (0.0, 0.0)
+        bumps = next((k.share for k in self.kinds.values() if isinstance(k, Light)), (0.0, 0.0))
         light = wanted[:, 3:] * between(draws[:, 8:], bumps)
         budgets = (torch.cat([shares, light], 1) * pixels).long().unbind(1)
         return dict(zip(KINDS, budgets, strict=True))

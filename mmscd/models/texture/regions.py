@@ -72,7 +72,8 @@ class Cells(NamedTuple):
     def _members(self, axis: int) -> Tensor:
         """bool (B, cells, pixels) along one axis."""
         cells = torch.arange(self.shape[axis], device=self.rows.device)
-        return self[axis][:, None] == cells[:, None]
+        lines = self.columns if axis else self.rows
+        return lines[:, None] == cells[:, None]
 
 
 def cell_grid(
@@ -90,13 +91,14 @@ def cell_grid(
         smallest: no size is below it.
     """
     lines = []
+    rows, columns = (max(1, pixels // smallest) for pixels in shape)
     for pixels, length, share in zip(shape, size, offset, strict=True):
         first = (share * length).long()
         full = ((pixels - first) // length).clamp(min=1)
         index = torch.arange(pixels, device=length.device) - first[:, None]
         index = index.div(length[:, None], rounding_mode='floor')
         lines.append(index.clamp(min=0).minimum(full[:, None] - 1))
-    return Cells(*lines, tuple(max(1, pixels // smallest) for pixels in shape))
+    return Cells(lines[0], lines[1], (rows, columns))
 
 
 def place_rectangles(
