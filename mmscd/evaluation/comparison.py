@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from terminaltables import AsciiTable
+from mmscd.utils.text_table import text_table
 
 from .bootstrap import Bootstrap, metric_matrix
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
@@ -120,4 +120,4 @@ def make_difference_table(rows: Mapping[str, Mapping[str, float]], label: str) -
         for end, word in (('low', 'from'), ('high', 'to')):
             ends = (f'{row[f"{key}_{end}"]:+.4f} ' for key in METRIC_NAMES)
             data.append([f'  {label} {word}', *ends])
-    return AsciiTable(data).table
+    return text_table(data)

@@ -135,9 +135,10 @@ class VideoRunner:
         options: overrides of the config.
         flip: average depth with that for the mirrored image.
         batch_size: frames at once.
+        motion: False: the pose network, if there is one, is not needed; nor are its weights.
 
     Attributes:
-        has_motion: the model has a pose network.
+        has_motion: there is a pose network.
 
     Raises:
         OSError, RuntimeError, ValueError: a file is missing, broken, or of another model.
@@ -150,9 +151,10 @@ class VideoRunner:
         options: dict | None = None,
         flip: bool = False,
         batch_size: int = 8,
+        motion: bool = True,
     ) -> None:
         cfg = load_config(config, options)
-        self.has_motion = cfg.model.get('pose_net') is not None
+        self.has_motion = motion and cfg.model.get('pose_net') is not None
         if self.has_motion:
             cfg.model.frame_ids = [0, 1]  # a frame and the next one
         need = 'depth+pose' if self.has_motion else 'depth'

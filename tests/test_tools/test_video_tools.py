@@ -101,6 +101,25 @@ def test_temporal_tool(tool, odometry, checkpoint, tiny_config, tmp_path):
     assert rows['model, known motion']['scale_origin'] == 'from true motion'
 
 
+def test_published_weights_are_judged_by_known_motion(
+    tool, tiny_kitti, odometry, checkpoint, tiny_config, tmp_path
+):
+    drive = next(tiny_kitti.glob('*/*_sync'))
+    poses, weights = tmp_path / 'poses.txt', tmp_path / 'published.pth'
+    poses.write_text((odometry.parents[1] / 'poses' / '00.txt').read_text() * 2)
+    state = torch.load(checkpoint)['state_dict']
+    kept = {key: value for key, value in state.items() if not key.startswith('pose_net.')}
+    assert len(kept) < len(state)
+    torch.save(dict(state_dict=kept), weights)
+    arguments = [str(tiny_config), str(weights), '--sequence', str(drive), '--poses', str(poses)]
+    arguments += ['--frames', '4']
+    rows = tool('eval_temporal').main([*arguments, '--motion', 'known'])[drive.name]
+    assert list(rows) == ['model, known motion', 'the same depth everywhere, known motion']
+    assert rows['model, known motion']['scale_origin'] == 'from true depth'
+    with pytest.raises(SystemExit, match='pose'):
+        tool('eval_temporal').main(arguments)
+
+
 def test_raw_layout_with_true_depth(tiny_kitti, odometry, tmp_path):
     drive = next(tiny_kitti.glob('*/*_sync'))
     poses = tmp_path / 'poses.txt'

@@ -33,7 +33,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     MMLogger.get_instance('mmscd', logger_name='mmscd')
     videos = read_sequences(args.sequence, args.poses, args.frames)
     check_output(args.out, '.json')
-    runner = VideoRunner(args.config, args.checkpoint, args.cfg_options, args.tta, args.batch_size)
+    # published weights have no pose network, and true depth gives the scale without one
+    motion = args.motion != 'known' or any(video.gt_paths is None for video in videos)
+    runner = VideoRunner(
+        args.config, args.checkpoint, args.cfg_options, args.tta, args.batch_size, motion
+    )
     result = evaluate_consistency(runner, videos, args.motion, args.max_depth, args.name)
     if args.out:
         write_json(args.out, result)
