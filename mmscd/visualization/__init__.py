@@ -2,13 +2,12 @@
 
 from .colormap import colorize_depth, colorize_error
 from .depth_visualizer import DepthVisualizer
-from .rendering import read_image, render_prediction, save_image
+from .rendering import read_image, save_image
 
 __all__ = [
     'DepthVisualizer',
     'colorize_depth',
     'colorize_error',
     'read_image',
-    'render_prediction',
     'save_image',
 ]

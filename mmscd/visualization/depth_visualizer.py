@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 from mmengine.visualization import Visualizer
 
-from mmscd.evaluation.functional import invert, to_numpy
+from mmscd.evaluation.functional import invert, resize_inverse_depth, to_numpy
 from mmscd.evaluation.protocols import get_protocol
 from mmscd.registry import VISUALIZERS
 from mmscd.structures.depth_data_sample import DepthDataSample
 
-from .rendering import render_prediction, save_image
+from .rendering import (
+    MIN_PANEL_WIDTH,
+    add_head,
+    depth_panel,
+    error_panel,
+    metric_factor,
+    panel_size,
+    resize_image,
+    save_image,
+    stack_panels,
+)
 
 
 @VISUALIZERS.register_module()
@@ -24,7 +34,7 @@ class DepthVisualizer(Visualizer):
         name: of the instance.
         protocol: decides which pixels of the error panel count, and how the depth is aligned; the
             abs_rel in the picture is then the one of `DepthMetric`.
-        panel_width: pixels, of each panel.
+        panel_width: pixels, of each panel, at least 240.
         max_error: end of the error's colour bar.
         colormap: of the depth, one of `colormap.COLORMAPS`.
         direction: 'auto', 'vertical' or 'horizontal'.
@@ -42,10 +52,10 @@ class DepthVisualizer(Visualizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(name, **kwargs)
-        self.protocol = get_protocol(protocol)
-        self.options = dict(
-            panel_width=panel_width, max_error=max_error, colormap=colormap, direction=direction
-        )
+        if panel_width < MIN_PANEL_WIDTH:
+            raise ValueError(f'panel_width must be at least {MIN_PANEL_WIDTH}, got {panel_width}')
+        self.protocol, self.panel_width = get_protocol(protocol), panel_width
+        self.max_error, self.colormap, self.direction = max_error, colormap, direction
 
     def draw(
         self, image: np.ndarray, data_sample: DepthDataSample, title: str = '', draw_gt: bool = True
@@ -75,7 +85,30 @@ class DepthVisualizer(Visualizer):
             )
         has_gt = draw_gt and 'gt_depth' in data_sample
         gt = to_numpy(data_sample.gt_depth.data) if has_gt else None
-        return render_prediction(image, inverse, gt, self.protocol, title, **self.options)
+        return self.draw_arrays(image, inverse, gt, title)
+
+    def draw_arrays(
+        self, image: np.ndarray, inv_depth: np.ndarray, gt: np.ndarray | None, title: str = ''
+    ) -> np.ndarray:
+        """`draw` without a data sample.
+
+        Args:
+            image: uint8 RGB (H, W, 3).
+            inv_depth: (h, w) 1 / depth at any resolution.
+            gt: (H', W') metres, or None: no error panel.
+            title: above the image.
+
+        Returns:
+            uint8 RGB.
+        """
+        size = panel_size(image.shape[:2], self.panel_width)
+        picture = resize_image(image, size)
+        depth = None if gt is None else invert(resize_inverse_depth(inv_depth, gt.shape))
+        factor = metric_factor(depth, gt, self.protocol)
+        panels = [add_head(picture, title), depth_panel(inv_depth, size, factor, self.colormap)]
+        if gt is not None:
+            panels.append(error_panel(depth, gt, self.protocol, picture, self.max_error))
+        return stack_panels(panels, self.direction)
 
     def add_datasample(
         self,

@@ -1,4 +1,4 @@
-"""Compose a picture of one prediction: image, depth, error against ground truth."""
+"""Panels of pictures: image, depth, error against ground truth; and pictures on disk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmscd.datasets.formats.images import decode_rgb, read_bytes
 from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
 from mmscd.evaluation.protocols import DepthProtocol, align_pixels, select_pixels
 from mmscd.utils.files import atomic_write
@@ -180,55 +181,13 @@ def metric_factor(
     return ratio if np.isfinite(ratio) else None
 
 
-def render_prediction(
-    image: np.ndarray,
-    inv_depth: np.ndarray,
-    gt: np.ndarray | None,
-    protocol: DepthProtocol,
-    title: str = '',
-    panel_width: int = 640,
-    max_error: float = 0.5,
-    colormap: str = 'magma',
-    direction: str = 'auto',
-) -> np.ndarray:
-    """image | depth | error in one picture.
-
-    Args:
-        image: uint8 RGB (H, W, 3).
-        inv_depth: (h, w) 1 / depth at any resolution.
-        gt: (H', W') metres, or None: no error panel.
-        protocol: for the error panel and the metres at the depth's colour bar.
-        title: above the image.
-        panel_width, max_error, colormap, direction: see `DepthVisualizer`.
-
-    Returns:
-        uint8 RGB.
-
-    Raises:
-        ValueError: panels too narrow for their text.
-    """
-    if panel_width < MIN_PANEL_WIDTH:
-        raise ValueError(f'panel_width must be at least {MIN_PANEL_WIDTH}, got {panel_width}')
-    size = panel_size(image.shape[:2], panel_width)
-    picture = resize_image(image, size)
-    depth = None if gt is None else invert(resize_inverse_depth(inv_depth, gt.shape))
-    factor = metric_factor(depth, gt, protocol)
-    panels = [add_head(picture, title), depth_panel(inv_depth, size, factor, colormap)]
-    if gt is not None:
-        panels.append(error_panel(depth, gt, protocol, picture, max_error))
-    return stack_panels(panels, direction)
-
-
 def read_image(path: str | os.PathLike) -> np.ndarray:
-    """Read an image as uint8 RGB (H, W, 3).
+    """An image as uint8 RGB (H, W, 3), its pixels as stored: as the networks see it.
 
     Raises:
-        FileNotFoundError: it is missing or unreadable.
+        FileNotFoundError, OSError: it is missing, truncated or unreadable.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FileNotFoundError(f'{path} is missing or no readable image')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return decode_rgb(read_bytes(path), path)[0]
 
 
 def save_image(picture: np.ndarray, path: str | os.PathLike) -> None:

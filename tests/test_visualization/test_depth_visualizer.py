@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import PixelData
+from PIL import Image
 
 from mmscd.engine.hooks.depth_visualization_hook import DepthVisualizationHook, picture_name
 from mmscd.registry import HOOKS, VISUALIZERS
@@ -79,6 +80,20 @@ def test_add_datasample_saves(image, tmp_path):
         save_image(picture, tmp_path / 'a.bmp')
     with pytest.raises(FileNotFoundError, match='nothing.png'):
         read_image(tmp_path / 'nothing.png')
+
+
+def test_an_image_is_drawn_as_the_network_sees_it(tmp_path):
+    """Not turned by EXIF: the predicted depth beside it is not turned either."""
+    picture = np.zeros((20, 30, 3), np.uint8)
+    picture[:, :15] = 255
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(picture).save(tmp_path / 'a.jpg', exif=turned)
+    read = read_image(tmp_path / 'a.jpg')
+    assert read.shape == (20, 30, 3) and np.abs(read.astype(int) - picture).max() < 40
+    (tmp_path / 'half.jpg').write_bytes((tmp_path / 'a.jpg').read_bytes()[:400])
+    with pytest.raises(OSError, match='half.jpg is truncated'):
+        read_image(tmp_path / 'half.jpg')
 
 
 def test_a_long_title_is_cut():
