@@ -41,7 +41,7 @@ def paired_differences(
         )
     differences = metric_matrix(results) - metric_matrix(baseline)
     ends = zip(METRIC_NAMES, differences.mean(0), *bootstrap.interval(differences), strict=True)
-    compared = {}
+    compared: dict[str, float] = {}
     for name, mean, low, high in ends:
         compared |= {name: float(mean), f'{name}_low': float(low), f'{name}_high': float(high)}
     return compared
