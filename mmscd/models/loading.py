@@ -93,7 +93,7 @@ def init_model(
     half: bool = False,
     flip: bool = False,
 ) -> nn.Module:
-    """`load_model` for predictions of depth."""
+    """A network that is ready to predict depth; arguments and errors are those of `load_model`."""
     return load_model(model, weights, 'depth', device, half, flip)
 
 
