@@ -14,6 +14,7 @@ from torch import Tensor
 from mmscd.engine.hooks.atomic_checkpoint_hook import to_plain
 from mmscd.models import loading
 from mmscd.utils.compat import load_checkpoint_file
+from mmscd.utils.config import literal_config
 from mmscd.utils.files import atomic_write
 
 HASH_DIGITS = 8
@@ -58,7 +59,7 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
     old = checkpoint.get('meta', {})
     meta = {key: to_plain(old[key]) for key in META_KEYS if key in old}
     if old.get('cfg'):
-        meta['cfg'] = publish_config(old['cfg'], pose)
+        meta['cfg'] = publish_config(old['cfg'], pose, str(source))
     buffer = io.BytesIO()
     # clones: a part of a tensor would be saved with the whole of it
     state = {key: value.detach().clone() for key, value in state.items()}
@@ -75,18 +76,19 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
     return '\n'.join([*lines, f'{source} {sizes[0]} -> {path} {sizes[1]}'])
 
 
-def publish_config(text: str, pose: bool = True) -> str:
+def publish_config(text: str, pose: bool = True, source: str = 'the checkpoint') -> str:
     """The config of a training as one for inference that loads the published weights completely.
 
     Args:
         text: what mmengine stores in `meta['cfg']`.
         pose: keep the pose net.
+        source: named in errors.
 
     Returns:
         The config's text: model, data and evaluation; without losses, distiller, teacher, initial
         weights and everything else about the training.
     """
-    cfg = Config.fromstring(text, '.py')
+    cfg = Config(literal_config(text, source))
     cfg.model = loading.model_config(cfg.model, 'depth+pose' if pose else 'depth')
     for part in ('distiller', 'pixel_weights'):
         cfg.model.pop(part, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -14,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mmscd.utils.downloads import cached_path, download
 from mmscd.utils.files import atomic_write
 
 INSTALL_COMMAND = 'pip install -e .[openmmlab]'
@@ -57,18 +59,17 @@ def register_config_packages() -> None:
         MODULE2PACKAGE['mmseg'] = 'mmseg'
 
 
-def _torch_load(file: Any, map_location: Any = None) -> Any:
+def _torch_load(file: Path, map_location: Any = None) -> Any:
     """`torch.load` that runs no code of the file, with numpy scalars and arrays allowed.
 
     Raises:
-        RuntimeError: the file holds anything but tensors and plain data.
+        RuntimeError: the file is damaged, or holds anything but tensors and plain data.
     """
-    import pickle
-
     import numpy as np
     import torch
     from mmengine.logging.history_buffer import HistoryBuffer
 
+    _check_beginning(file)
     if os.environ.get(UNSAFE_LOAD_VARIABLE) == '1':
         return torch.load(file, map_location=map_location, weights_only=False)
     core = getattr(np, '_core', None) or np.core
@@ -80,11 +81,33 @@ def _torch_load(file: Any, map_location: Any = None) -> Any:
     try:
         with torch.serialization.safe_globals(allowed):
             return torch.load(file, map_location=map_location, weights_only=True)
-    except pickle.UnpicklingError as error:
+    except Exception as error:  # the restricted unpickler raises anything on damaged bytes
+        refused = re.search(r'GLOBAL ([\w.]+)|(?:the attribute|class) (\S+)', str(error))
+        if refused:
+            raise RuntimeError(
+                f'checkpoint {file} holds more than tensors and plain data '
+                f'({refused[1] or refused[2]}), and loading it could run code: if you trust its '
+                f'source, set {UNSAFE_LOAD_VARIABLE}=1 for this one command'
+            ) from error
+        reason = str(error).split(': ')[-1].strip().split('\n')[0][:120]
         raise RuntimeError(
-            f'{file} holds more than tensors and plain data, and loading it could run code: '
-            f'{error}. If you trust its source, set {UNSAFE_LOAD_VARIABLE}=1 for this one command.'
+            f'checkpoint {file} is truncated or damaged ({type(error).__name__}: {reason}): copy '
+            'or download it again'
         ) from error
+
+
+def _check_beginning(file: Path) -> None:
+    """Tell what a file is that is no checkpoint at all: a zip or a pickle begins otherwise."""
+    with file.open('rb') as stream:
+        start = stream.read(64)
+    if start.startswith((b'PK\x03\x04', b'\x80')):
+        return
+    kind = 'is empty' if not start else f'begins with {start[:16]!r}'
+    if start.lstrip().lower().startswith((b'<!doctype', b'<html', b'<?xml')):
+        kind = 'is a web page'
+    elif start.startswith(b'version https://git-lfs'):
+        kind = 'is a pointer of Git LFS'
+    raise RuntimeError(f'checkpoint {file} {kind}, which no checkpoint does: download it again')
 
 
 def _history_method(owner: Any, name: str) -> Any:
@@ -110,12 +133,12 @@ def load_checkpoint_file(filename: str | os.PathLike, map_location: Any = 'cpu')
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist; check the path')
-    try:
-        return _torch_load(path, map_location)
-    except (EOFError, OSError, RuntimeError) as error:
-        if str(path) in str(error):
-            raise
-        raise RuntimeError(f'checkpoint {path} is truncated or unreadable: {error}') from error
+    checkpoint = _torch_load(path, map_location)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        # mmengine's Runner.resume runs this text as a config
+        meta.pop('config', None)
+    return checkpoint
 
 
 def register_safe_checkpoint_loaders() -> None:
@@ -125,26 +148,35 @@ def register_safe_checkpoint_loaders() -> None:
     checkpoints under torch >= 2.6.
     """
     from mmengine.dist import barrier, get_dist_info
-    from mmengine.runner.checkpoint import CheckpointLoader
+    from mmengine.runner import checkpoint
 
-    def load_from_local(filename: str, map_location: Any = None) -> Any:
+    def load_from_local(filename: str, map_location: Any = None, **_: Any) -> Any:
+        if '://' in str(filename):
+            raise ValueError(
+                f'{filename} is no address that weights are read from: download the file and give '
+                'its path'
+            )
         return load_checkpoint_file(filename, map_location)
 
-    def load_from_http(filename: str, map_location: Any = None) -> Any:
-        # one process downloads, to a temporary name that torch renames
-        from torch.hub import download_url_to_file, get_dir
-
-        folder = Path(get_dir()) / 'checkpoints'
-        target = folder / filename.split('?')[0].rsplit('/', 1)[-1]
-        rank, _ = get_dist_info()
-        if rank == 0 and not target.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            download_url_to_file(filename, str(target))
+    def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
+        rank, _world = get_dist_info()
+        if rank == 0:
+            download(filename)
         barrier()
-        return load_checkpoint_file(target, map_location)
+        return load_checkpoint_file(cached_path(filename), map_location)
 
-    CheckpointLoader.register_scheme('', load_from_local, force=True)
-    CheckpointLoader.register_scheme(('http://', 'https://'), load_from_http, force=True)
+    def load_bytes(file: Any, map_location: Any = None, weights_only: Any = None) -> Any:
+        if not isinstance(file, (str, os.PathLike)):
+            raise ValueError('weights are read from files, http and https only: give a path')
+        return load_checkpoint_file(file, map_location)
+
+    # the functions at the bottom too: loaders of other schemes call them by name
+    checkpoint._safe_torch_load = load_bytes
+    checkpoint.load_from_local = load_from_local
+    checkpoint.load_from_http = load_from_http
+    register = checkpoint.CheckpointLoader.register_scheme
+    register('', load_from_local, force=True)
+    register(('http://', 'https://'), load_from_http, force=True)
 
 
 def register_atomic_local_backend() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,59 @@ def load_config(path: str, options: dict | None = None) -> Config:
     if options:
         cfg.merge_from_dict(options)
     return cfg
+
+
+def literal_config(text: str, source: str) -> dict[str, Any]:
+    """Values of a config's text that came out of a file; nothing of it is run.
+
+    Args:
+        text: assignments of literals and of `dict`, `list` and `tuple` calls, which is what
+            mmengine writes.
+        source: named in errors.
+
+    Raises:
+        ValueError: the text does anything else; names the line.
+    """
+    try:
+        lines = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f'the config in {source} is no Python text: {error}') from error
+    values: dict[str, Any] = {}
+    for line in lines:
+        if not (
+            isinstance(line, ast.Assign) and all(isinstance(t, ast.Name) for t in line.targets)
+        ):
+            raise ValueError(
+                f'the config in {source} does more than name values (line {line.lineno}): it is '
+                'not run; take the config that lies beside the checkpoint'
+            )
+        value = _literal(line.value, source)
+        values.update({target.id: value for target in line.targets if isinstance(target, ast.Name)})
+    return values
+
+
+def _literal(node: ast.expr, source: str) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == 'dict' and not node.args and all(k.arg for k in node.keywords):
+            return {str(k.arg): _literal(k.value, source) for k in node.keywords}
+        if node.func.id in ('list', 'tuple') and len(node.args) == 1 and not node.keywords:
+            items = _literal(node.args[0], source)
+            return list(items) if node.func.id == 'list' else tuple(items)
+    if isinstance(node, ast.Dict) and all(node.keys):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {_literal(k, source): _literal(v, source) for k, v in pairs if k is not None}
+    if isinstance(node, (ast.List, ast.Tuple)):
+        items = [_literal(item, source) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    if isinstance(node, ast.Name) and node.id in ('inf', 'nan'):
+        return float(node.id)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        raise ValueError(
+            f'the config in {source} holds code (line {node.lineno}: {ast.unparse(node)[:60]}): it '
+            'is not run; take the config that lies beside the checkpoint'
+        ) from None
 
 
 def select(cfg: Any, path: str) -> Any:

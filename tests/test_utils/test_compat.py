@@ -90,6 +90,77 @@ def test_untrusted_checkpoint_runs_no_code(tmp_path, monkeypatch):
     assert (tmp_path / 'executed').exists(), 'the explicit switch must work'
 
 
+@pytest.mark.parametrize(
+    'address', ['torchvision://resnet18', 'open-mmlab://x', 'mmcls://x', 's3://a/b.pth', 'pavi://x',
+                'openmmlab://resnet', 'modelzoo://r', 'what://ever']
+)  # fmt: skip
+def test_no_scheme_of_mmengine_unpickles(tmp_path, monkeypatch, address):
+    """Each ends in a sentence, or in a download that is loaded like any other file."""
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    monkeypatch.setenv('EVIL_FILE', str(tmp_path / 'executed'))
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    evil = tmp_path / 'evil.pth'
+    torch.save(dict(meta=_Evil()), evil)
+    monkeypatch.setattr(compat, 'download', lambda url: evil)
+    monkeypatch.setattr(compat, 'cached_path', lambda url: evil)
+    with pytest.raises(Exception) as caught:  # noqa: B017, each scheme has its own
+        CheckpointLoader.load_checkpoint(address, 'cpu')
+    assert not isinstance(caught.value, AttributeError)
+    assert not (tmp_path / 'executed').exists()
+
+
+def test_bytes_are_not_unpickled(tmp_path, monkeypatch):
+    import io
+
+    from mmengine.runner import checkpoint
+
+    monkeypatch.setenv('EVIL_FILE', str(tmp_path / 'executed'))
+    with pytest.raises(ValueError, match='give a path'):
+        checkpoint._safe_torch_load(io.BytesIO(pickle.dumps(_Evil())))
+    path = tmp_path / 'evil.pth'
+    torch.save(_Evil(), path)
+    with pytest.raises(RuntimeError, match='could run code'):
+        checkpoint._safe_torch_load(str(path))
+    assert not (tmp_path / 'executed').exists()
+
+
+def test_the_refused_global_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv('EVIL_FILE', str(tmp_path / 'executed'))
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(meta=_Evil()), path)
+    with pytest.raises(RuntimeError) as caught:
+        compat.load_checkpoint_file(path)
+    text = str(caught.value)
+    assert 'evil.pth' in text and 'system' in text and compat.UNSAFE_LOAD_VARIABLE in text
+    assert 'weights_only' not in text and len(text) < 300
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (b'<!DOCTYPE html><html>', 'is a web page'),
+        (b'version https://git-lfs.github.com/spec/v1', 'is a pointer of Git LFS'),
+        (b'garbage', "begins with b'garbage'"),
+        (b'', 'is empty'),
+        (b'\x80\x02garbage.', 'is truncated or damaged'),
+    ],
+)
+def test_what_is_no_checkpoint_is_said(tmp_path, content, words):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(content)
+    with pytest.raises(RuntimeError) as caught:
+        compat.load_checkpoint_file(path)
+    assert words in str(caught.value) and 'x.pth' in str(caught.value)
+    assert compat.UNSAFE_LOAD_VARIABLE not in str(caught.value)
+
+
+def test_a_config_in_a_checkpoint_is_not_run_on_resume(tmp_path):
+    path = tmp_path / 'iter_1.pth'
+    torch.save(dict(meta=dict(config="import os; os.system('x')", iter=1)), path)
+    assert compat.load_checkpoint_file(path)['meta'] == dict(iter=1)
+
+
 def test_history_buffers_of_mmengine_load(tmp_path):
     """Checkpoints that other mmengine tools wrote hold HistoryBuffer and numpy scalars."""
     import numpy as np
