@@ -14,7 +14,7 @@ test_pipeline = train_pipeline
 train_dataloader = dict(
     batch_size=12,
     num_workers=4,
-    persistent_workers=True,  # False when num_workers is 0
+    persistent_workers=True,
     pin_memory=True,
     sampler=dict(type='KeyedInfiniteSampler', shuffle=True),
     collate_fn=dict(type='default_collate'),
