@@ -102,25 +102,26 @@ def _tilt_cosine(planes: np.ndarray) -> np.ndarray:
     return planes[..., 1] / np.linalg.norm(planes, axis=-1)
 
 
+@dataclass
 class FixedScale:
     """Depth times a factor.
 
-    Args:
+    Attributes:
         factor: metres per unit of depth. 5.4 is for converted stereo weights of Monodepth2 only
             (trained with a baseline of 0.1 for KITTI's 0.54 m); stereo models that mmscd trains are
             metric as they are.
     """
 
+    factor: float
     needs_camera = False
 
-    def __init__(self, factor: float) -> None:
-        if isinstance(factor, bool) or not 0 < factor < float('inf'):
-            raise ValueError(f'scale must be a positive number, got {factor!r}; {_WAYS}')
-        self.factor = float(factor)
+    def __post_init__(self) -> None:
+        if isinstance(self.factor, bool) or not 0 < self.factor < float('inf'):
+            raise ValueError(f'scale must be a positive number, got {self.factor!r}; {_WAYS}')
 
-    def __call__(self, depth: np.ndarray, K: np.ndarray | None, origin: str, stream: Any) -> float:
+    def __call__(self, *_: Any) -> float:
         """The factor, whatever the image."""
-        return self.factor
+        return float(self.factor)
 
 
 class CameraHeightScale:

@@ -20,6 +20,10 @@ from .triangulation import relative_pose
 SCALES = tuple(float(s) for s in np.geomspace(0.5, 2.0, 13))
 KERNEL = 0.5  # pixels: larger errors count as outliers
 MIN_POINTS = 40
+MIN_TURN = 4.0  # degrees; pairs that turn less say nothing
+# the error at half or twice the focal length must be larger than the smallest by this factor, else
+# the views say nothing; and one that fits worse by it is wrong
+MIN_GAIN = 1.06
 PairPoints = tuple[np.ndarray, np.ndarray]
 
 
@@ -35,17 +39,12 @@ class FocalCheck(NamedTuple):
     errors: np.ndarray
 
 
-def check_focal_length(
-    pairs: Sequence[PairPoints], K: np.ndarray, min_turn: float = 4.0, min_gain: float = 1.06
-) -> FocalCheck:
+def check_focal_length(pairs: Sequence[PairPoints], K: np.ndarray) -> FocalCheck:
     """Compare the given focal length with shorter and longer ones.
 
     Args:
         pairs: corresponding points (n, 2) and (n, 2) float64 pixels of two views each.
         K: (3, 3) float64, the given intrinsics of both views.
-        min_turn: degrees; pairs that turn less say nothing.
-        min_gain: the error at half or twice the focal length must be larger than the smallest
-            by this factor, else the views say nothing; and one that fits worse by it is wrong.
     """
     curves, turns = [], []
     for a, b in pairs:
@@ -55,7 +54,7 @@ def check_focal_length(
         if start is None:
             continue
         turns.append(float(np.degrees(np.linalg.norm(cv2.Rodrigues(start[0])[0]))))
-        if turns[-1] >= min_turn:
+        if turns[-1] >= MIN_TURN:
             curves.append(error_curve(a, b, K, start))
     turn = max(turns, default=np.nan)
     if not curves:
@@ -64,9 +63,9 @@ def check_focal_length(
     errors = np.median([c / c.min() for c in curves], 0)
     best = int(errors.argmin())
     given = float(np.interp(0.0, np.log(SCALES), errors))
-    if max(errors[0], errors[-1]) < min_gain:
+    if max(errors[0], errors[-1]) < MIN_GAIN:
         return FocalCheck('unknown', 1.0, turn, errors)
-    wrong = given > min_gain * errors[best] and abs(np.log(SCALES[best])) > np.log(1.15)
+    wrong = given > MIN_GAIN * errors[best] and abs(np.log(SCALES[best])) > np.log(1.15)
     return FocalCheck('wrong' if wrong else 'fits', SCALES[best], turn, errors)
 
 

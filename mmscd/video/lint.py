@@ -12,7 +12,7 @@ import numpy as np
 from mmscd.datasets.folder import FolderDepthDataset
 
 from .focal_check import PairPoints, check_focal_length
-from .motion import STATIC
+from .motion import MIN_TRACKED, STATIC
 from .sampling import Sequences, VideoStatistics, choose_pairs, gather, turning_points
 
 _FAST = 0.08  # share of the width from frame to frame
@@ -112,7 +112,7 @@ def judge_motion(statistics: VideoStatistics) -> list[Finding]:
     """Static frames, frames too far apart, cuts, a rolling camera, a rolling shutter."""
     shift, roll, _, tracked = np.array(statistics.motions).T
     count, found = len(shift), {}
-    torn = tracked < 0.1
+    torn = tracked < MIN_TRACKED
     if torn.any():
         found['cuts'] = (
             f'{torn.sum()} of {count} neighbouring frames show different scenes: split the video '

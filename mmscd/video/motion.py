@@ -12,6 +12,7 @@ import numpy as np
 STATIC = 0.001
 WIDTH = 320
 _MIN_CONTRAST = 2.0  # standard deviation of grey values; a blank frame has less
+MIN_TRACKED = 0.1  # share of points below which two frames are not of one take
 _SMALL_WINDOW = (15, 15)
 
 
@@ -112,20 +113,16 @@ class FrameSelector:
 
     Args:
         motion: share of the image width, median over points.
-        min_tracked: share of points below which two frames are not of one take.
 
     Example:
         >>> selector = FrameSelector(0.006)
         >>> kept = [i for i, image in enumerate(frames) if selector(image) is not None]
     """
 
-    def __init__(self, motion: float = 0.006, min_tracked: float = 0.1) -> None:
-        if not 0 <= motion < 1 or not 0 <= min_tracked <= 1:
-            raise ValueError(
-                'motion is a share of the image width in [0, 1), min_tracked a share in [0, 1]; '
-                f'got {motion}, {min_tracked}'
-            )
-        self.motion, self.min_tracked = motion, min_tracked
+    def __init__(self, motion: float = 0.006) -> None:
+        if not 0 <= motion < 1:
+            raise ValueError(f'motion is a share of the image width in [0, 1), got {motion}')
+        self.motion = motion
         self.sequence = 0
         self._kept: np.ndarray | None = None
         self._last: np.ndarray | None = None
@@ -145,7 +142,7 @@ class FrameSelector:
             return self.sequence
         # a cut shows between neighbours; points of the last kept frame may just have left the view
         moved = measure_motion(previous, grey)
-        if moved.tracked < self.min_tracked:
+        if moved.tracked < MIN_TRACKED:
             self.sequence += 1
         else:
             if self._kept is not previous:

@@ -8,6 +8,9 @@ import numpy as np
 from .motion import track_points
 
 MEDIAN_DEPTH = 20.0
+_CORNERS = 3000  # looked for in an image, at most
+_MIN_PARALLAX = 2.0  # pixels; less tells no depth
+_AGREEMENT = 1.1  # up to this factor two depths are one
 _MIN_POINTS = 8  # of an essential matrix with some to spare
 
 
@@ -64,27 +67,22 @@ def triangulate(
 
 
 def _from_pair(
-    target: np.ndarray, source: np.ndarray, K: np.ndarray, count: int, min_parallax: float
+    target: np.ndarray, source: np.ndarray, K: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (n, 2) of the target and their depth (n,) in units of the motion to one source."""
-    first, second, _ = track_points(target, source, count)
+    first, second, _ = track_points(target, source, _CORNERS)
     pose = relative_pose(first, second, K)
     if pose is None:
         return np.zeros((0, 2)), np.zeros(0)
     T_source_target, static = pose
     first, second = first[static], second[static]
     depth, parallax = triangulate(first, second, K, T_source_target)
-    kept = np.isfinite(depth) & (parallax > min_parallax)
+    kept = np.isfinite(depth) & (parallax > _MIN_PARALLAX)
     return first[kept], depth[kept]
 
 
 def triangulate_frame(
-    target: np.ndarray,
-    sources: tuple[np.ndarray, np.ndarray],
-    K: np.ndarray,
-    count: int = 3000,
-    min_parallax: float = 2.0,
-    agreement: float = 1.1,
+    target: np.ndarray, sources: tuple[np.ndarray, np.ndarray], K: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Depth of corners of an image that its two neighbours in time agree on.
 
@@ -95,22 +93,19 @@ def triangulate_frame(
         target: (H, W) uint8.
         sources: the frames before and after it, of the same size.
         K: (3, 3) pixels of these images, without distortion.
-        count: corners at most.
-        min_parallax: see `triangulate`, pixels.
-        agreement: up to this factor the two depths are one.
 
     Returns:
         pixels (n, 2) and depth (n,), the geometric mean of both. The scale is not known: the median
         is `MEDIAN_DEPTH`, metres for those who evaluate with median scaling.
     """
-    (a, depth_a), (b, depth_b) = (_from_pair(target, s, K, count, min_parallax) for s in sources)
+    (a, depth_a), (b, depth_b) = (_from_pair(target, source, K) for source in sources)
     # the corners are the target's, so a common one has the same coordinates in both
     _, i, j = np.intersect1d(a @ [1, 1j], b @ [1, 1j], return_indices=True)
     if not len(i):
         return np.zeros((0, 2)), np.zeros(0)
     pixels, depth, other = a[i], depth_a[i], depth_b[j]
     other = other * np.median(depth / other)
-    agree = np.abs(np.log(depth / other)) < np.log(agreement)
+    agree = np.abs(np.log(depth / other)) < np.log(_AGREEMENT)
     depth = np.sqrt(depth * other)[agree]
     return pixels[agree], depth * (MEDIAN_DEPTH / np.median(depth)) if len(depth) else depth
 
