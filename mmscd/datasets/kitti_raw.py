@@ -183,7 +183,9 @@ class KITTIRawDataset(BaseDepthDataset):
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the rectified camera and the exact stereo pose of its date."""
         calibration, side = self._calibration(info['date']), info['side']
-        target, source = calibration.projection(side), calibration.projection(_OTHER[side])
+        # a calibration may be of one camera, where no stereo frame is asked for
+        other = _OTHER[side] if 's' in self.frame_ids else side
+        target, source = calibration.projection(side), calibration.projection(other)
         camera = self.rectified_camera(target, source, calibration.cam_path)
         return dict(camera, camera_size=calibration.size(side))
 
