@@ -74,8 +74,9 @@ def refuse_old_keys(cfg: Config) -> None:
 
 
 def _scale(counts: dict | None, keys: Iterable[str], factor: float) -> None:
+    counts = {} if counts is None else counts
     for key in keys:
-        value = (counts or {}).get(key)
+        value = counts.get(key)
         if isinstance(value, int) and value > 0:
             counts[key] = _shrink(value, factor)
 

@@ -133,8 +133,10 @@ def _parts(views: Tensor) -> list:
     return [(b, s) for b in range(views.shape[0]) for s in range(views.shape[1])]
 
 
-def _of_targets(part: tuple, *maps: Tensor) -> list[Tensor]:
+def _of_targets(
+    part: tuple, target: Tensor, mean: Tensor, variance: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Target maps (B, 3, H, W) that broadcast against `views[part]`."""
-    if isinstance(part[0], slice):
-        return [m[:, None, :, None] for m in maps]
-    return [m[part[0]][:, None] for m in maps]
+    everything = (slice(None), None, slice(None), None)
+    index = everything if isinstance(part[0], slice) else (part[0], slice(None), None)
+    return target[index], mean[index], variance[index]

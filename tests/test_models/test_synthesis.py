@@ -7,6 +7,7 @@ import torch
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform, proj
 from mmscd.models.losses import SmoothnessLoss, smoothness, synthesise_views, upsample_disps
+from mmscd.models.outputs import StepOutputs
 
 H, W = 8, 12
 
@@ -125,7 +126,7 @@ def test_smoothness_ignores_the_scale_of_disparity_and_respects_edges():
 def test_smoothness_loss_weights_scales():
     disp, image = random_maps(2, 8, 12)
     small, _ = random_maps(2, 4, 6, seed=1)
-    loss = SmoothnessLoss(loss_weight=0.3)(dict(disps=[disp, small], target=image))
+    loss = SmoothnessLoss(loss_weight=0.3)(StepOutputs(disps=[disp, small], target=image))
     half = image.reshape(2, 3, 4, 2, 6, 2).mean((3, 5))
     expected = (naive_smoothness(disp, image) + naive_smoothness(small, half) / 2) / 2
     assert loss.item() == pytest.approx(0.3 * expected, abs=1e-12)

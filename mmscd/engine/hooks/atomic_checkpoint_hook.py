@@ -30,7 +30,7 @@ class _DeferredRemoval:
         """Note the file for `flush`."""
         self._pending.append(path)
 
-    def flush(self, keep: set[str]) -> None:
+    def flush(self, keep: set[str | None]) -> None:
         """Remove now what was asked to go, except `keep`."""
         pending, self._pending = self._pending, []
         for path in pending:
@@ -89,6 +89,8 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Args: as `mmengine.hooks.CheckpointHook`.
     """
+
+    file_backend: Any
 
     def before_train(self, runner: Runner) -> None:
         """Find the folder, then wrap its backend."""

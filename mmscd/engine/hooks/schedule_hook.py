@@ -86,7 +86,7 @@ class ScheduleHook(Hook):
 
     def __init__(
         self,
-        parts: Mapping[str, Mapping[str, int | None] | None] | None = None,
+        parts: Mapping[str, Mapping[str, Any] | None] | None = None,
         begin: int = 0,
         ramp: int = 0,
         end: int | None = None,

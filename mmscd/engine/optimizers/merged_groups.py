@@ -27,7 +27,7 @@ class MergedGroupsConstructor(DefaultOptimWrapperConstructor):
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
         super().__init__(optim_wrapper_cfg, paramwise_cfg)
-        self.optimizer_cfg = _plain(self.optimizer_cfg)
+        self.optimizer_cfg: dict = _plain(self.optimizer_cfg)
 
     def add_params(
         self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs: Any

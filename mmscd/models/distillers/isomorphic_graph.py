@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import sqrt
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -97,7 +98,9 @@ class ModelGraph:
         tau: float = 1.0,
     ) -> None:
         self.features, self.tau = features, tau
-        self._entry, self._shared = entry, shared
+        # read only where a loss needs the graph, and then they are there
+        self._entry: Any = entry
+        self._shared: Any = shared
 
     @property
     def learnt(self) -> bool:

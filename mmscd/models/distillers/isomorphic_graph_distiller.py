@@ -216,9 +216,8 @@ class IsomorphicGraphDistiller(nn.Module):
                     totals[name] = totals[name] + share * loss(pair)
             learnt = {id(pair.teacher): pair.teacher for _, pair in pairs if pair.teacher.learnt}
             if self.diagnose and learnt:
-                logits, grid = outputs.teacher.get('logits'), self.grid(outputs.target)
-                numbers = describe_graphs(list(learnt.values()), logits, grid)
-                outputs.notes.update(numbers)
+                logits, grid = _answer(outputs).get('logits'), self.grid(outputs.target)
+                outputs.notes.update(describe_graphs(list(learnt.values()), logits, grid))
         return {f'loss_distill_{name}': value for name, value in totals.items()}
 
     def grid(self, images: Tensor) -> tuple[int, int]:
@@ -240,7 +239,7 @@ class IsomorphicGraphDistiller(nn.Module):
         for module, (s, t) in zip(self.graphs, self.pairs, strict=True):
             maps = [self._student_map(outputs, name, s) for name in self.passes]
             dtype = torch.promote_types(torch.float32, maps[0].dtype)
-            target = outputs.teacher['feats'][t].to(dtype)
+            target = _answer(outputs)['feats'][t].to(dtype)
             teacher = module.model_graph(target, grid, 'teacher')
             for map_ in maps:
                 student = module.model_graph(map_.to(dtype), grid, 'student')
@@ -261,6 +260,11 @@ class IsomorphicGraphDistiller(nn.Module):
                 'images: set `samples=1.0` in the loss that makes it, or change `distiller.passes`'
             )
         return map_
+
+
+def _answer(outputs: StepOutputs) -> Mapping[str, Any]:
+    assert outputs.teacher is not None, 'run_teacher() comes first'
+    return outputs.teacher
 
 
 def _pair_taps(

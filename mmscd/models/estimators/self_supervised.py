@@ -170,18 +170,18 @@ class SelfSupervisedDepthEstimator(BaseModel):
         images = inputs['network_input']
         pairs, sources = [], self.frame_ids[1:]
         for index, frame_id in enumerate(sources, 1):
-            if frame_id != 's':
+            if isinstance(frame_id, int):
                 order = (index, 0) if frame_id < 0 else (0, index)
                 pairs.append(images[:, order].flatten(1, 2))
-        transforms = {}
-        if pairs:
+        transforms: dict[int | str, Tensor] = {}
+        if self.pose_net is not None:
             with self.network_context(images):
                 axis_angle, translation = self.pose_net(torch.cat(pairs))
             # AmpOptimWrapper's autocast reaches as far as here; its products would have 11 bits
             with torch.autocast(images.device.type, enabled=False):
                 rotation = axis_angle_to_rotation(_at_least_float32(axis_angle))
                 motion = compose_transform(rotation, _at_least_float32(translation))
-                temporal = [f for f in sources if f != 's']
+                temporal = [f for f in sources if isinstance(f, int)]
                 for frame_id, T in zip(temporal, motion.split(len(images)), strict=True):
                     transforms[frame_id] = invert_transform(T) if frame_id < 0 else T
         if 's' in sources:

@@ -68,7 +68,7 @@ class LiteMonoHead(BaseModule):
         """
         x = feats[-1]
         full_dtype = self.predict[str(self.scales[0])].weight.dtype
-        disps = {}
+        disps: dict[int, Tensor] = {}
         for level in (2, 1, 0):
             name = str(level)
             x = _double(F.elu(self.reduce[name](x)))

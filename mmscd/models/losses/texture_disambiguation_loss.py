@@ -32,11 +32,12 @@ def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0
     Returns:
         A scalar.
     """
-    difference = 0
-    for sign, value in ((1, inv_depth), (-1, reference.detach())):
+
+    def bounded_log(value: Tensor) -> Tensor:
         centre = sample_median(value).reshape(-1, 1, 1, 1)
-        difference = difference + sign * (value / centre + floor).log()
-    return difference.abs().mean()
+        return (value / centre + floor).log()
+
+    return (bounded_log(inv_depth) - bounded_log(reference.detach())).abs().mean()
 
 
 @LOSSES.register_module()

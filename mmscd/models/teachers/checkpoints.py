@@ -108,7 +108,7 @@ def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None
 
 
-def _read(source: str) -> dict[str, Any]:
+def _read(source: str) -> Mapping[str, Any]:
     if not source.startswith(('http://', 'https://')):
         checkpoint = load_checkpoint_file(source)
     else:

@@ -119,7 +119,7 @@ class MMSegTeacher(nn.Module):
             maps, logits = self._run(self.prepare(images))
         return dict(
             feats=[self._check_map(m, t) for m, t in zip(maps, self.taps, strict=True)],
-            logits=logits.float() if self.needs_logits else None,
+            logits=logits.float() if self.needs_logits and logits is not None else None,
         )
 
     def prepare(self, images: Tensor) -> Tensor:
