@@ -1,1 +1,5 @@
-"""Kernels of the training step: the definition and its fast forms side by side."""
+"""Kernels of the training step: definition, fast form and oracle side by side."""
+
+from .photometric import photometric_error
+
+__all__ = ['photometric_error']
