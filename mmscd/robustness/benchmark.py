@@ -94,8 +94,6 @@ def _check_names(names: Sequence[str], baseline: str) -> None:
 def _start_processes(launcher: str) -> None:
     """Join the other processes, which only wait for one another."""
     if launcher == 'pytorch':
-        if 'RANK' not in os.environ:
-            raise RuntimeError('the launcher pytorch is for torchrun, which sets RANK: start it so')
         torch.distributed.init_process_group('gloo')
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())

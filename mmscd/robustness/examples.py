@@ -1,16 +1,21 @@
-"""One image under all corruptions, with what the models see in it."""
+"""Corrupted images, with what the models see in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
+
+from mmscd.visualization.colormap import colorize_depth
+from mmscd.visualization.rendering import add_head, panel_size, resize_image, stack_panels
 
 from .contestants import Contestant, RobustnessOptions
 from .data import BenchmarkImages, CorruptedImages, read_batches
 from .scores import CLEAN
 
+# title, image uint8 RGB (H, W, 3), [(model, inverse depth (h, w))]
 Example = tuple[str, np.ndarray, list[tuple[str, np.ndarray]]]
 
 
@@ -24,9 +29,6 @@ def predict_examples(
         models: whose predictions are wanted; the images are those of the first one.
         options: of the run.
         severity: of the corruptions.
-
-    Returns:
-        title, image uint8 RGB (H, W, 3), [(model, inverse depth (h, w))] of each.
     """
     passes = [(CLEAN, 0), *((name, severity) for name in options.corruptions)]
     examples: list[Example] = []
@@ -44,3 +46,30 @@ def predict_examples(
             inverse = sample.pred_inv_depth.data[0].float().cpu().numpy()
             examples[batch['number']][2].append((model.name, inverse))
     return examples
+
+
+def example_sheet(
+    examples: Sequence[Example], panel_width: int = 400, columns: int = 2
+) -> np.ndarray:
+    """Images, each beside the depth that the models see in it.
+
+    Args:
+        examples: see `Example`.
+        panel_width: of one picture, pixels.
+        columns: examples side by side.
+
+    Returns:
+        uint8 RGB.
+    """
+    strips = []
+    for title, image, predictions in examples:
+        size = panel_size(image.shape[:2], panel_width)
+        panels = [add_head(resize_image(image, size), title)]
+        for model, inverse in predictions:
+            inverse = cv2.resize(np.ascontiguousarray(inverse, np.float32), size[::-1])
+            panels.append(add_head(colorize_depth(1 / np.maximum(inverse, 1e-9)), model))
+        strips.append(stack_panels(panels, 'horizontal'))
+    strips += [np.zeros_like(strips[0])] * (-len(strips) % columns)
+    count = len(strips) // columns
+    stacks = [stack_panels(strips[i * count : (i + 1) * count], 'vertical') for i in range(columns)]
+    return stack_panels(stacks, 'horizontal', gap=10)

@@ -17,8 +17,8 @@ from mmscd.utils.command_line import check_writable
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.progress import track
 
-from .chart import example_sheet
 from .data import check_images, start_worker
+from .examples import example_sheet
 from .scores import CLEAN
 
 PREFIX = 'kitti_data'

@@ -14,9 +14,8 @@ from mmscd.utils.text_table import text_table
 from mmscd.visualization.charts import bar_chart
 from mmscd.visualization.rendering import save_image
 
-from .chart import example_sheet
 from .contestants import Contestant, RobustnessOptions
-from .examples import predict_examples
+from .examples import example_sheet, predict_examples
 from .scores import (
     CLEAN,
     MONODEPTH2_DEE,

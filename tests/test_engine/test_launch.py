@@ -175,7 +175,7 @@ def test_resume_takes_exactly_what_training_wrote(runner_of, weights):
 def test_published_files_are_judged_as_the_training_is(tiny_scd_config, tmp_path):
     """Neither teacher and graph nor pose net are needed."""
     from mmscd.registry import MODELS
-    from mmscd.robustness.benchmark import RobustnessOptions, load_contestant
+    from mmscd.robustness.contestants import RobustnessOptions, load_contestant
 
     publish = load_tool('tools/misc/publish_model.py')
     cfg = load_config(str(tiny_scd_config))
