@@ -94,6 +94,8 @@ def _check_names(names: Sequence[str], baseline: str) -> None:
 def _start_processes(launcher: str) -> None:
     """Join the other processes, which only wait for one another."""
     if launcher == 'pytorch':
+        if 'RANK' not in os.environ:
+            raise RuntimeError('the launcher pytorch is for torchrun, which sets RANK: start it so')
         torch.distributed.init_process_group('gloo')
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ['LOCAL_RANK']) % torch.cuda.device_count())
@@ -174,22 +176,22 @@ def _run_chunk(
     rank, world = get_dist_info()
     todo = [pass_ for pass_, lacking in wanted.items() if lacking][rank::world]
     data = CorruptedImages(images, todo, source, options.seed, options.kitti_c)
-    begin, done = time.monotonic(), 0
+    begin, done, total = time.monotonic(), 0, len(todo) * len(images)
     results: dict[str, dict[str, Any]] = {}
     for batch in read_batches(data, options.batch_size, options.workers):
         pass_ = todo[batch['number']]
         for model in wanted[pass_]:
             results.setdefault(model.name, {}).update(_judge_batch(model, batch, images))
         done += len(batch['indices'])
-        if batch['indices'][-1] == len(images) - 1:
-            for model in wanted[pass_]:
-                model.store.add(pass_, results.pop(model.name))
-            text = _describe(pass_, wanted[pass_], ids)
-            total, speed = len(todo) * len(images), done / (time.monotonic() - begin)
-            left = timedelta(seconds=round((total - done) / speed))
-            prefix = f'rank {rank}: ' if world > 1 else ''
-            progress = f'{prefix}[{done}/{total} images]'
-            report(f'{progress} {text}; {speed:.1f} images/s, {left} left')
+        if batch['indices'][-1] < len(images) - 1:
+            continue
+        for model in wanted[pass_]:
+            model.store.add(pass_, results.pop(model.name))
+        speed = done / (time.monotonic() - begin)
+        left = timedelta(seconds=round((total - done) / speed))
+        progress = f'[{done}/{total} images] {_describe(pass_, wanted[pass_], ids)}'
+        prefix = f'rank {rank}: ' if world > 1 else ''
+        report(f'{prefix}{progress}; {speed:.1f} images/s, {left} left')
 
 
 @torch.no_grad()
