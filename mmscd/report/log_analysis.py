@@ -1,4 +1,4 @@
-"""Curves, times and a summary of trainings, from their logs."""
+"""Curves and a summary of trainings, from their logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from terminaltables import AsciiTable
 
 from mmscd.visualization.chart_style import save_figure
@@ -80,33 +79,6 @@ def plot_curves(
     save_figure(curve_panels(panels, title, log_scale), out)
 
 
-def describe_times(path: str | os.PathLike, outliers: bool = False) -> str:
-    """Seconds per iteration of a log, in five lines.
-
-    Args:
-        path: see `read_log`.
-        outliers: count the first entry too, which pays for start-up: workers, compilation,
-            autotuning.
-
-    Raises:
-        ValueError: it has no times.
-    """
-    rows = [r for r in read_log(path) if 'loss' in r and isinstance(r.get('time'), float)]
-    rows = rows if outliers else rows[1:] or rows
-    if not rows:
-        raise ValueError(f'{path} has no times of training iterations')
-    times = np.array([row['time'] for row in rows])
-    load = sum(row.get('data_time', 0.0) for row in rows)
-    slow, fast = (rows[i] for i in (times.argmax(), times.argmin()))
-    return (
-        f'{path}: {len(rows)} log entries\n'
-        f'  mean {times.mean():.4f} s per iteration, standard deviation {times.std():.4f} s\n'
-        f'  slowest {slow["time"]:.4f} s (up to iteration {slow["step"]:g})\n'
-        f'  fastest {fast["time"]:.4f} s (up to iteration {fast["step"]:g})\n'
-        f'  waiting for data {load / times.sum():.1%} of the time'
-    )
-
-
 def best_point(
     steps: Sequence[float], values: Sequence[float], key: str
 ) -> tuple[float, float] | None:
@@ -119,7 +91,11 @@ def best_point(
 
 
 def summarize_log(path: str | os.PathLike) -> str:
-    """A table of the first, last and best value of every key, and of what was not a number."""
+    """First, last and best value of every key, what was not a number, and the time it took.
+
+    Args:
+        path: see `read_log`.
+    """
     rows = read_log(path)
     table = [['', 'entries', 'first', 'last', 'best', 'at iteration', 'not finite']]
     for key in known_keys(rows):
@@ -131,4 +107,20 @@ def summarize_log(path: str | os.PathLike) -> str:
             broken = sum(not math.isfinite(value) for value in values)
             table.append([key, len(values), *ends, broken or ''])
     head = f'{path}: iterations {rows[0]["step"]:g} to {rows[-1]["step"]:g}'
-    return f'{head}\n{AsciiTable(table).table}'
+    return '\n'.join([head, AsciiTable(table).table, *_describe_times(rows)])
+
+
+def _describe_times(rows: Rows) -> list[str]:
+    """A sentence about seconds per iteration, none where they were not logged."""
+    rows = [row for row in rows if 'loss' in row and isinstance(row.get('time'), float)]
+    # the first entry pays for start-up: workers, compilation, autotuning
+    rows = rows[1:] or rows
+    if not rows:
+        return []
+    total = sum(row['time'] for row in rows)
+    slow = max(rows, key=lambda row: row['time'])
+    load = sum(row.get('data_time', 0.0) for row in rows)
+    return [
+        f'{total / len(rows):.4f} s per iteration, at most {slow["time"]:.4f} s (up to iteration '
+        f'{slow["step"]:g}), {load / total:.1%} of it waiting for data; without the first entry'
+    ]

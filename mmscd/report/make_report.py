@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-import mmscd
 from mmscd.engine import launch
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write
+from mmscd.version import __version__
 
 from .page import Report, Shot, build_page, describe_duration
 from .robustness import read_comparison
@@ -201,7 +201,7 @@ def list_facts(request: Request, cfg: Config, log: TrainingLog | None) -> list[t
             facts.append(('Begun', log.begun))
     dataset = cfg.test_dataloader.dataset
     named = ' '.join(str(dataset[key]) for key in ('type', 'ann_file') if key in dataset)
-    versions = f'mmscd {mmscd.__version__}, torch {torch.__version__}, numpy {np.__version__}'
+    versions = f'mmscd {__version__}, torch {torch.__version__}, numpy {np.__version__}'
     software = f'{versions}, Python {platform.python_version()}'
     return [*facts, ('Test set', named), ('Software', software)]
 

@@ -1,9 +1,8 @@
-"""Curves, times and a summary of trainings.
+"""Curves and a summary of trainings.
 
 Examples::
 
     python tools/analysis_tools/analyze_logs.py plot_curve work_dirs/a --keys loss abs_rel
-    python tools/analysis_tools/analyze_logs.py cal_train_time work_dirs/a
     python tools/analysis_tools/analyze_logs.py summary work_dirs/a
 
 A log is a work dir (all its starts; what a resumed run logged again counts once) or one
@@ -15,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from mmscd.report.log_analysis import describe_times, plot_curves, summarize_log
+from mmscd.report.log_analysis import plot_curves, summarize_log
 from mmscd.utils.command_line import make_parser, run_tool
 
 
@@ -25,12 +24,6 @@ def plot_curve(args: argparse.Namespace) -> None:
         args.logs, args.keys, args.out, args.legend, args.title, args.smooth, args.log_scale
     )
     print(f'wrote {args.out}')
-
-
-def cal_train_time(args: argparse.Namespace) -> None:
-    """Print seconds per iteration."""
-    for log in args.logs:
-        print(describe_times(log, args.include_outliers))
 
 
 def summary(args: argparse.Namespace) -> None:
@@ -43,23 +36,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Do what is asked for."""
     parser = make_parser(__doc__)
     tasks = parser.add_subparsers(required=True)
-    for run, about in (
-        (plot_curve, 'draw curves'),
-        (cal_train_time, 'time per iteration'),
-        (summary, 'last and best value of everything'),
-    ):
-        task = tasks.add_parser(run.__name__, help=about)
+    plot = tasks.add_parser('plot_curve', help='draw curves')
+    table = tasks.add_parser('summary', help='last and best value of everything, and the time')
+    for task, run in ((plot, plot_curve), (table, summary)):
         task.add_argument('logs', nargs='+', help='work dirs or scalars.json files')
         task.set_defaults(run=run)
-        if run is plot_curve:
-            task.add_argument('--keys', nargs='+', default=['loss'], help='default: loss')
-            task.add_argument('--legend', nargs='+', help="a name per log; default: the folder's")
-            task.add_argument('--title')
-            task.add_argument('--smooth', type=int, default=1, help='mean over so many points')
-            task.add_argument('--log-scale', action='store_true', help='logarithmic heights')
-            task.add_argument('--out', default='curves.png', help='.png, .svg or .pdf')
-        elif run is cal_train_time:
-            task.add_argument('--include-outliers', action='store_true', help='the first entry too')
+    plot.add_argument('--keys', nargs='+', default=['loss'], help='what to draw (default: loss)')
+    plot.add_argument('--legend', nargs='+', help="a name per log; default: the folder's")
+    plot.add_argument('--title')
+    plot.add_argument('--smooth', type=int, default=1, help='mean over so many points (default 1)')
+    plot.add_argument('--log-scale', action='store_true', help='logarithmic heights')
+    plot.add_argument('--out', default='curves.png', help='.png, .svg or .pdf')
     run_tool(parser, lambda args: args.run(args), argv)
 
 
