@@ -105,7 +105,7 @@ def summarize_log(path: str | os.PathLike) -> str:
             ends = [f'{values[0]:.4g}', f'{values[-1]:.4g}']
             ends += [f'{best[1]:.4g}', f'{best[0]:g}'] if best else ['', '']
             broken = sum(not math.isfinite(value) for value in values)
-            table.append([key, len(values), *ends, broken or ''])
+            table.append([key, str(len(values)), *ends, str(broken or '')])
     head = f'{path}: iterations {rows[0]["step"]:g} to {rows[-1]["step"]:g}'
     return '\n'.join([head, AsciiTable(table).table, *_describe_times(rows)])
 

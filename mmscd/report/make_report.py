@@ -49,7 +49,7 @@ class Request:
     title: str | None = None
     images: int = 6
     robustness: str | None = None
-    cfg_options: Mapping[str, Any] | None = None
+    cfg_options: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.images < 2:
@@ -71,19 +71,15 @@ def make_report(request: Request) -> str:
     cfg = load_config(request.config, request.cfg_options)
     compared = read_comparison(request.robustness) if request.robustness else None
     log = read_training_log(request.work_dir)
+    title = request.title or Path(request.config.rsplit(':', 1)[-1]).stem
     # before `evaluate`, which changes the config
-    about = dict(
-        commands=list_commands(request, cfg),
-        notes=list_notes(request.checkpoint, cfg, log),
-        facts=list_facts(request, cfg, log),
-    )
+    commands, facts = list_commands(request, cfg), list_facts(request, cfg, log)
+    notes = list_notes(request.checkpoint, cfg, log)
     with tempfile.TemporaryDirectory(prefix='mmscd_report_') as name:
         table, images = evaluate(cfg, request.checkpoint, Path(name))
         shots = collect_shots(images, request.images, Path(name) / 'pictures')
-    title = request.title or Path(request.config.rsplit(':', 1)[-1]).stem
-    report = Report(
-        title, table['rows'], table['protocol'], log, shots, robustness=compared, **about
-    )
+    rows, protocol = table['rows'], table['protocol']
+    report = Report(title, rows, protocol, log, shots, facts, commands, notes, compared)
     page = build_page(report).encode()
     atomic_write(request.out, page)
     return f'{request.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images'

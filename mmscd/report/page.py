@@ -172,7 +172,7 @@ def build_page(report: Report) -> str:
         verdict=verdict(report.rows),
         tiles=_list_tiles(report),
         charts=_draw_charts(report.log) if report.log else [],
-        metrics=_make_table([(row['name'], row) for row in report.rows], _METRICS),
+        metrics=_make_table([(str(row['name']), row) for row in report.rows], _METRICS),
     )
     if compared := report.robustness:
         values['robustness'] = _make_table(list(compared.models.items()), _ROBUSTNESS)

@@ -64,7 +64,7 @@ def to_svg(figure: Figure, label: str, themed: bool = False) -> str:
     root = ElementTree.fromstring(stream.getvalue())
     for node in root.iter():
         _simplify(node, _VARIABLES if themed else {})
-    box = root.get('viewBox')
+    box = root.attrib['viewBox']
     root.attrib = {'viewBox': box, 'role': 'img', 'aria-label': label}
     root.set('style', f'font-family:{_FONTS}')
     if not themed:
@@ -84,7 +84,7 @@ def _simplify(node: ElementTree.Element, variables: Mapping[str, str]) -> None:
         title.text = name.removeprefix(_TIP)
         node.insert(0, title)
     if 'style' in node.attrib:
-        style = re.sub(r'font-family: [^;]*;?', '', node.get('style'))
+        style = re.sub(r'font-family: [^;]*;?', '', node.attrib['style'])
         for variable, color in variables.items():
             style = style.replace(color, f'var(--{variable})')
         node.set('style', style)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axis import Axis
@@ -54,19 +55,19 @@ def line_chart(
     axes = figure.add_subplot(xlabel='iteration', ylabel=label)
     _set_ticks(axes.xaxis, 0, max(x_max, *(x for x, _ in points)), 6)
     low, high = _set_ticks(axes.yaxis, min(heights), max(heights))
-    bold = dict(color=COLORS[0], linewidth=2.4, clip_on=False)
+    bold: dict[str, Any] = dict(color=COLORS[0], linewidth=2.4, clip_on=False)
+    dot: dict[str, Any] = dict(marker='o', markersize=9, markeredgecolor=CARD, markeredgewidth=1.5)
     if smoothed:
         axes.plot(*zip(*points, strict=True), color=PALE, linewidth=1.4, clip_on=False)
     axes.plot(*zip(*(smoothed or points), strict=True), **bold)
     for x, y in () if smoothed else points:
-        dot = dict(marker='o', markersize=9, markeredgecolor=CARD, markeredgewidth=1.5, zorder=3)
-        axes.plot(x, y, gid=tip(f'{label} {y:.4f} at {x:g}'), **bold, **dot)
+        axes.plot(x, y, gid=tip(f'{label} {y:.4f} at {x:g}'), zorder=3, **bold, **dot)
     # names stand above their lines, 17 of about 255 pixels apart
     wanted = [(y - low) / (high - low) + 0.02 for y in references.values()]
     places = spread_labels(wanted, 17 / 255, 0.02, 0.96)
     for (name, y), place in zip(references.items(), places, strict=True):
         axes.axhline(y, color=DASH, linewidth=1.4, linestyle=(0, (6, 4)))
-        style = dict(color=DASH, ha='right', zorder=4, transform=axes.transAxes)
+        style: dict[str, Any] = dict(color=DASH, ha='right', zorder=4, transform=axes.transAxes)
         axes.text(0.995, place, f'{name} {y:.3f}', **style)
     return to_svg(figure, f'{label} over iterations', themed=True)
 
@@ -122,18 +123,21 @@ def bar_chart(
         mark = marks.get(name, math.inf)
         for i, (model, row) in enumerate(values.items()):
             x, middle = row[name], y + (i - (count - 1) / 2) * thickness
-            style = dict(color=COLORS[i % len(COLORS)], gid=tip(f'{model}, {name}: {x:.4f}'))
-            axes.barh(middle, x, thickness * 0.82, **style)
+            gid, color = tip(f'{model}, {name}: {x:.4f}'), COLORS[i % len(COLORS)]
+            axes.barh(middle, x, thickness * 0.82, color=color, gid=gid)
             # the number leaves room for a mark
-            right = mark if -2 * pixel < mark - x < 36 * pixel else x
+            right = mark if -2 * pixel < mark - x < 42 * pixel else x
             axes.text(right + 5 * pixel, middle, f'{x:.3f}', va='center', size=10.5, color=SOFT)
         if name in marks:
-            style = dict(color=INK, linewidth=2, gid=tip(f'{baseline_name}, {name}: {mark:.4f}'))
-            axes.plot([mark, mark], [y - 0.44, y + 0.44], **style)
-    shapes = [dict(marker='s', color=COLORS[i % len(COLORS)]) for i in range(count)]
-    shapes += [dict(marker='|', color=INK, markeredgewidth=2)] if marks else []
-    handles = [Line2D([], [], linestyle='', markersize=12, **shape) for shape in shapes]
-    figure.legend(handles, entries, ncols=columns, handlelength=0.9, loc='outside upper left')
+            gid = tip(f'{baseline_name}, {name}: {mark:.4f}')
+            axes.plot([mark, mark], [y - 0.44, y + 0.44], color=INK, linewidth=2, gid=gid)
+    handles = [
+        Line2D([], [], linestyle='', marker='s', markersize=12, color=COLORS[i % len(COLORS)])
+        for i in range(count)
+    ] + [Line2D([], [], linestyle='', marker='|', markersize=12, color=INK, markeredgewidth=2)]
+    figure.legend(
+        handles[: len(entries)], entries, ncols=columns, handlelength=0.9, loc='outside upper left'
+    )
     return to_svg(figure, label)
 
 
@@ -163,7 +167,7 @@ def error_matrix(
     axes.imshow(colors, aspect='auto', interpolation='nearest')
     for i, j in np.argwhere(np.isfinite(errors)):
         dark = colors[i, j] @ (0.299, 0.587, 0.114) < 120
-        style = dict(color=CARD if dark else INK, ha='center', va='center')
+        style: dict[str, Any] = dict(color=CARD if dark else INK, ha='center', va='center')
         share, signed = cells[i][j]['share'], cells[i][j]['median_signed']
         small = f'{signed:+.0%}  {f"{share:.0%}" if share >= 0.005 else "<1%"}'
         axes.text(j, i - 0.17, f'{errors[i, j]:.3f}', **style)
@@ -205,7 +209,7 @@ def trajectories(tracks: Mapping[str, np.ndarray], title: str) -> Figure:
     axes = figure.add_subplot(title=f'{title} (from above, {how})')
     axes.set(xlabel='forward, m', ylabel='to the right, m')
     for i, (name, track) in enumerate(tracks.items()):
-        dots = dict(marker='o', markersize=6, markevery=max(1, len(track) // 25))
+        dots: dict[str, Any] = dict(marker='o', markersize=6, markevery=max(1, len(track) // 25))
         color = COLORS[(i - 1) % len(COLORS)] if i else INK
         axes.plot(track[:, 2], track[:, 0], color=color, linewidth=2, label=name, **dots)
     axes.set_aspect(stretch, adjustable='datalim')
@@ -250,5 +254,6 @@ def _set_ticks(axis: Axis, low: float, high: float, count: int = 5) -> tuple[flo
     locator = MaxNLocator(count, steps=[1, 2, 5, 10])
     ticks = locator.tick_values(*nonsingular(low, high, expander=0.1))
     axis.set_ticks(ticks, [f'{float(f"{tick:.12g}"):g}' for tick in ticks])
-    axis.axes.set(**{f'{axis.axis_name}lim': (ticks[0], ticks[-1])})
+    set_limits = axis.axes.set_xlim if axis is axis.axes.xaxis else axis.axes.set_ylim
+    set_limits(ticks[0], ticks[-1])
     return ticks[0], ticks[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -128,7 +129,7 @@ def spread_sparse(values: np.ndarray, radius: int = 1) -> np.ndarray:
     """
     known = np.isfinite(values)
     size = (2 * radius + 1, 2 * radius + 1)
-    options = dict(normalize=False, borderType=cv2.BORDER_CONSTANT)
+    options: dict[str, Any] = dict(normalize=False, borderType=cv2.BORDER_CONSTANT)
     total = cv2.boxFilter(np.where(known, values, 0.0), cv2.CV_64F, size, **options)
     count = cv2.boxFilter(known.astype(np.float64), cv2.CV_64F, size, **options)
     grown = np.where(count > 0.5, total / np.maximum(count, 1), np.nan)

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.visualization import Visualizer
 
 from mmscd.evaluation.functional import invert, resize_inverse_depth, to_numpy
-from mmscd.evaluation.protocols import get_protocol
+from mmscd.evaluation.protocols import DepthProtocol, get_protocol
 from mmscd.registry import VISUALIZERS
 from mmscd.structures.depth_data_sample import DepthDataSample
 
@@ -44,7 +44,7 @@ class DepthVisualizer(Visualizer):
     def __init__(
         self,
         name: str = 'visualizer',
-        protocol: str | dict = 'kitti_eigen',
+        protocol: str | dict | DepthProtocol = 'kitti_eigen',
         panel_width: int = 640,
         max_error: float = 0.5,
         colormap: str = 'magma',
@@ -106,7 +106,7 @@ class DepthVisualizer(Visualizer):
         depth = None if gt is None else invert(resize_inverse_depth(inv_depth, gt.shape))
         factor = metric_factor(depth, gt, self.protocol)
         panels = [add_head(picture, title), depth_panel(inv_depth, size, factor, self.colormap)]
-        if gt is not None:
+        if depth is not None and gt is not None:
             panels.append(error_panel(depth, gt, self.protocol, picture, self.max_error))
         return stack_panels(panels, self.direction)
 

@@ -169,12 +169,12 @@ def error_panel(
 
 
 def metric_factor(
-    depth: np.ndarray, gt: np.ndarray | None, protocol: DepthProtocol
+    depth: np.ndarray | None, gt: np.ndarray | None, protocol: DepthProtocol
 ) -> float | None:
     """Metres per unit of predicted depth; None where the alignment tells no single factor."""
     if protocol.alignment in ('none', 'fixed'):
         return 1.0 if protocol.alignment == 'none' else protocol.scale
-    if gt is None or protocol.alignment != 'median':
+    if depth is None or gt is None or protocol.alignment != 'median':
         return None
     index, truth = select_pixels(gt, protocol)
     ratio = scale_ratio(depth.ravel()[index], truth) if truth.size else float('nan')
