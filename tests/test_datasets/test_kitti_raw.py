@@ -156,6 +156,10 @@ def test_calibration_errors(kitti, split):
     assert len(KITTIRawDataset(kitti, lines)) == 1
     with pytest.raises(ValueError, match='different camera matrices'):
         KITTIRawDataset(kitti, lines, frame_ids=(0, 's'))
+    path.write_text(good.replace('P_rect_03', 'P_rect_05'))
+    assert len(KITTIRawDataset(kitti, lines)) == 1
+    with pytest.raises(ValueError, match='P_rect_03: expected 12 finite numbers, got nothing'):
+        KITTIRawDataset(kitti, lines, frame_ids=(0, 's'))
     path.write_text(good.replace('6.4e+01 2.4e+01', '128 48'))
     with pytest.raises(ValueError, match='0000000002.png is 64x24, but its .* is for 128x48'):
         KITTIRawDataset(kitti, lines)
