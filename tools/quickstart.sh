@@ -39,7 +39,7 @@ train() {
     mkdir -p "$2"
     say "training ($1); pictures appear in $2/vis ($(elapsed) so far)"
     "$PY" tools/train.py "$1" --work-dir "$2" --resume auto "${AMP[@]}" "${CFG[@]}" \
-        > >(tee "$2/console.log" | "$PY" tools/misc/brief_log.py) 2>&1
+        > >(tee "$2/console.log" | "$PY" -m mmscd.utils.brief_log) 2>&1
 }
 
 last_checkpoint() {
@@ -93,7 +93,7 @@ say "semantic teacher, trained with mmsegmentation ($(elapsed) so far)"
 export DEMO_TEACHER=$OUT/teacher
 mkdir -p "$DEMO_TEACHER"
 "$PY" $DEMO/train_teacher.py --work-dir "$DEMO_TEACHER" "${AMP[@]}" \
-    > >(tee "$DEMO_TEACHER/console.log" | "$PY" tools/misc/brief_log.py) 2>&1
+    > >(tee "$DEMO_TEACHER/console.log" | "$PY" -m mmscd.utils.brief_log) 2>&1
 train $BASELINE $OUT/baseline
 train $SCD $OUT/scd
 say "clean and corrupted test streets ($(elapsed) so far)"

@@ -48,9 +48,8 @@ def convert(
         weights = convert_folder(source, pose)
         name = source.resolve().name
         text = make_config(weights, name, size, (min_depth, max_depth))
-        scale = STEREO_SCALE if weights.stereo else None
-        meta = dict[str, Any](converted_from=weights.project, source=name)
-        meta.update(stereo=weights.stereo, depth_scale=scale)
+        meta = dict[str, Any](converted_from=weights.project, source=name, stereo=weights.stereo)
+        meta['depth_scale'] = STEREO_SCALE if weights.stereo else None
         written = ' and '.join(map(str, write_converted(out, weights.keys.weights, meta, text)))
         kind = f'stereo (metric after x {STEREO_SCALE})' if weights.stereo else 'monocular'
         pose_net = f'pose net ResNet-{weights.pose_depth}' if weights.pose_depth else 'no pose net'
@@ -69,15 +68,8 @@ def convert(
 
 
 def build_and_load(config_text: str, weights: Mapping[str, Tensor]) -> nn.Module:
-    """The model of a config with all its weights, in eval mode.
-
-    Args:
-        config_text: of a config file.
-        weights: of the whole model.
-
-    Raises:
-        ValueError: weights are missing, or have no place.
-    """
+    """The model of a config file's text with all its weights, in eval mode; ValueError where any
+    are missing or have no place."""
     compat.apply()
     network = loading.build_network(Config.fromstring(config_text, '.py'), 'depth+pose')
     loading.load_weights(network, weights, 'all')
@@ -90,17 +82,9 @@ def write_converted(
     meta: Mapping[str, Any],
     config_text: str | None = None,
 ) -> list[Path]:
-    """Write OUT.pth and, beside it, OUT.py. Nothing is written where the two do not fit.
-
-    Args:
-        out: ends in .pth.
-        weights: new names.
-        meta: plain values about where they come from.
-        config_text: None where the weights are of a part only.
-
-    Returns:
-        What was written.
-    """
+    """Write OUT.pth and, beside it, OUT.py, and return their paths; nothing is written where the
+    two do not fit. `meta` holds plain values about where the weights come from; `config_text` is
+    None where they are of a part only."""
     if out.suffix != '.pth':
         raise ValueError(f'OUT must end in .pth, got {out}')
     written = [out]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .key_map import KeyMap
-from .lite_mono import is_lite_mono, map_lite_mono
+from .lite_mono import map_lite_mono
 from .monodepth2 import map_monodepth2, map_pose, resnet_channels
 from .reading import read_folder
 
@@ -44,7 +44,7 @@ class Converted:
     """A converted model.
 
     Attributes:
-        project: whose it is, 'monodepth2' or 'lite-mono'.
+        project: 'monodepth2' or 'lite-mono'.
         network: what it is, in words.
         backbone: arguments that say which one.
         channels: of the backbone's maps.
@@ -67,14 +67,11 @@ class Converted:
 
 
 def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
-    """Read and map a folder of weights.
+    """Read and map a folder: encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
 
     Args:
-        folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
+        folder: of the files.
         pose: take the pose net too where it is there.
-
-    Returns:
-        The weights, and what the config has to know.
 
     Raises:
         FileNotFoundError: encoder.pth or depth.pth is missing, or one of the pose files.
@@ -83,20 +80,17 @@ def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
     """
     states, settings, others = read_folder(folder, pose)
     size = int(settings.get('width') or 640), int(settings.get('height') or 192)
-    keys = KeyMap(dropped=dict(others))
-    for name, value in settings.items():
-        keys.dropped[f'encoder.pth: {name} = {value}'] = 'goes into the config'
-    if is_lite_mono(states['encoder']):
+    told = {f'encoder.pth: {k} = {v}': 'goes into the config' for k, v in settings.items()}
+    keys = KeyMap(dropped=others | told)
+    if 'stem2.0.conv.weight' in states['encoder']:
         project, parts = 'lite-mono', map_lite_mono(states, keys, size)
         network = f'Lite-Mono {parts["channels"]}'
     else:
         project, parts = 'monodepth2', map_monodepth2(states, keys)
         network = f'ResNet-{parts["backbone"]["depth"]}'
     pose_depth = map_pose(states, keys) if 'pose' in states else None
-    stereo = bool(settings.get('use_stereo'))
-    return Converted(
-        project, network, **parts, size=size, stereo=stereo, keys=keys, pose_depth=pose_depth
-    )
+    parts |= dict(size=size, stereo=bool(settings.get('use_stereo')), pose_depth=pose_depth)
+    return Converted(project, network, keys=keys, **parts)
 
 
 def make_config(
@@ -133,10 +127,9 @@ def make_config(
         f'    disp_head=dict(in_channels={weights.channels}, scales={weights.scales}),',
     ]
     if weights.pose_depth:
+        widest = resnet_channels(weights.pose_depth)[-1]
         encoder = f'encoder=dict(depth={weights.pose_depth}, init_cfg=None)'
-        lines.append(
-            f'    pose_net=dict({encoder}, in_channels={resnet_channels(weights.pose_depth)[-1]}),'
-        )
+        lines.append(f'    pose_net=dict({encoder}, in_channels={widest}),')
     elif not (resnet and weights.stereo):
         lines += ['    # no pose net: for single images only']
         lines += ['    frame_ids=(0,),', '    pose_net=None,']

@@ -12,15 +12,9 @@ SHOWN = 20
 
 
 class UnmappedKeysError(ValueError):
-    """Parameters that have no place in the target, or that it lacks.
-
-    Args:
-        what: names the file and what it was taken for.
-        unknown: names in the file that have no place.
-        missing: names that the file should have and has not.
-        shapes: name -> (shape in the file, expected shape).
-        hint: what to do.
-    """
+    """Parameters that have no place in the target, or that it lacks: `what` names the file,
+    `shapes` gives (shape in the file, expected shape) by name, `hint` says what the file may be or
+    what to do."""
 
     def __init__(
         self,
@@ -44,13 +38,8 @@ class UnmappedKeysError(ValueError):
 
 @dataclass
 class KeyMap:
-    """What became of every parameter.
-
-    Attributes:
-        weights: new name -> tensor.
-        sources: new name -> where it comes from, `file: name`.
-        dropped: `file: name` -> why it is not needed.
-    """
+    """What became of every parameter: `weights` and `sources` (`file: name`) by new name;
+    `dropped`: `file: name` -> why it is not needed."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
@@ -99,11 +88,7 @@ class KeyMap:
             self.add(target + names[key], value, f'{what}: {key}')
 
     def describe(self, every: bool = False) -> str:
-        """Lines about what was mapped, by part, and what was dropped.
-
-        Args:
-            every: a line for every parameter.
-        """
+        """Lines about what was mapped, by part or by `every` parameter, and what was dropped."""
         lines = []
         if every:
             width = max(map(len, self.sources.values()), default=0)

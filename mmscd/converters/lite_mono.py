@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmscd.models.backbones.lite_mono import LiteMono
 from mmscd.models.heads.lite_mono_head import LiteMonoHead
@@ -37,32 +38,14 @@ _FOUR, _SEVEN = (1, 2, 3, 1, 2, 3, 2, 4, 6), (1, 2, 3, 2, 4, 6)
 _WIDE = {3: 5, 6: 10}
 
 
-def is_lite_mono(state: Mapping[str, Tensor]) -> bool:
-    """True for the parameter names of Lite-Mono's encoder."""
-    return 'stem2.0.conv.weight' in state
-
-
 def map_lite_mono(states: States, keys: KeyMap, size: tuple[int, int]) -> dict[str, Any]:
-    """Encoder and decoder under our names.
-
-    Args:
-        states: tensors by file and name.
-        keys: takes them in.
-        size: (width, height) of the input, which the dilations follow from.
-
-    Returns:
-        `backbone`, `channels` and `scales` as in `Converted`.
-
-    Raises:
-        UnmappedKeysError: it is another network.
-    """
+    """Encoder and decoder under our names; the dilations follow from the input's (width, height).
+    Returns `backbone`, `channels` and `scales` as in `Converted`; UnmappedKeysError for other
+    networks."""
     channels, dilations = find_shape(states['encoder'], size)
     map_encoder(states['encoder'], channels, dilations, keys)
     widths = [width // 2 for width in channels]
-
-    def head(scales: Sequence[int]) -> nn.Module:
-        return LiteMonoHead(channels, scales)
-
+    head = partial(LiteMonoHead, channels)
     scales = map_decoder(states['depth'], widths, (2, 1, 0), head, keys)
     backbone = dict(channels=channels, dilations=dilations)
     return dict(backbone=backbone, channels=channels, scales=scales)
@@ -71,12 +54,8 @@ def map_lite_mono(states: States, keys: KeyMap, size: tuple[int, int]) -> dict[s
 def find_shape(
     state: Mapping[str, Tensor], size: tuple[int, int]
 ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
-    """Channels, from the weights, and dilations, which no weight shows: from depth and size.
-
-    Args:
-        state: of the encoder.
-        size: (width, height) of the input.
-    """
+    """Channels, from the weights, and dilations, which no weight shows: from depth and the input's
+    (width, height)."""
     counts, channels = [0, 0, 0], [0, 0, 0]
     for key, value in state.items():
         if match := re.match(r'stages\.([0-2])\.(\d+)\.gamma$', key):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,25 +36,13 @@ def resnet_channels(depth: int) -> tuple[int, ...]:
 
 
 def map_monodepth2(states: States, keys: KeyMap) -> dict[str, Any]:
-    """Encoder and decoder under our names.
-
-    Args:
-        states: tensors by file and name.
-        keys: takes them in.
-
-    Returns:
-        `backbone`, `channels` and `scales` as in `Converted`.
-
-    Raises:
-        UnmappedKeysError: it is another network.
-    """
+    """Encoder and decoder under our names. Returns `backbone`, `channels` and `scales` as in
+    `Converted`; UnmappedKeysError for other networks."""
     encoder = _strip(states['encoder'], 'encoder.pth')
     depth = map_resnet(encoder, 'encoder.pth', keys, 'backbone.')
     channels = resnet_channels(depth)
 
-    def head(scales: Sequence[int]) -> nn.Module:
-        return DispHead(channels, channels=DECODER_CHANNELS, scales=scales)
-
+    head = partial(DispHead, channels, channels=DECODER_CHANNELS)
     scales = map_decoder(states['depth'], DECODER_CHANNELS[:4], (4, 3, 2, 1, 0), head, keys)
     return dict(backbone=dict(depth=depth), channels=channels, scales=scales)
 
@@ -73,10 +62,10 @@ def map_decoder(
     state: Mapping[str, Tensor],
     widths: Sequence[int],
     levels: Sequence[int],
-    make_head: Callable[[Sequence[int]], nn.Module],
+    make_head: Callable[..., nn.Module],
     keys: KeyMap,
 ) -> tuple[int, ...]:
-    """The names of our heads, shapes checked.
+    """The names of our heads, shapes checked; returns the scales.
 
     The decoder's list holds two convolutions per level, coarse to fine, one before and one after
     the upsampling; then one per disparity.
@@ -85,11 +74,8 @@ def map_decoder(
         state: of depth.pth.
         widths: channels that the disparity of a scale is made of, by scale.
         levels: coarse to fine.
-        make_head: scales -> our head.
+        make_head: our head of `scales`.
         keys: takes them in.
-
-    Returns:
-        The scales.
 
     Raises:
         UnmappedKeysError: it is another decoder.
@@ -108,7 +94,7 @@ def map_decoder(
         hint = f'expected decoder.0 to decoder.{first - 1} and outputs decoder.{first} ...'
         raise UnmappedKeysError('depth.pth', state, hint=hint)
     with torch.device('meta'):
-        wanted = make_head(sorted(scales)).state_dict()
+        wanted = make_head(scales=sorted(scales)).state_dict()
     keys.rename(state, _with_parts(names), wanted, 'depth.pth', 'disp_head.')
     return tuple(sorted(scales))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,12 @@ SETTINGS = ('height', 'width', 'use_stereo')
 
 
 def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by name, and what else lies beside them.
+    """Tensors by name, on the CPU, and what else lies beside them.
 
     A `state_dict` inside a checkpoint is found, and DataParallel's prefix `module.` is taken off.
 
     Args:
         path: a file of `torch.save` or a `.safetensors` file.
-
-    Returns:
-        tensors on the CPU, plain values.
 
     Raises:
         FileNotFoundError, RuntimeError: the file is missing, broken or holds code.
@@ -63,18 +59,9 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 def read_folder(
     folder: str | Path, pose: bool = True
 ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], dict[str, str]]:
-    """The files of Monodepth2's layout.
-
-    Args:
-        folder: with encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
-        pose: read the pose net too where it is there.
-
-    Returns:
-        Tensors by file and name; the settings in encoder.pth; what is neither, by reason.
-
-    Raises:
-        FileNotFoundError, RuntimeError: a file is missing, broken or holds code.
-    """
+    """Tensors by file and name of a folder as `convert_folder` takes it; the settings in
+    encoder.pth; what is neither, with the reason. FileNotFoundError, RuntimeError: a file is
+    missing, broken or holds code."""
     folder = Path(folder)
     names = ('encoder', 'depth', 'pose_encoder', 'pose')
     there = [name for name in names if (folder / f'{name}.pth').is_file()]
@@ -94,11 +81,7 @@ def read_folder(
             if name == 'encoder' and key in values:
                 settings[key] = values.pop(key)
         counters = [k for k in tensors if k.split('.')[-1] in ('total_ops', 'total_params')]
-        others.update(_reasons(name, counters, "a FLOP counter's number"))
-        others.update(_reasons(name, values, 'no weight'))
+        others.update({f'{name}.pth: {key}': "a FLOP counter's number" for key in counters})
+        others.update({f'{name}.pth: {key}': 'no weight' for key in values})
         states[name] = {key: value for key, value in tensors.items() if key not in counters}
     return states, settings, others
-
-
-def _reasons(name: str, keys: Iterable[str], reason: str) -> dict[str, str]:
-    return {f'{name}.pth: {key}': reason for key in keys}

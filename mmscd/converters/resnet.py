@@ -24,15 +24,8 @@ _RELATIVES = {
 
 
 def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
-    """18, 34 or 50.
-
-    Args:
-        state: with torchvision's names.
-        what: names the file in errors.
-
-    Raises:
-        UnmappedKeysError: it is no ResNet, or one that mmscd does not have.
-    """
+    """18, 34 or 50, of torchvision's names; UnmappedKeysError: no ResNet, or one that mmscd
+    lacks."""
     for pattern, description in _RELATIVES.items():
         if keys := [key for key in state if re.search(pattern, key)]:
             raise UnmappedKeysError(what, keys, hint=f'it has {description}; mmscd has plain ones')
@@ -44,9 +37,8 @@ def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
             return depth
     ours = ', '.join(f'ResNet-{depth}' for depth in ARCHITECTURES)
     if not any(counts):
-        raise UnmappedKeysError(
-            what, state, hint=f'expected conv1, bn1, layer1.0.conv1, ... of {ours}'
-        )
+        hint = f'expected conv1, bn1, layer1.0.conv1, ... of {ours}'
+        raise UnmappedKeysError(what, state, hint=hint)
     name = _DEEPER.get(counts, f'ResNet of {counts} blocks')
     raise UnmappedKeysError(what, hint=f'it is a {name}, mmscd has {ours}')
 
@@ -54,21 +46,9 @@ def find_resnet_depth(state: Mapping[str, Tensor], what: str) -> int:
 def map_resnet(
     state: Mapping[str, Tensor], what: str, keys: KeyMap, target: str = '', in_channels: int = 3
 ) -> int:
-    """The names of our ResNetEncoder, shapes checked.
-
-    Args:
-        state: torchvision's names, without any prefix.
-        what: names the file in messages.
-        keys: takes them in.
-        target: prefix of the new names.
-        in_channels: of the first convolution, 6 for a pair of images.
-
-    Returns:
-        The depth.
-
-    Raises:
-        UnmappedKeysError: a parameter has no place, is missing, or has another shape.
-    """
+    """The names of our ResNetEncoder, shapes checked; returns its depth. `state` has torchvision's
+    names without any prefix, `target` is the prefix of the new ones. UnmappedKeysError: a parameter
+    has no place, is missing, or has another shape."""
     depth = find_resnet_depth(state, what)
     with torch.device('meta'):
         wanted = ResNetEncoder(depth, in_channels).state_dict()
@@ -87,15 +67,12 @@ def map_resnet(
 
 
 def convert_resnet(state: Mapping[str, Tensor], what: str) -> tuple[KeyMap, int]:
-    """ImageNet weights for `ResNetEncoder(init_cfg=dict(type='Pretrained', ...))`.
+    """ImageNet weights for `ResNetEncoder(init_cfg=dict(type='Pretrained', ...))`: map and depth.
 
     Args:
         state: of torchvision's or timm's `resnet18`, `resnet34` or `resnet50`; a prefix that all
             names share (`backbone.`, `encoder.`, ...) is taken off.
-        what: names the file in messages.
-
-    Returns:
-        The map, and the depth.
+        what: names the file in errors.
 
     Raises:
         UnmappedKeysError: see `map_resnet`.

@@ -34,28 +34,20 @@ def _gaussian(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def scatter_sources(height: int, width: int, reach: int, rng: np.random.Generator) -> np.ndarray:
-    """Where every pixel comes from after one round of local scattering.
+    """Where every pixel comes from after one round of local scattering: flat indices (H * W,),
+    int64; `reach` rows and columns at the border keep their place.
 
     The published loop walks from the last pixel to the first and writes to each the pixel at a
     random offset in [-reach, reach) (its swap of array views copies one way only). A pixel that was
     written before hands on what it got, so that sources form chains. Here the chains are followed
     for all pixels at once by doubling: the result is that of the loop.
-
-    Args:
-        height, width: of the image.
-        reach: largest offset in pixels; so many rows and columns at the border keep their place.
-        rng: generator.
-
-    Returns:
-        int64 (height * width,), flat index of the source of each pixel.
     """
     own = np.arange(height * width).reshape(height, width)
-    sources = own.copy()
+    sources: np.ndarray = own.copy()
     inside = np.s_[reach + 1 : height - reach + 1, reach + 1 : width - reach + 1]
-    target = own[inside]
-    offset = rng.integers(-reach, reach, (2, *target.shape))
+    offset = rng.integers(-reach, reach, (2, *own[inside].shape))
     sources[inside] += offset[0] * width + offset[1]
-    written = np.zeros((height, width), bool)
+    written: np.ndarray = np.zeros((height, width), bool)
     written[inside] = True
     sources, written = sources.ravel(), written.ravel()
     # the source is that of the pixel pointed to, where the loop had been there before
@@ -78,8 +70,7 @@ def glass_blur(image: np.ndarray, parameters: tuple, rng: np.random.Generator) -
     for turn in range(rounds):
         sources = scatter_sources(height, width, reach, rng)
         if turn % 2:
-            # from the other end: one direction alone would move the whole image by half a pixel
-            # or more a round
+            # from the other end: one direction alone moves the whole image by half a pixel or more
             sources = (height * width - 1 - sources)[::-1]
         pixels = pixels[sources]
     return _gaussian(pixels.reshape(image.shape), sigma)

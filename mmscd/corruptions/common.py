@@ -14,27 +14,17 @@ _ID_PARTS = 5
 
 
 def make_generator(*key: int | str) -> np.random.Generator:
-    """A generator that depends on nothing but the key.
-
-    Args:
-        *key: strings and whole numbers; order and type count.
-    """
+    """A generator that depends on nothing but the strings and whole numbers of the key; order and
+    type count."""
     text = '\0'.join(f'{type(part).__name__}:{part}' for part in key)
     digest = hashlib.blake2b(text.encode('utf-8'), digest_size=32).digest()
     return np.random.Generator(np.random.SFC64(int.from_bytes(digest, 'little')))
 
 
 def image_id_from_path(path: str | Path, data_root: str | Path | None = None) -> str:
-    """A name of an image that does not change when the data moves.
-
-    Args:
-        path: of the image file.
-        data_root: folder of the data set, if known.
-
-    Returns:
-        the path below `data_root`, or else its last five parts, which is the same for KITTI raw;
-        with `/` between the parts and without the suffix, so that PNG and JPEG copies agree.
-    """
+    """A name of an image that does not change when the data moves: its path below `data_root`, or
+    else its last five parts, which is the same for KITTI raw; with `/` between the parts and
+    without the suffix, so that PNG and JPEG copies agree."""
     pure = PurePath(path)
     parts = pure.parts[-_ID_PARTS:]
     if data_root is not None and pure.is_relative_to(data_root):
@@ -48,33 +38,18 @@ def to_uint8(values: np.ndarray) -> np.ndarray:
 
 
 def zoom_about_centre(image: np.ndarray, factor: float) -> np.ndarray:
-    """Enlarge an image about its centre, bilinear, and keep its size.
-
-    Args:
-        image: float32 (H, W) or (H, W, C).
-        factor: at least 1.
-    """
+    """Enlarge a float32 image (H, W) or (H, W, C) about its centre, bilinear, and keep its size."""
     height, width = image.shape[:2]
     shift_x, shift_y = ((side - 1) / 2 * (1 - 1 / factor) for side in (width, height))
     inverse = np.array([[1 / factor, 0, shift_x], [0, 1 / factor, shift_y]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(
-        image, inverse, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-    )
+    how = dict(flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
+    return cv2.warpAffine(image, inverse, (width, height), **how)
 
 
 def directed_blur(image: np.ndarray, radius: int, sigma: float, angle: float) -> np.ndarray:
-    """Blur along one direction: 2 * radius + 1 taps, one-sided Gaussian weights, borders repeated.
-
-    Args:
-        image: float32 (H, W) or (H, W, C).
-        radius: pixels.
-        sigma: of the weights, in taps.
-        angle: direction in degrees, 0 to the right, 90 down.
-
-    Returns:
-        float32, same shape.
-    """
+    """Blur a float32 image (H, W) or (H, W, C) along one direction: 2 * radius + 1 taps, one-sided
+    Gaussian weights of `sigma` taps, borders repeated; an angle of 0 degrees is to the right, 90
+    down."""
     taps = np.arange(2 * radius + 1)
     weights = np.exp(-0.5 * (taps / sigma) ** 2)
     weights /= weights.sum()

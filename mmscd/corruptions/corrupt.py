@@ -20,7 +20,7 @@ _FUNCTIONS: dict[str, Callable[..., np.ndarray]] = {
 def corrupt(
     image: np.ndarray, name: str, severity: int, seed: int = DEFAULT_SEED, image_id: str = ''
 ) -> np.ndarray:
-    """Corrupt an image.
+    """Corrupt an image; returns a new uint8 array (H, W, 3).
 
     The result depends on the arguments alone, not on what was corrupted before, in which process
     or in which order. The five severities of an image share their random draws (the direction of
@@ -31,11 +31,7 @@ def corrupt(
         name: one of `CORRUPTIONS`.
         severity: 1 (weak) to 5 (strong).
         seed: another seed gives other draws.
-        image_id: which image it is, e.g. of `image_id_from_path`: different images get different
-            draws.
-
-    Returns:
-        uint8 RGB (H, W, 3), a new array.
+        image_id: e.g. of `image_id_from_path`: different images get different draws.
 
     Raises:
         TypeError: the image is no uint8 array, or the seed no whole number.

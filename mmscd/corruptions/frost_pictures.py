@@ -23,17 +23,9 @@ _TINT = np.array([0.86, 0.94, 1.0], np.float32)
 _SHIFT = 4
 
 
-def _twigs(start, angle, length, count, rng) -> tuple[np.ndarray, ...]:
-    """Side branches of many stems at once.
-
-    Args:
-        start, angle, length: of N stems: (N, 2) pixels, (N,) radians, (N,) pixels.
-        count: pairs of branches per stem.
-
-    Returns:
-        start, angle, length of the N * 2 * count branches: at 60 degrees, as ice grows, longest
-        behind the middle of the stem.
-    """
+def _twigs(start, angle, length, count, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Side branches of N stems at once: start (N, 2) pixels, angle (N,) radians, length (N,) pixels
+    to those of N * 2 * count branches, at 60 degrees, as ice grows, longest behind the middle."""
     place = (np.arange(count) + rng.uniform(0.1, 0.9, (len(start), count))) / count
     reach = length[:, None] * (0.08 + 0.5 * np.sin(np.pi * place**0.7) * (1 - 0.6 * place))
     direction = np.stack([np.cos(angle), np.sin(angle)], -1)
@@ -109,22 +101,15 @@ def frost_picture(index: int) -> np.ndarray:
     ice = cover * (0.8 * ferns + 0.55 * glow + 0.06) * grain + 0.3 * ferns
     pane = 0.03 + 0.05 * _clouds(rng, 320, 2)
     ice = np.clip(ice, 0, 1)
-    light = pane[..., None] * np.float32([0.7, 0.9, 1.2]) + ice[..., None] * _TINT
+    light = pane[..., None] * np.array([0.7, 0.9, 1.2], np.float32) + ice[..., None] * _TINT
     picture = np.clip(np.rint(255 * light), 0, 255).astype(np.uint8)
     picture.flags.writeable = False
     return picture
 
 
 def crop_frost(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A random cut of a random picture, which is enlarged where it does not cover the image.
-
-    Args:
-        shape: (H, W) wanted.
-        rng: generator.
-
-    Returns:
-        uint8 RGB (H, W, 3).
-    """
+    """A random cut of (H, W) of a random picture, uint8 RGB (H, W, 3); the picture is enlarged
+    where it does not cover the image."""
     picture = frost_picture(int(rng.integers(PICTURES)))
     height, width = shape
     scale = 1.1 * max(height / picture.shape[0], width / picture.shape[1])

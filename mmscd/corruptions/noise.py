@@ -12,17 +12,8 @@ from .common import to_uint8
 def photon_noise(
     image: np.ndarray, table: np.ndarray, photons: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Poisson noise of a light level per value.
-
-    Args:
-        image: uint8, any shape.
-        table: float (256,), light in [0, 1] of each value.
-        photons: mean count at light 1.
-        rng: generator.
-
-    Returns:
-        float32 in [0, 1], same shape.
-    """
+    """Poisson noise of a light level per value, float32 in [0, 1]: `table` (256,) is the light in
+    [0, 1] of each uint8 value, `photons` the mean count at light 1."""
     counts = rng.poisson((table * photons)[image])
     return np.minimum(counts / np.float32(photons), 1, dtype=np.float32)
 

@@ -27,18 +27,14 @@ VERSION = 1
 
 _GAUSSIAN = (0.08, 0.12, 0.18, 0.26, 0.38)
 _PHOTONS = (60, 25, 12, 5, 3)
+_SCALES = (0.6, 0.5, 0.4, 0.3, 0.2)
 
 # name -> (what one entry is, the entries of severities 1 to 5)
 PARAMETERS: dict[str, tuple[str, tuple]] = {
     'brightness': ('added to V of HSV', (0.1, 0.2, 0.3, 0.4, 0.5)),
     'dark': (
         'scale, photons at full light, noise',
-        tuple(
-            (scale, 10 * photons, 0.1 * noise)
-            for scale, photons, noise in zip(
-                (0.6, 0.5, 0.4, 0.3, 0.2), _PHOTONS, _GAUSSIAN, strict=True
-            )
-        ),
+        tuple((s, 10 * p, 0.1 * n) for s, p, n in zip(_SCALES, _PHOTONS, _GAUSSIAN, strict=True)),
     ),
     'fog': ('thickness, decay', ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4))),
     'frost': (
@@ -78,11 +74,7 @@ PARAMETERS: dict[str, tuple[str, tuple]] = {
 
 
 def get_parameters(name: str, severity: int) -> tuple | float | int:
-    """The parameters of one corruption at one severity.
-
-    Raises:
-        ValueError: unknown name or severity.
-    """
+    """The parameters of one corruption at one severity; ValueError: unknown name or severity."""
     if name not in PARAMETERS:
         raise ValueError(f'unknown corruption {name!r}: expected one of {", ".join(CORRUPTIONS)}')
     if severity not in SEVERITIES or isinstance(severity, bool):

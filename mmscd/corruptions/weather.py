@@ -41,16 +41,9 @@ def dark(image: np.ndarray, parameters: tuple, rng: np.random.Generator) -> np.n
 
 
 def plasma_fractal(size: int, decay: float, rng: np.random.Generator) -> np.ndarray:
-    """Cloudy noise by the diamond-square algorithm on a torus.
-
-    Args:
-        size: side of the map, a power of 2.
-        decay: the random part shrinks by its square from one level to the next.
-        rng: generator.
-
-    Returns:
-        float32 (size, size), its minimum 0 and its maximum 1.
-    """
+    """Cloudy noise by the diamond-square algorithm on a torus, float32 (size, size) from 0 to 1.
+    `size` is a power of 2; the random part shrinks by the square of `decay` from one level to the
+    next."""
     field = np.zeros((1, 1), np.float32)
     amplitude = 100.0
     while field.shape[0] < size:

@@ -39,27 +39,12 @@ def benchmark(
     channels_last: bool = False,
     onnx: Path | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Time a network in PyTorch, and an ONNX file in onnxruntime.
-
-    Args:
-        graph: moved to the device.
-        size: (width, height) of the images.
-        batches: images per call.
-        warmup: untimed calls before.
-        repeats: timed calls.
-        device: 'cpu', 'cuda', 'cuda:1', ...
-        channels_last: weights and images of PyTorch in NHWC order.
-        onnx: the file; None: PyTorch only.
-
-    Returns:
-        rows of `summarise`, one per engine and batch, and a sentence for each batch that the file
-        does not take.
-
-    Raises:
-        FileNotFoundError, ImportError: the file or onnxruntime is missing.
-        ValueError: nothing would be timed, the device is not there, or the network cannot take the
-            size.
-    """
+    """Time a graph at (width, height) in PyTorch, and an ONNX file, if any, in onnxruntime:
+    `repeats` calls per batch, after `warmup` untimed ones. `channels_last` is the order of
+    PyTorch's weights and images. Returns rows of `summarise`, one per engine and batch, and a
+    sentence for each batch that the file does not take. FileNotFoundError, ImportError: the file or
+    onnxruntime is missing; ValueError: nothing would be timed, there is no such device, or the size
+    does not fit."""
     if min(*batches, repeats) < 1:
         raise ValueError(f'--batch and --repeats must be at least 1, got {batches} and {repeats}')
     graph.check_size(size)
@@ -70,7 +55,13 @@ def benchmark(
     engines: dict[str, Callable] = dict(PyTorch=graph.to(device=place, memory_format=layout))
     refusals: tuple[type[Exception], ...] = ()
     if onnx is not None:
-        engines['onnxruntime'], refusals = _open_onnx(onnx, cuda)
+        if not onnx.is_file():
+            raise FileNotFoundError(f'--onnx: there is no file {onnx}')
+        provider = 'CUDAExecutionProvider' if cuda else 'CPUExecutionProvider'
+        engines['onnxruntime'] = onnx_session(str(onnx), [provider])
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+        refusals = (InvalidArgument,)  # of another shape
     rows, notes = [], []
     for (engine, run), batch in itertools.product(engines.items(), batches):
         images = torch.rand(batch, 3, *size[::-1]).to(place, memory_format=layout)
@@ -87,16 +78,6 @@ def benchmark(
         memory = torch.cuda.max_memory_allocated(place) if on_device else _peak_memory()
         rows.append(dict(engine=engine, **summarise(seconds, batch, memory)))
     return rows, notes
-
-
-def _open_onnx(file: Path, cuda: bool) -> tuple[Callable, tuple[type[Exception], ...]]:
-    """The function that a file holds, and the error that it raises for another shape."""
-    if not file.is_file():
-        raise FileNotFoundError(f'--onnx: there is no file {file}')
-    run = onnx_session(str(file), [f'{"CUDA" if cuda else "CPU"}ExecutionProvider'])
-    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
-
-    return run, (InvalidArgument,)
 
 
 def time_calls(
@@ -116,14 +97,8 @@ def time_calls(
 
 
 def summarise(seconds: Sequence[float], batch: int, memory: float) -> dict[str, float]:
-    """Numbers of one row.
-
-    Args:
-        seconds: per call.
-        batch: images per call.
-        memory: bytes. On CUDA the peak of what PyTorch allocated, on a CPU the peak of the process
-            so far, libraries included.
-    """
+    """Numbers of one row, of the seconds per call. `memory` in bytes: on CUDA the peak of what
+    PyTorch allocated, on a CPU the peak of the process so far, libraries included."""
     milliseconds = np.asarray(seconds) * 1000
     row = dict(batch=batch, images_per_second=batch * len(seconds) / float(np.sum(seconds)))
     row.update({f'p{p}_ms': float(np.percentile(milliseconds, p)) for p in PERCENTILES})
@@ -136,10 +111,8 @@ def timing_table(rows: Sequence[dict[str, Any]]) -> str:
     lines = [['engine', 'batch', 'images/s', *times, 'peak MiB']]
     for row in rows:
         numbers = (f'{row[f"{name}_ms"]:.2f} ms' for name in times)
-        lines.append(
-            [row['engine'], str(row['batch']), f'{row["images_per_second"]:.1f}', *numbers,
-             f'{row["memory_mib"]:.0f}']
-        )  # fmt: skip
+        head = [row['engine'], str(row['batch']), f'{row["images_per_second"]:.1f}']
+        lines.append([*head, *numbers, f'{row["memory_mib"]:.0f}'])
     return text_table(lines)
 
 

@@ -35,16 +35,12 @@ def export_checkpoint(
     """Export, compare, write, and print what was found.
 
     Args:
-        config: path, or package::path.
-        checkpoint: path or URL.
-        out: with the suffix of `kind`.
-        kind: one of `FORMATS`.
+        config, checkpoint, cfg_options: as of all tools.
+        out: with the suffix of `kind`, one of `FORMATS`.
         size: (width, height) of the input; None: the config's.
         half: compute in float16.
-        images: to compare at, files or folders; None: random ones, which say less.
-        max_images: compare at most so many.
+        images, max_images: to compare at, files or folders; None: random ones, which say less.
         tolerance: largest relative difference of disparity and inverse depth; None: by precision.
-        cfg_options: overrides of the config.
         **options: of `ExportOptions`.
 
     Raises:
@@ -56,32 +52,27 @@ def export_checkpoint(
     graph = DepthGraph(model, half)
     chosen = ExportOptions(size or network_size(cfg), **options)
     check_options(graph, kind, chosen)
+    sizes, (width, height), stride = [chosen.size], chosen.size, graph.stride
+    if chosen.dynamic_size:  # also a smaller one of another shape
+        sizes += [(max(2, width // stride // 2) * stride, (height // stride + 1) * stride)]
     # before the export: a wrong path should not cost a minute
-    frames = [read_frames(images, each, max_images) for each in _sizes(chosen, graph.stride)]
-    millions = sum(p.numel() for p in graph.parameters()) / 1e6
+    frames = [read_frames(images, each, max_images) for each in sizes]
     parts = f'{type(model.backbone).__name__} and {type(model.disp_head).__name__}'
+    millions = sum(p.numel() for p in graph.parameters()) / 1e6
     print(f'graph: {parts}, {millions:.2f} M parameters; no pose net, no teacher')
     start = time.perf_counter()
     data = export(graph, kind, chosen, _describe(config, graph, chosen, half))
     print(f'exported to {kind} in {time.perf_counter() - start:.1f} s, {len(data) / 2**20:.1f} MiB')
     what = 'images' if images else 'random images (--images takes real ones)'
-    if tolerance is None:
-        tolerance = TOLERANCE_FP16 if half else TOLERANCE
+    tolerance = (TOLERANCE_FP16 if half else TOLERANCE) if tolerance is None else tolerance
     for part in frames:
         # an open batch is tried with two images as well as with one
         for batch in [1, 2] if chosen.dynamic_batch and part is frames[0] else [chosen.batch]:
             _compare(model, run_exported(kind, data), part, batch, what, tolerance)
     atomic_write(out, data)
-    shape = 'height, width' if chosen.dynamic_size else f'{chosen.size[1]}, {chosen.size[0]}'
+    shape = 'height, width' if chosen.dynamic_size else f'{height}, {width}'
     images_per_call = 'batch' if chosen.dynamic_batch else chosen.batch
     print(f'wrote {out}: image ({images_per_call}, 3, {shape}) RGB in 0..1 -> inv_depth')
-
-
-def _sizes(options: ExportOptions, stride: int) -> list[tuple[int, int]]:
-    """Sizes to compare at: with open sizes also a smaller one of another shape."""
-    width, height = options.size
-    other = (max(2, width // stride // 2) * stride, (height // stride + 1) * stride)
-    return [options.size, other] if options.dynamic_size else [options.size]
 
 
 def _compare(
@@ -95,9 +86,9 @@ def _compare(
         f'relative difference {parity.disp:.2e} (disparity), {parity.inv_depth:.2e} (inverse depth)'
     )
     if not parity.largest <= tolerance:
+        where = f'{parity.largest:.2e} at {parity.worst or "all images"}, more than {tolerance:g}'
         raise ValueError(
-            f'the exported file differs from the model by {parity.largest:.2e} at '
-            f'{parity.worst or "all images"}, more than {tolerance:g}: nothing was written. '
+            f'the exported file differs from the model by {where}: nothing was written. '
             '--tolerance allows more'
         )
 

@@ -11,26 +11,20 @@ from mmscd.utils.text_table import text_table
 
 
 def count_flops(graph: nn.Module, size: tuple[int, int]) -> dict[str, dict[str, int]]:
-    """Parameters and FLOPs of the parts of a `DepthGraph`, for one image.
+    """Parameters and FLOPs of the parts of a `DepthGraph` on the CPU, for one image of (width,
+    height): `backbone`, `disp_head`, `total` -> params, macs, flops.
 
     Convolutions, matrix products and attention count; normalisation, activations and resizing do
     not. One multiply-add is one MAC and two FLOPs.
-
-    Args:
-        graph: on the CPU.
-        size: (width, height).
-
-    Returns:
-        part (`backbone`, `disp_head`, `total`) -> params, macs, flops.
     """
     width, height = size
     # fused attention hides its matrix products from the counter
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            with sdpa_kernel(SDPBackend.MATH):
-                graph(torch.zeros(1, 3, height, width))
+        counter = FlopCounterMode(display=False)
+        with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+            graph(torch.zeros(1, 3, height, width))
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     by_module = counter.get_flop_counts()

@@ -67,11 +67,13 @@ def export(graph: DepthGraph, kind: str, options: ExportOptions, meta: dict[str,
         return _finish_onnx(_to_onnx(graph, options), options, meta)
     buffer = io.BytesIO()
     if kind == 'torch-export':
-        torch.export.save(_torch_export(graph, options), buffer)
-        return buffer.getvalue()
-    with _quiet(), torch.no_grad():
-        traced = torch.jit.trace(graph, _example(options), check_trace=False)
-        torch.jit.save(traced, buffer)
+        with torch.no_grad():
+            shapes = _dynamic_shapes(graph, options)
+            program = torch.export.export(graph, (_example(options),), dynamic_shapes=shapes)
+        torch.export.save(program, buffer)
+    else:
+        with _quiet(), torch.no_grad():
+            torch.jit.save(torch.jit.trace(graph, _example(options), check_trace=False), buffer)
     return buffer.getvalue()
 
 
@@ -83,19 +85,15 @@ def check_options(graph: DepthGraph, kind: str, options: ExportOptions) -> None:
     if options.batch < 1:
         raise ValueError(f'a batch has at least one image, got {options.batch}')
     if kind == 'onnx':
+        known = f'{OLDEST_OPSET}..{NEWEST_OPSET}'
         if not OLDEST_OPSET <= options.opset <= NEWEST_OPSET:
-            raise ValueError(
-                f'opset must lie in {OLDEST_OPSET}..{NEWEST_OPSET}, got {options.opset}'
-            )
-        require('onnx', 'onnxruntime')
-        if options.opset >= FIRST_NEW_OPSET:
-            require('onnxscript')
-        if options.simplify:
-            require('onnxslim')
+            raise ValueError(f'opset must lie in {known}, got {options.opset}')
+        new, slim = options.opset >= FIRST_NEW_OPSET, options.simplify
+        require('onnx', 'onnxruntime', *['onnxscript'] * new, *['onnxslim'] * slim)
 
 
 def require(*packages: str) -> None:
-    """Raise a helpful ImportError where a package of the extra `deploy` is missing."""
+    """ImportError where a package of the extra `deploy` is missing."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(f'this needs {", ".join(missing)}: {INSTALL}')
@@ -119,31 +117,23 @@ def _dynamic_shapes(graph: DepthGraph, options: ExportOptions) -> tuple[dict[int
     return (shapes,)
 
 
-def _torch_export(graph: DepthGraph, options: ExportOptions) -> torch.export.ExportedProgram:
-    shapes = _dynamic_shapes(graph, options)
-    with torch.no_grad():
-        return torch.export.export(graph, (_example(options),), dynamic_shapes=shapes)
-
-
 def _to_onnx(graph: DepthGraph, options: ExportOptions) -> Any:
     """An onnx.ModelProto."""
     import onnx
 
-    names = dict(input_names=[INPUT], output_names=[OUTPUT], opset_version=options.opset)
+    names: dict[str, Any] = dict(input_names=[INPUT], output_names=[OUTPUT])
+    names['opset_version'] = options.opset
+    example = (_example(options),)
     with _quiet(), torch.no_grad():
         if options.opset >= FIRST_NEW_OPSET:
-            program = torch.onnx.export(
-                graph, (_example(options),), dynamo=True, verbose=False, external_data=False,
-                dynamic_shapes=_dynamic_shapes(graph, options), **names,
-            )  # fmt: skip
+            names |= dict(dynamo=True, dynamic_shapes=_dynamic_shapes(graph, options))
+            program = torch.onnx.export(graph, example, external_data=False, verbose=False, **names)
             return program.model_proto
         axes = {0: 'batch'} if options.dynamic_batch else {}
         axes |= {2: 'height', 3: 'width'} if options.dynamic_size else {}
+        names |= dict(dynamo=False, dynamic_axes={INPUT: axes, OUTPUT: axes})
         buffer = io.BytesIO()
-        torch.onnx.export(
-            graph, (_example(options),), buffer, dynamo=False,
-            dynamic_axes={INPUT: axes, OUTPUT: axes}, **names,
-        )  # fmt: skip
+        torch.onnx.export(graph, example, buffer, **names)
         return onnx.load_from_string(buffer.getvalue())
 
 
@@ -167,12 +157,8 @@ def _finish_onnx(model: Any, options: ExportOptions, meta: dict[str, str]) -> by
 
 
 def run_exported(kind: str, data: bytes) -> Callable[[Tensor], Tensor]:
-    """The function that a file holds: images (B, 3, H, W) to inverse depth (B, 1, H, W).
-
-    Args:
-        kind: one of `FORMATS`.
-        data: content of the file.
-    """
+    """The function that the content of a file of `FORMATS` holds: images (B, 3, H, W) to inverse
+    depth (B, 1, H, W)."""
     if kind == 'onnx':
         return onnx_session(data)
     if kind == 'torch-export':
@@ -183,8 +169,7 @@ def run_exported(kind: str, data: bytes) -> Callable[[Tensor], Tensor]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' words on absent torchvision and on TorchScript's deprecation, which
-    are no news to somebody who asks for it."""
+    """Without the exporters' words on absent torchvision and on TorchScript's deprecation."""
     logger = logging.getLogger('torch.onnx')
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -204,9 +189,8 @@ def onnx_session(data: bytes | str, providers: list[str] | None = None) -> Calla
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     settings.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(
-        data, settings, providers=providers or ['CPUExecutionProvider']
-    )
+    providers = providers or ['CPUExecutionProvider']
+    session = onnxruntime.InferenceSession(data, settings, providers=providers)
     name = session.get_inputs()[0].name
 
     def run(images: Tensor) -> Tensor:

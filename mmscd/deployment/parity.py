@@ -20,14 +20,9 @@ from .depth_graph import DepthGraph
 
 @dataclass(frozen=True)
 class Parity:
-    """Largest relative differences |file - model| / |model| over all pixels of all images.
-
-    Attributes:
-        images: how many were compared.
-        inv_depth: of the inverse depth, which is what the file puts out.
-        disp: of the disparity in [0, 1]; the stricter one, because it may come near 0.
-        worst: the image with the largest difference of `disp`.
-    """
+    """Largest relative differences |file - model| / |model| over all pixels of all images: of the
+    inverse depth, which is what the file puts out, and of the disparity in [0, 1], the stricter
+    one, because it may come near 0. `worst` is the image with the largest difference of `disp`."""
 
     images: int
     inv_depth: float
@@ -46,16 +41,13 @@ Frames = list[tuple[str, np.ndarray]]
 def read_frames(
     sources: Sequence[str | Path] | None, size: tuple[int, int], count: int | None = None
 ) -> Frames:
-    """Images at the network's size, resized as the pipelines do.
+    """(name, uint8 RGB (H, W, 3)) of images at the network's size, resized as the pipelines do.
 
     Args:
         sources: files, or folders of which all images are taken, those of folders below too; None:
             random ones, smooth and rough.
         size: (width, height).
         count: at most so many; of random ones 4 by default.
-
-    Returns:
-        (name, uint8 RGB (H, W, 3)).
 
     Raises:
         FileNotFoundError: a file is missing, or a folder holds no image.
@@ -76,10 +68,8 @@ def _list_images(path: Path) -> list[Path]:
         return [path]
     files = sorted(f for f in path.rglob('*') if f.suffix.lower() in IMAGE_EXTENSIONS)
     if not files:
-        raise FileNotFoundError(
-            f'{path} holds no image ({", ".join(IMAGE_EXTENSIONS)}), nor do the folders below; '
-            'name a folder of frames'
-        )
+        kinds = ', '.join(IMAGE_EXTENSIONS)
+        raise FileNotFoundError(f'{path} holds no image ({kinds}), nor do the folders below')
     return files
 
 
@@ -90,25 +80,16 @@ def _random_frames(size: tuple[int, int], count: int) -> Frames:
         cells = 2 ** (2 + number % 4)  # from large patches to nearly single pixels
         shape = (max(2, height // cells), max(2, width // cells), 3)
         small = rng.integers(0, 256, shape, dtype=np.uint8)
-        image = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-        frames.append((f'random {number}', image))
+        frames.append((f'random {number}', cv2.resize(small, size)))
     return frames
 
 
 @torch.no_grad()
 def model_inv_depth(model: nn.Module, frames: np.ndarray) -> Tensor:
-    """What the model says by its own way: preprocessor, `predict`, data samples.
-
-    Args:
-        model: the estimator, on the CPU, in eval mode.
-        frames: uint8 (B, H, W, 3) RGB.
-
-    Returns:
-        Inverse depth, float32 (B, 1, H, W).
-    """
+    """Inverse depth, float32 (B, 1, H, W), of uint8 RGB frames (B, H, W, 3) as the model on the CPU
+    says it by its own way: preprocessor, `predict`, data samples."""
     images = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))[:, None]
-    shape = tuple(images.shape[-2:])
-    samples = [DepthDataSample(metainfo=dict(ori_shape=shape)) for _ in images]
+    samples = [DepthDataSample(metainfo=dict(ori_shape=frames.shape[1:3])) for _ in images]
     inputs = dict(frames=images, K=torch.eye(3).repeat(len(images), 1, 1))
     outputs = model.test_step(dict(inputs=inputs, data_samples=samples))
     return torch.stack([sample.pred_inv_depth.data for sample in outputs])
@@ -136,9 +117,8 @@ def check_parity(
         images = torch.from_numpy(stacked.transpose(0, 3, 1, 2).copy()).float() / 255
         actual = run(images).float()
         if actual.shape != expected.shape:
-            raise ValueError(
-                f'the file puts out {tuple(actual.shape)}, the model {tuple(expected.shape)}'
-            )
+            shapes = tuple(actual.shape), tuple(expected.shape)
+            raise ValueError(f'the file puts out {shapes[0]}, the model {shapes[1]}')
         pairs = (expected, actual), (graph.to_disp(expected), graph.to_disp(actual))
         for number, (a, b) in enumerate(pairs):
             off = ((b - a).abs() / a.abs().clamp(min=1e-12)).nan_to_num(nan=torch.inf)

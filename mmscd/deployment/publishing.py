@@ -25,32 +25,21 @@ META_KEYS = ('epoch', 'iter', 'seed', 'experiment_name', 'time', 'mmengine_versi
 
 
 def publish(source: Path, out: Path, pose: bool = True) -> str:
-    """Write the published file, with the first digits of its sha256 in the name.
+    """Write the published file, NAME-<first digits of its sha256>.pth of `out` NAME.pth, and return
+    lines about what went and what was kept. ValueError: `out` has another suffix; there is no
+    `state_dict`, or nothing of it is left.
 
     mmengine's EMAHook exchanges the two sets when it saves: `state_dict` already holds the averaged
     weights, and `ema_state_dict` those of the last step.
-
-    Args:
-        source: checkpoint of a training.
-        out: NAME.pth; written as NAME-<hash>.pth.
-        pose: keep the pose net.
-
-    Returns:
-        Lines about what went and what was kept.
-
-    Raises:
-        FileNotFoundError, RuntimeError: the checkpoint is missing or broken.
-        ValueError: `out` has another suffix; there is no `state_dict`, or nothing of it is left.
     """
     if out.suffix != '.pth':
         raise ValueError(f'OUT must end in .pth, got {out}')
     checkpoint = load_checkpoint_file(source)
     if not isinstance(checkpoint.get('state_dict'), dict):
         raise ValueError(f'expected a checkpoint with a state_dict, found {sorted(checkpoint)}')
-    parts = loading.TRAINING_ONLY + (() if pose else ('pose_net.',))
     state: dict[str, Tensor] = dict(checkpoint['state_dict'])
     gone: dict[str, int] = {}
-    for part in parts:
+    for part in loading.TRAINING_ONLY + (() if pose else ('pose_net.',)):
         taken = [state.pop(key) for key in list(state) if key.startswith(part)]
         gone |= {f'{part}*': _bytes(taken)} if taken else {}
     if not state:
@@ -72,22 +61,14 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
         lines.append('kept the averaged (EMA) weights, which is what `state_dict` holds')
     count = sum(value.numel() for value in state.values())
     lines.append(f'kept    {len(state)} tensors, {count / 1e6:.2f} M numbers')
-    sizes = _size(source.stat().st_size), _size(path.stat().st_size)
+    sizes = [_size(file.stat().st_size) for file in (source, path)]
     return '\n'.join([*lines, f'{source} {sizes[0]} -> {path} {sizes[1]}'])
 
 
 def publish_config(text: str, pose: bool = True, source: str = 'the checkpoint') -> str:
-    """The config of a training as one for inference that loads the published weights completely.
-
-    Args:
-        text: what mmengine stores in `meta['cfg']`.
-        pose: keep the pose net.
-        source: named in errors.
-
-    Returns:
-        The config's text: model, data and evaluation; without losses, distiller, teacher, initial
-        weights and everything else about the training.
-    """
+    """The config of a training, as mmengine stores it in `meta['cfg']`, as one for inference that
+    loads the published weights completely: model, data and evaluation, without losses, distiller,
+    teacher, initial weights and everything else about the training."""
     cfg = Config(literal_config(text, source))
     cfg.model = loading.model_config(cfg.model, 'depth+pose' if pose else 'depth')
     for part in ('distiller', 'pixel_weights'):

@@ -27,15 +27,8 @@ Side = Callable[[], Any]
 
 
 def take_turns(sides: Mapping[str, Side], turns: int, warm_up: int = 1) -> dict[str, list[float]]:
-    """Seconds of every timed turn of every side.
-
-    Turns alternate, so that what else the machine does falls on all sides alike.
-
-    Args:
-        sides: what is timed, by name.
-        turns: of each side.
-        warm_up: further turns before, not timed.
-    """
+    """Seconds of every timed turn of every side, after `warm_up` untimed ones. Turns alternate, so
+    that what else the machine does falls on all sides alike."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(warm_up + turns):
         for name, side in sides.items():
@@ -49,12 +42,8 @@ def take_turns(sides: Mapping[str, Side], turns: int, warm_up: int = 1) -> dict[
 
 
 def make_table(times: Mapping[str, Sequence[float]], samples: int) -> str:
-    """Times and their ratios to the first side's, the median over pairs of turns.
-
-    Args:
-        times: see `take_turns`.
-        samples: that one turn of any side works through.
-    """
+    """Times and their ratios to the first side's, the median over pairs of turns; one turn of any
+    side works through so many samples."""
     first = next(iter(times.values()))
     rows = [['', 'median ms', 'min ms', 'samples/s', 'x first (median)', 'x first (min)']]
     for name, own in times.items():
@@ -68,18 +57,12 @@ def make_table(times: Mapping[str, Sequence[float]], samples: int) -> str:
 
 
 def training_step(cfg: Config, work_dir: str, amp: bool = False) -> Side:
-    """A function that does one training step on a fixed batch, at full strength of every loss.
-
-    Args:
-        cfg: of a training; not changed.
-        work_dir: for what a Runner writes.
-        amp: mixed precision, as `tools/train.py --amp`.
-    """
+    """A function that does one training step on a fixed batch, at full strength of every loss, as
+    `tools/train.py --amp` would; the Runner writes to `work_dir`."""
     cfg = copy.deepcopy(cfg)
-    cfg.work_dir, cfg.log_level = work_dir, 'WARNING'
-    cfg.experiment_name = f'step_{id(cfg)}'
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.test_cfg = cfg.test_dataloader = cfg.test_evaluator = None
+    cfg.update(work_dir=work_dir, log_level='WARNING', experiment_name=f'step_{id(cfg)}')
+    for part in ('cfg', 'dataloader', 'evaluator'):
+        cfg[f'val_{part}'] = cfg[f'test_{part}'] = None
     cfg.default_hooks.checkpoint.save_best = None
     # strengths are 1 without a schedule
     cfg.default_hooks.schedule = None
@@ -100,17 +83,10 @@ def training_step(cfg: Config, work_dir: str, amp: bool = False) -> Side:
 def loss_sides(
     size: tuple[int, int], batch: int, sources: int = 2, scales: int = 4, **to: Any
 ) -> dict[str, Callable[[], tuple[Tensor, tuple[Tensor, ...]]]]:
-    """Forward and backward of the photometric loss, in the usual form and in ours.
-
-    Args:
-        size: (width, height) of random smooth images.
-        batch, sources, scales: of the problem.
-        **to: device and dtype.
-
-    Returns:
-        `eager` and `mmscd`; each gives the loss and its gradients to disparities, rotations and
-        translations, which are equal up to rounding.
-    """
+    """Forward and backward of the photometric loss on random smooth images of (width, height), in
+    the usual form (`eager`) and in ours (`mmscd`). Each gives the loss and its gradients to
+    disparities, rotations and translations, which are equal up to rounding. `to` is device and
+    dtype."""
     (width, height), generator = size, torch.Generator().manual_seed(0)
     shapes = [(batch, 1, height >> k, width >> k) for k in range(scales)]
     leaves = [0.3 * torch.rand(shape, generator=generator) for shape in shapes]
@@ -123,27 +99,19 @@ def loss_sides(
     K = K.to(**to)
 
     def side(loss: Callable[[StepOutputs], Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        outputs = StepOutputs(
-            target=frames[:, 0],
-            sources=frames[:, 1:],
-            K=K,
-            inv_K=torch.linalg.inv(K),
-            T_source_target=compose_transform(axis_angle_to_rotation(leaves[-2]), leaves[-1]),
-            disps=leaves[:-2],
-        )
-        value = loss(outputs)
+        T = compose_transform(axis_angle_to_rotation(leaves[-2]), leaves[-1])
+        views = dict(target=frames[:, 0], sources=frames[:, 1:], T_source_target=T)
+        value = loss(StepOutputs(K=K, inv_K=torch.linalg.inv(K), disps=leaves[:-2], **views))
         return value.detach(), torch.autograd.grad(value, leaves)
 
     return dict(eager=partial(side, eager_loss), mmscd=partial(side, PhotometricLoss()))
 
 
 def eager_loss(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
-    """The photometric loss in the shape that depth code bases usually give it.
-
-    One eager operation after the other, source by source and scale by scale (Godard et al., 2019,
-    eq. 1-6, without a random tie-break): what `PhotometricLoss` is timed against, and an
-    independent reference for its value.
-    """
+    """The photometric loss in the shape that depth code bases usually give it: one eager operation
+    after the other, source by source and scale by scale (Godard et al., 2019, eq. 1-6, without a
+    random tie-break). `PhotometricLoss` is timed against it, and it is an independent reference for
+    its value."""
     target, total = outputs.target, outputs.target.new_zeros(())
     sources = outputs.sources.unbind(1)
     for disp in outputs.disps:
@@ -159,9 +127,8 @@ def eager_loss(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
 
 def _eager_warp(source: Tensor, depth: Tensor, T: Tensor, outputs: StepOutputs) -> Tensor:
     batch, _, height, width = source.shape
-    v, u = torch.meshgrid(
-        torch.arange(height).to(depth), torch.arange(width).to(depth), indexing='ij'
-    )
+    rows, columns = (torch.arange(side).to(depth) for side in (height, width))
+    v, u = torch.meshgrid(rows, columns, indexing='ij')
     pixels = torch.stack([u.flatten(), v.flatten(), torch.ones_like(u).flatten()])
     points = depth.flatten(2) * torch.matmul(outputs.inv_K, pixels.repeat(batch, 1, 1))
     points = torch.cat([points, torch.ones_like(points[:, :1])], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,7 @@ from mmscd.models.model_names import describe
 from mmscd.utils import compat
 
 # of which mmengine itself takes None for off
-MMENGINE_HOOKS = (
-    'runtime_info',
-    'timer',
-    'sampler_seed',
-    'logger',
-    'param_scheduler',
-    'checkpoint',
-)
+MMENGINE_HOOKS = 'runtime_info timer sampler_seed logger param_scheduler checkpoint'.split()
 
 
 def set_amp(cfg: Config) -> None:
@@ -42,13 +36,8 @@ def set_amp(cfg: Config) -> None:
 
 
 def resolve_resume(cfg: Config, resume: str | None) -> None:
-    """Set `resume` and `load_from` from `--resume`.
-
-    Args:
-        cfg: changed in place; has a `work_dir`.
-        resume: None, `auto` (the newest whole checkpoint of the work dir, or a fresh start where
-            there is none) or a path.
-    """
+    """Set `resume` and `load_from` of a config with a `work_dir` from `--resume`: None, `auto` (the
+    newest whole checkpoint of the work dir, or a fresh start where there is none) or a path."""
     if resume is None:
         return
     path = find_latest_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
@@ -74,11 +63,8 @@ class DepthRunner(Runner):
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any
     ) -> dict[str, Any]:
-        """Weights to start a training from (`load_from`), or to go on with it (`resume`).
-
-        Raises:
-            FileNotFoundError, RuntimeError, ValueError: see `loading.load_weights`.
-        """
+        """Weights to start a training from (`load_from`), or to go on with it (`resume`); raises
+        what `loading.load_weights` does."""
         checkpoint = loading.read_checkpoint(filename, map_location)
         if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
             checkpoint = dict(state_dict=checkpoint, meta={})  # as hooks expect it
@@ -93,13 +79,8 @@ class DepthRunner(Runner):
 def build_runner(
     cfg: Config, launcher: str = 'none', network: nn.Module | None = None
 ) -> DepthRunner:
-    """A Runner for the machine at hand.
-
-    Args:
-        cfg: complete config with a `work_dir`.
-        launcher: `none`, `pytorch`, `slurm` or `mpi`.
-        network: the model, with its weights; None: built of `cfg.model`.
-    """
+    """A Runner for the machine at hand, of a complete config with a `work_dir` and of a network
+    with its weights; None: built of `cfg.model`."""
     refuse_old_keys(cfg)
     cfg.launcher = launcher
     compat.prepare_cpu_distributed(cfg, launcher)
@@ -137,21 +118,13 @@ def _fit_loader(loader: dict) -> None:
 
 
 def load_for_test(cfg: Config, checkpoint: str) -> nn.Module:
-    """The network that a config's test set is to be evaluated with, for `build_runner`.
-
-    Args:
-        cfg: loses what only training needs.
-        checkpoint: path or URL.
-
-    Raises:
-        FileNotFoundError, RuntimeError, ValueError: see `loading.load_model`.
-    """
+    """The network that a config's test set is to be evaluated with, for `build_runner`; the config
+    loses what only training needs. Raises what `loading.load_model` does."""
     evaluators = cfg.get('test_evaluator')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     poses = any('PoseMetric' in str(entry.get('type')) for entry in evaluators if entry)
-    network = loading.load_model(
-        cfg, checkpoint, 'depth+pose' if poses else 'depth', 'cpu', half=None
-    )
+    need = 'depth+pose' if poses else 'depth'
+    network = loading.load_model(cfg, checkpoint, need, 'cpu', half=None)
     cfg.load_from, cfg.resume = str(checkpoint), False
     for name in ('distill', 'schedule'):  # they drive what is not there
         cfg.default_hooks.pop(name, None)
@@ -162,8 +135,8 @@ def check_batch(cfg: Config, launcher: str, auto_scale_lr: bool) -> None:
     """Scale the schedule if asked to; say so if the total batch is not the config's."""
     base = cfg.get('auto_scale_lr', {}).get('base_batch_size')
     world_size = get_dist_info()[1]
-    if launcher != 'none' and world_size == 1:
-        world_size = _world_size_of_environment()
+    if launcher != 'none' and world_size == 1:  # before the process group exists
+        world_size = int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1)
     total = cfg.train_dataloader.batch_size * world_size
     if auto_scale_lr:
         scale_schedule(cfg, total)
@@ -173,10 +146,3 @@ def check_batch(cfg: Config, launcher: str, auto_scale_lr: bool) -> None:
             f'{total / base:g} times the epochs. --auto-scale-lr scales learning rate and length.',
             logger='current',
         )
-
-
-def _world_size_of_environment() -> int:
-    """Number of processes before the process group exists."""
-    import os
-
-    return int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1)

@@ -24,8 +24,7 @@ _OTHERS = (
     ),
     (
         ('decode_head.', 'auxiliary_head.', 'segmentor.'),
-        'it is a segmentation network of mmseg, i.e. a teacher and not a student: give the weights '
-        'of a depth model',
+        'it is a segmentation network of mmseg, which is a teacher: give weights of a depth model',
     ),
     (
         ('bbox_head.', 'rpn_head.', 'roi_head.', 'cls_head.', 'head.fc.', 'neck.'),
@@ -42,12 +41,8 @@ _ABSENT = {
 
 
 def explain_misfit(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:
-    """Why weights do not fit, in half a sentence; None where they do.
-
-    Args:
-        expected: the network's own parameters and buffers.
-        state: those of the file, without the parts that are not needed.
-    """
+    """Why weights do not fit, in half a sentence; None where they do. `expected` are the network's
+    own parameters and buffers, `state` those of the file without the parts that are not needed."""
     missing = [k for k in expected if k not in state]
     unknown = [k for k in state if k not in expected]
     shapes = [k for k in expected if k in state and state[k].shape != expected[k].shape]

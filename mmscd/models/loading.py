@@ -98,38 +98,25 @@ def init_model(
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
-    """The device to work on.
-
-    Raises:
-        ValueError: it is not there, or no name of one.
-    """
+    """The device to work on, None: the best one there is; ValueError: it is not there, or no name
+    of one."""
     try:
         chosen = torch.device(device if device is not None else get_device())
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         found = f'cuda:0..{torch.cuda.device_count() - 1}' if torch.cuda.is_available() else 'cpu'
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f'device {str(device)!r} cannot be used ({reason}); this machine has {found}'
-        ) from None
+        reason = f'({str(error).splitlines()[0]}); this machine has {found}'
+        raise ValueError(f'device {str(device)!r} cannot be used {reason}') from None
     return chosen
 
 
 def build_network(
     cfg: Config, need: str = 'depth', half: bool | str | None = False, flip: bool = False
 ) -> nn.Module:
-    """The network of a config with random weights, in eval mode, on the CPU.
-
-    Args:
-        cfg: not changed.
-        need: see `load_model`.
-        half: False: float32; 'cuda' or the type of another device: half precision for it; None: as
-            the config says.
-        flip: see `load_model`.
-
-    Raises:
-        ValueError: the config's model cannot be built; says why.
-    """
+    """The network of a config, which is not changed, with random weights, in eval mode, on the CPU.
+    `need` and `flip` are those of `load_model`; `half`: False: float32, 'cuda' or the type of
+    another device: half precision for it, None: as the config says. ValueError: why it cannot be
+    built."""
     check_depth_config(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmscd')
     model = model_config(cfg.model, need)
@@ -143,23 +130,17 @@ def build_network(
     try:
         network = MODELS.build(model)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f'the model of {describe(cfg)} cannot be built: {one_line(error)}'
-        ) from error
+        reason = f'cannot be built: {one_line(error)}'
+        raise ValueError(f'the model of {describe(cfg)} {reason}') from error
     network.cfg, network.depth_scale = cfg, None
     network.eval()
     return network
 
 
 def model_config(model: Mapping[str, Any], need: str = 'depth') -> ConfigDict:
-    """A copy of a model's config without initial weights and without the parts not needed.
-
-    Args:
-        model: `cfg.model`.
-        need: see `load_model`.
-    """
-    if need not in NEEDS:
-        raise ValueError(f'need must be one of {NEEDS}, got {need!r}')
+    """A copy of `cfg.model` without initial weights and without the parts not needed; `need` is
+    that of `load_model`."""
+    _check_need(need)
     slim = ConfigDict(copy.deepcopy(dict(model)))
     disable_initial_weights(slim)
     if need.startswith('depth'):
@@ -170,6 +151,11 @@ def model_config(model: Mapping[str, Any], need: str = 'depth') -> ConfigDict:
         if need == 'depth' and 'pose_net' in slim:
             slim.update(pose_net=None, frame_ids=[0])
     return slim
+
+
+def _check_need(need: str) -> None:
+    if need not in NEEDS:
+        raise ValueError(f'need must be one of {NEEDS}, got {need!r}')
 
 
 def disable_initial_weights(model: dict) -> None:
@@ -183,16 +169,9 @@ def disable_initial_weights(model: dict) -> None:
 
 
 def read_checkpoint(weights: str | os.PathLike, map_location: Any = 'cpu') -> Any:
-    """What a checkpoint holds; no code that it may contain is run.
-
-    Args:
-        weights: path or URL.
-        map_location: as in `torch.load`.
-
-    Raises:
-        FileNotFoundError, RuntimeError: the file is missing, broken, or holds code.
-        ValueError: it is a folder, or an address of another kind.
-    """
+    """What a checkpoint, path or URL, holds; no code that it may contain is run. FileNotFoundError,
+    RuntimeError: the file is missing, broken, or holds code; ValueError: it is a folder, or an
+    address of another kind."""
     path = str(Path(weights).expanduser()) if '://' not in str(weights) else str(weights)
     if '://' in path and not path.startswith(('http://', 'https://')):
         # mmengine reads the files of its other schemes by unpickling
@@ -231,12 +210,9 @@ def load_weights(
     taken = {k: v for k, v in state.items() if k in found or k.startswith(_PREPROCESSOR)}
     if need == 'training':
         taken |= {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    bad = [key for key, value in taken.items() if not torch.isfinite(value.float()).all()]
-    if bad:
-        raise ValueError(
-            f'weights {path} hold values that are not finite ({some(bad)}): the training had '
-            'collapsed; take an earlier checkpoint'
-        )
+    if bad := [key for key, value in taken.items() if not torch.isfinite(value.float()).all()]:
+        mend = 'the training had collapsed; take an earlier checkpoint'
+        raise ValueError(f'weights {path} hold values that are not finite ({some(bad)}): {mend}')
     try:
         network.load_state_dict(taken, strict=False)
     except ValueError as error:
@@ -248,7 +224,12 @@ def load_weights(
 
 def _judged_parts(need: str, own: State, state: State) -> tuple[State, State]:
     """What of the network's and of the file's weights has to be the same."""
-    ignored = (_PREPROCESSOR, *_optional_parts(need, own, state))
+    _check_need(need)
+    own_poses, poses = (any(k.startswith('pose_net.') for k in keys) for keys in (own, state))
+    ignored: tuple[str, ...] = (_PREPROCESSOR,)
+    if need != 'all':
+        judged = need != 'depth' and own_poses and (need == 'depth+pose' or poses)
+        ignored += TRAINING_ONLY if judged else ('pose_net.', *TRAINING_ONLY)
     needed, found = (
         {key: value for key, value in tensors.items() if not key.startswith(ignored)}
         for tensors in (own, state)
@@ -260,50 +241,27 @@ def _judged_parts(need: str, own: State, state: State) -> tuple[State, State]:
     return needed, found
 
 
-def _optional_parts(need: str, own: State, state: State) -> tuple[str, ...]:
-    """Beginnings of the keys that a caller can do without."""
-    if need not in NEEDS:
-        raise ValueError(f'need must be one of {NEEDS}, got {need!r}')
-    if need == 'all':
-        return ()
-
-    def has_poses(keys: State) -> bool:
-        return any(key.startswith('pose_net.') for key in keys)
-
-    poses = need != 'depth' and has_poses(own) and (need == 'depth+pose' or has_poses(state))
-    return TRAINING_ONLY if poses else ('pose_net.', *TRAINING_ONLY)
-
-
 def _describe_start(path: str, own: State, taken: State, state: State) -> str:
     """What a training starts from, in one line."""
     parts = list(dict.fromkeys(key.split('.')[0] for key in taken if key in own))
     text = f'Weights of {path}: {", ".join(parts)}'
-    groups = (
-        ('stay as they were', [key for key in own if key not in taken]),
-        ('are not used', [key for key in state if key not in taken]),
-    )
-    for what, keys in groups:
-        if keys:
+    for what, tensors in (('stay as they were', own), ('are not used', state)):
+        if keys := [key for key in tensors if key not in taken]:
             text += f'; {len(keys)} {what} ({some(keys)})'
     return text
 
 
 def read_depth_scale(stored: Any, path: str) -> float | None:
     """Metres per unit of depth that a checkpoint names as `meta['depth_scale']`; None without.
-
-    Converted stereo weights of Monodepth2 have one: they learnt with a wrong baseline.
-
-    Raises:
-        ValueError: it is no positive number.
-    """
+    Converted stereo weights of Monodepth2 have one: they learnt with a wrong baseline. ValueError:
+    it is no positive number."""
     meta = stored.get('meta') if isinstance(stored, Mapping) else None
     scale = meta.get('depth_scale') if isinstance(meta, Mapping) else None
     if scale is None:
         return None
     if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
-        raise ValueError(
-            f"weights {path}: meta['depth_scale'] must be a positive number, got {scale!r}"
-        )
+        expected = "meta['depth_scale'] must be a positive number"
+        raise ValueError(f'weights {path}: {expected}, got {scale!r}')
     return float(scale)
 
 
@@ -317,11 +275,9 @@ def _find_state(stored: Any, path: str) -> State:
         kind = f'a {type(stored).__name__}'
         if isinstance(stored, Mapping):
             kind = f'a dict with the keys {some(map(str, stored))}'
-        raise ValueError(
-            f'weights {path} hold no parameters of a network ({kind}): give a checkpoint that '
-            'training wrote (iter_N.pth), or a state dict'
-        )
+        mend = 'give a checkpoint that training wrote (iter_N.pth), or a state dict'
+        raise ValueError(f'weights {path} hold no parameters of a network ({kind}): {mend}')
     state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
     if all(key.startswith('module.') for key in state):
-        state = {key[len('module.') :]: value for key, value in state.items()}
+        state = {key.removeprefix('module.'): value for key, value in state.items()}
     return state

@@ -38,45 +38,43 @@ def _named_configs() -> dict[str, Path]:
 
 
 def list_models(pattern: str = '*') -> list[str]:
-    """Names that `DepthInferencer` and `init_model` take.
-
-    Args:
-        pattern: with the wildcards `*` and `?`.
-    """
+    """Names that `DepthInferencer` and `init_model` take; `*` and `?` are wildcards."""
     return sorted(fnmatch.filter(_named_configs(), pattern))
 
 
 def _find(model: str) -> str:
     """Path of a config given by path, as `mmscd::...`, or by name."""
-    if '::' in model or Path(model).expanduser().is_file():
-        return str(Path(model).expanduser()) if '::' not in model else model
-    named = _named_configs()
-    name = model[: -len('.py')] if model.endswith('.py') else model
-    if name in named:
-        return str(named[name])
+    if '::' in model:
+        return model
+    named, name, path = _named_configs(), model.removesuffix('.py'), Path(model).expanduser()
+    if path.is_file() or name in named:
+        return str(path if path.is_file() else named[name])
     close = difflib.get_close_matches(Path(name).name, named, n=3, cutoff=0.5)
     hint = f'similar names: {", ".join(close)}' if close else 'mmscd.list_models() gives the names'
-    if name == model and '/' not in model:
-        raise FileNotFoundError(f'there is no model {model!r}, neither a file nor a name; {hint}')
-    raise FileNotFoundError(f'there is no config {model}; {hint}')
+    by_name = name == model and '/' not in model
+    what = f'model {model!r}, neither a file nor a name' if by_name else f'config {model}'
+    raise FileNotFoundError(f'there is no {what}; {hint}')
 
 
 def resolve_model(model: Any) -> Config:
-    """The config of a model.
+    """The config of a model; its `filename` is set where it came from a file.
 
     Args:
         model: path of a config, `mmscd::monodepth2/monodepth2_r18_kitti.py`, the name of a shipped
             one (`monodepth2_r18_kitti`), a mmengine `Config` (which is copied), or a dict.
-
-    Returns:
-        The Config; its `filename` is set where it came from a file.
 
     Raises:
         FileNotFoundError: there is no such file or name.
         TypeError: `model` is something else.
         ValueError: the file is no config, or describes no depth model of mmscd.
     """
-    if isinstance(model, (str, Path)):
+    from mmengine.config import Config
+
+    if isinstance(model, Config):
+        cfg = copy.deepcopy(model)
+    elif isinstance(model, dict):
+        cfg = Config(copy.deepcopy(dict(model)))
+    elif isinstance(model, (str, Path)):
         path = _find(str(model))
         try:
             cfg = load_config(path)
@@ -85,34 +83,19 @@ def resolve_model(model: Any) -> Config:
         except Exception as error:  # whatever the code of a config file raises
             raise ValueError(f'config {path} cannot be read: {one_line(error)}') from error
     else:
-        from mmengine.config import Config, ConfigDict
-
-        if isinstance(model, Config):
-            cfg = copy.deepcopy(model)
-        elif isinstance(model, (dict, ConfigDict)):
-            cfg = Config(copy.deepcopy(dict(model)))
-        else:
-            raise TypeError(
-                'model must be the path or name of a config, or a mmengine Config, got '
-                f'{type(model).__name__}'
-            )
+        expected = 'the path or name of a config, or a mmengine Config'
+        raise TypeError(f'model must be {expected}, got {type(model).__name__}')
     check_depth_config(cfg)
     return cfg
 
 
 def check_depth_config(cfg: Config) -> None:
-    """Refuse configs of other projects, and files that describe no model.
-
-    Raises:
-        ValueError: names the file, and what it lacks.
-    """
+    """ValueError for configs of other projects, and for files that describe no model."""
     name = describe(cfg)
     network = cfg.get('model')
     if not isinstance(network, dict) or 'type' not in network:
-        raise ValueError(
-            f'{name} defines no `model` with a `type`: give a config that can be trained, e.g. one '
-            'of configs/monodepth2/ (mmscd.list_models() gives their names)'
-        )
+        mend = 'give a config that can be trained (mmscd.list_models() gives the names)'
+        raise ValueError(f'{name} defines no `model` with a `type`: {mend}')
     from mmengine.registry import init_default_scope
 
     from mmscd.registry import MODELS
@@ -127,9 +110,8 @@ def check_depth_config(cfg: Config) -> None:
         scope = cfg.get('default_scope')
         whose = f' (its default_scope is {scope!r})' if scope not in (None, 'mmscd') else ''
         raise ValueError(
-            f'{name} describes a model of type {kind}{whose}, which is no depth estimator of mmscd '
-            'like SelfSupervisedDepthEstimator: give a config of mmscd; a component of your own '
-            'needs custom_imports in the config'
+            f'{name} describes a model of type {kind}{whose}, which is no depth estimator of '
+            'mmscd: give a config of it; a component of your own needs custom_imports in the config'
         )
 
 
@@ -139,20 +121,17 @@ def describe(cfg: Config) -> str:
 
 
 def find_pipeline(cfg: Config) -> list[dict]:
-    """The transforms of a config's test images, which say what size the network takes.
-
-    Raises:
-        ValueError: there are none, or none that gives the images the network's size.
-    """
+    """The transforms of a config's test images, which say what size the network takes; ValueError
+    where none gives the images that size."""
     candidates = [_dataset_pipeline(cfg.get(f'{split}_dataloader')) for split in ('test', 'val')]
     candidates += [cfg.get('test_pipeline'), _dataset_pipeline(cfg.get('train_dataloader'))]
     for pipeline in candidates:
         if pipeline and 'ResizeFrames' in [step.get('type') for step in pipeline]:
             return list(pipeline)
+    mend = "test_pipeline = [..., dict(type='ResizeFrames', size=(640, 192)), ...]"
     raise ValueError(
-        f'{describe(cfg)} does not say which size of image the network takes: it needs '
-        "test_pipeline = [..., dict(type='ResizeFrames', size=(640, 192)), ...]; to a tool, give "
-        'it: --size 640x192'
+        f'{describe(cfg)} does not say which size of image the network takes: it needs {mend}; to '
+        'a tool, give it: --size 640x192'
     )
 
 
@@ -167,8 +146,8 @@ def _dataset_pipeline(loader: Any) -> list[dict] | None:
 
 def network_size(cfg: Config) -> tuple[int, int]:
     """(width, height) of the images that the network of a config takes; raises as above."""
-    sizes = [step['size'] for step in find_pipeline(cfg) if step.get('type') == 'ResizeFrames']
-    width, height = sizes[0]
+    steps = find_pipeline(cfg)
+    width, height = next(s['size'] for s in steps if s.get('type') == 'ResizeFrames')
     return width, height
 
 

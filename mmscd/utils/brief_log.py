@@ -1,4 +1,5 @@
 """A training log in short: one line of progress per logged iteration, tables and warnings.
+`... | python -m mmscd.utils.brief_log` filters one.
 
 mmengine prints the environment, the whole config and all hooks first; the full text is in the log
 file of the work dir.
@@ -7,6 +8,7 @@ file of the work dir.
 from __future__ import annotations
 
 import re
+import sys
 
 # by iterations: Iter(train) [ 20/750]; by epochs: Epoch(train)  [3][12/24]
 PROGRESS = re.compile(
@@ -28,3 +30,9 @@ def shorten(line: str) -> str | None:
         epoch = f'epoch {match["epoch"]} ' if match['epoch'] else ''
         return f'{epoch}[{bar}] {done}/{total}  eta {match["eta"]}  loss {match["loss"]}'
     return line.rstrip()[:200] if KEEP.search(line) else None
+
+
+if __name__ == '__main__':
+    for text in sys.stdin:
+        if (shown := shorten(text)) is not None:
+            print(shown, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -29,12 +30,9 @@ UNWANTED = ('MMEngine', 'OpenCV', 'numpy_random_seed', 'MUSA available')
 
 
 def collect_env() -> dict[str, str]:
-    """Versions of Python, PyTorch, CUDA, compilers and of the packages that mmscd works with.
-
-    Returns:
-        name -> version or description. A package with two distributions installed over each
-        other, which breaks it, is told.
-    """
+    """Name -> version or description of Python, PyTorch, CUDA, compilers and of the packages that
+    mmscd works with; two distributions of one package over each other, which breaks it, are
+    told."""
     env: dict[str, str] = {}
     try:
         from mmengine.utils.dl_utils import collect_env as collect_base
@@ -51,11 +49,7 @@ def collect_env() -> dict[str, str]:
 
 
 def describe_package(name: str) -> str:
-    """Version and distribution of an importable package.
-
-    Args:
-        name: a key of `PACKAGES`.
-    """
+    """Version and distribution of an importable package, a key of `PACKAGES`."""
     found = []
     for distribution in PACKAGES[name]:
         try:
@@ -79,19 +73,15 @@ def _revision() -> str:
     root = Path(__file__).resolve().parents[2]
     if not (root / '.git').exists():
         return ''
+    ask = partial(
+        subprocess.check_output, cwd=root, text=True, stderr=subprocess.DEVNULL, timeout=20
+    )
     try:
-        commit = _git(root, 'rev-parse', '--short=8', 'HEAD')
-        changed = _git(root, 'status', '--porcelain', '--untracked-files=no')
+        commit = ask(['git', 'rev-parse', '--short=8', 'HEAD']).strip()
+        changed = ask(['git', 'status', '--porcelain', '--untracked-files=no']).strip()
     except (OSError, subprocess.SubprocessError):
         return ''
     return f'+{commit}{" (changed)" if changed else ""}'
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ['git', '-C', str(root), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=20
-    ).stdout.strip()
 
 
 def main() -> None:

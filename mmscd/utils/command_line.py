@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,8 @@ def make_parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def add_model(parser: argparse.ArgumentParser, checkpoint: bool | None = True) -> None:
-    """Arguments `config`, `checkpoint` and `--cfg-options`.
-
-    Args:
-        parser: gets them.
-        checkpoint: True: it must be given; False: it may be left out; None: the tool takes none.
-    """
+    """Arguments `config`, `checkpoint` and `--cfg-options`; the checkpoint must be given (True),
+    may be left out (False), or does not exist (None)."""
     from mmengine.config import DictAction
 
     parser.add_argument('config', help='path, or package::path')
@@ -48,17 +45,9 @@ def run_tool(
     run: Callable[[argparse.Namespace], Any],
     argv: Sequence[str] | None = None,
 ) -> Any:
-    """Parse the command line and run; what the user can mend is one sentence and exit status 1.
-
-    Args:
-        parser: of the tool.
-        run: takes the parsed arguments.
-        argv: arguments; None: those of the process.
-
-    Returns:
-        What `run` returns; Ctrl-C is exit status 130. `MMSCD_TRACEBACK=1` in the environment shows
-        the traceback of an error; an error that other code raised keeps it anyway.
-    """
+    """Parse the command line (None: that of the process) and run; what the user can mend is one
+    sentence and exit status 1, Ctrl-C is 130. `MMSCD_TRACEBACK=1` in the environment shows the
+    traceback of an error; an error that other code raised keeps it anyway."""
     args = parser.parse_args(argv)
     if 'local_rank' in args:  # launchers of old pass it as an argument only
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -76,10 +65,8 @@ def run_tool(
 def _is_known(error: BaseException | None) -> bool:
     """Whether an error says what the user can mend: our own code or the system raised it."""
     while error is not None:
-        frame = error.__traceback__
-        while frame is not None and frame.tb_next is not None:
-            frame = frame.tb_next
-        path = Path(frame.tb_frame.f_code.co_filename if frame is not None else '')
+        frames = traceback.extract_tb(error.__traceback__)
+        path = Path(frames[-1].filename if frames else '')
         if isinstance(error, (OSError, ImportError)) or any(map(path.is_relative_to, _OWN)):
             return True
         # a registry raises anew what a component refuses
@@ -88,11 +75,7 @@ def _is_known(error: BaseException | None) -> bool:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(width, height) of `640x192`, as the `type` of an argument.
-
-    Raises:
-        argparse.ArgumentTypeError: the text has another form, or a side is not positive.
-    """
+    """(width, height) of `640x192`, as the `type` of an argument."""
     try:
         width, height = (int(side) for side in text.split('x'))
     except ValueError:
@@ -103,11 +86,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_model(text: str) -> tuple[str, str, str]:
-    """(name, config, checkpoint) of `NAME=CONFIG,CHECKPOINT`, as the `type` of an argument.
-
-    Raises:
-        argparse.ArgumentTypeError: the text has another form.
-    """
+    """(name, config, checkpoint) of `NAME=CONFIG,CHECKPOINT`, as the `type` of an argument."""
     name, _, files = text.partition('=')
     config, _, checkpoint = files.rpartition(',')
     if not (name and config and checkpoint):
@@ -116,14 +95,9 @@ def parse_model(text: str) -> tuple[str, str, str]:
 
 
 def check_writable(folder: str | os.PathLike) -> None:
-    """Make a folder and write to it.
-
-    Raises:
-        OSError: it cannot be made or written to.
-    """
+    """Make a folder and write to it, or raise an OSError."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=str(folder)).close()
     except OSError as error:
         raise OSError(f'cannot write to {folder}: {error}; choose another folder') from error

@@ -23,17 +23,11 @@ UNSAFE_LOAD_VARIABLE = 'MMSCD_UNSAFE_CHECKPOINTS'
 
 
 def require_openmmlab(*packages: str) -> None:
-    """Raise a helpful ImportError where a package of the OpenMMLab stack is missing.
+    """ImportError with the command that installs what is missing of `mmengine`, `mmcv`, `mmseg`.
 
-    The packages are an extra, not a hard requirement: two families of distributions (the upstream
-    ones and the maintained `onedl-*` ones) fill the same folders, and requiring one would let pip
+    They are an extra, not a hard requirement: two families of distributions (the upstream ones
+    and the maintained `onedl-*` ones) fill the same folders, and requiring one would let pip
     destroy the other.
-
-    Args:
-        *packages: import names out of `mmengine`, `mmcv`, `mmseg`.
-
-    Raises:
-        ImportError: names the missing packages and the command that installs them.
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
@@ -46,9 +40,9 @@ def require_openmmlab(*packages: str) -> None:
 def register_config_packages() -> None:
     """Let `mmscd::` and `mmseg::` configs resolve without mmengine ever starting pip.
 
-    mmengine 0.10 maps `mmseg` to the distribution `mmsegmentation`. With onedl-mmsegmentation 1.4
-    that one is absent, so `mmengine.hub.get_config` installs it by itself, over the present one.
-    The import name resolves for either distribution. `mmscd` is unknown to mmengine.
+    mmengine 0.10 maps `mmseg` to the distribution `mmsegmentation`; with onedl-mmsegmentation 1.4
+    that one is absent, and `mmengine.hub.get_config` would install it over the present one. The
+    import name resolves for either. `mmscd` is unknown to mmengine.
     """
     from mmengine.config.utils import MODULE2PACKAGE
 
@@ -60,11 +54,8 @@ def register_config_packages() -> None:
 
 
 def _torch_load(file: Path, map_location: Any = None) -> Any:
-    """`torch.load` that runs no code of the file, with numpy scalars and arrays allowed.
-
-    Raises:
-        RuntimeError: the file is damaged, or holds anything but tensors and plain data.
-    """
+    """`torch.load` that runs no code of the file, with numpy scalars and arrays allowed;
+    RuntimeError where the file is damaged or holds anything else than tensors and plain data."""
     import numpy as np
     import torch
     from mmengine.logging.history_buffer import HistoryBuffer
@@ -72,9 +63,8 @@ def _torch_load(file: Path, map_location: Any = None) -> Any:
     _check_beginning(file)
     if os.environ.get(UNSAFE_LOAD_VARIABLE) == '1':
         return torch.load(file, map_location=map_location, weights_only=False)
-    core = getattr(np, '_core', None) or np.core
-    allowed: list[Any] = [core.multiarray._reconstruct, core.multiarray.scalar, np.ndarray]
-    allowed += [np.dtype, HistoryBuffer]
+    arrays = (getattr(np, '_core', None) or np.core).multiarray
+    allowed: list[Any] = [arrays._reconstruct, arrays.scalar, np.ndarray, np.dtype, HistoryBuffer]
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'u1', 'u4', 'bool')]
     # checkpoints by mmengine pickle bound methods of HistoryBuffer through getattr
     allowed += [(_history_method, 'builtins.getattr')]
@@ -84,16 +74,16 @@ def _torch_load(file: Path, map_location: Any = None) -> Any:
     except Exception as error:  # the restricted unpickler raises anything on damaged bytes
         refused = re.search(r'GLOBAL ([\w.]+)|(?:the attribute|class) (\S+)', str(error))
         if refused:
-            raise RuntimeError(
-                f'checkpoint {file} holds more than tensors and plain data '
-                f'({refused[1] or refused[2]}), and loading it could run code: if you trust its '
-                f'source, set {UNSAFE_LOAD_VARIABLE}=1 for this one command'
-            ) from error
-        reason = str(error).split(': ')[-1].strip().split('\n')[0][:120]
-        raise RuntimeError(
-            f'checkpoint {file} is truncated or damaged ({type(error).__name__}: {reason}): copy '
-            'or download it again'
-        ) from error
+            problem = (
+                f'holds more than tensors and plain data ({refused[1] or refused[2]}), and loading '
+                'it could run code: if you trust its source, set '
+                f'{UNSAFE_LOAD_VARIABLE}=1 for this one command'
+            )
+        else:
+            reason = str(error).split(': ')[-1].strip().split('\n')[0][:120]
+            reason = f'{type(error).__name__}: {reason}'
+            problem = f'is truncated or damaged ({reason}): copy or download it again'
+        raise RuntimeError(f'checkpoint {file} {problem}') from error
 
 
 def _check_beginning(file: Path) -> None:
@@ -120,16 +110,8 @@ def _history_method(owner: Any, name: str) -> Any:
 
 
 def load_checkpoint_file(filename: str | os.PathLike, map_location: Any = 'cpu') -> Any:
-    """Load a local checkpoint without running code that it may contain.
-
-    Args:
-        filename: path of the file.
-        map_location: as in `torch.load`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        RuntimeError: the file is broken, or holds more than tensors and plain data.
-    """
+    """Load a local checkpoint without running code that it may contain. FileNotFoundError;
+    RuntimeError: the file is broken, or holds more than tensors and plain data."""
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist; check the path')
@@ -152,10 +134,7 @@ def register_safe_checkpoint_loaders() -> None:
 
     def load_from_local(filename: str, map_location: Any = None, **_: Any) -> Any:
         if '://' in str(filename):
-            raise ValueError(
-                f'{filename} is no address that weights are read from: download the file and give '
-                'its path'
-            )
+            raise ValueError(f'{filename} cannot be read as weights: download it and give the path')
         return load_checkpoint_file(filename, map_location)
 
     def load_from_http(filename: str, map_location: Any = None, **_: Any) -> Any:
@@ -196,13 +175,8 @@ def register_atomic_local_backend() -> None:
 
 
 def current_autocast(device_type: str) -> Callable[[], AbstractContextManager]:
-    """Contexts with the autocast that is in force now, to open later, where it may be off.
-
-    torch before 2.4 asks for the state of each device type by another function.
-
-    Args:
-        device_type: `cpu`, `cuda`, ...
-    """
+    """Contexts with the autocast that is in force now, to open later, where it may be off. torch
+    before 2.4 asks for the state of each device type (`cpu`, `cuda`, ...) by another function."""
     import torch
 
     if hasattr(torch, 'get_autocast_dtype'):
@@ -216,14 +190,10 @@ def current_autocast(device_type: str) -> Callable[[], AbstractContextManager]:
 
 
 def prepare_cpu_distributed(cfg: Any, launcher: str) -> None:
-    """Make a config run on several processes of a machine without CUDA.
+    """Make a config, changed in place, run on several processes of a machine without CUDA.
 
     mmengine's `pytorch` launcher calls `torch.cuda.set_device`, its DDP wrapper passes device ids,
     which DDP refuses on the CPU, and SyncBN refuses the CPU (mmengine 0.10, torch 2).
-
-    Args:
-        cfg: the Config, changed in place.
-        launcher: `none` or a launcher of mmengine.
     """
     import torch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +15,16 @@ if TYPE_CHECKING:
 
 
 def resolve_config_path(path: str) -> Path:
-    """File of a config given as a path or as `package::relative/path.py`.
-
-    Args:
-        path: e.g. `configs/monodepth2/monodepth2_r18_kitti.py` or
-            `mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py`.
-
-    Raises:
-        ImportError: the package is not installed.
-        FileNotFoundError: there is no such file.
-    """
-    if '::' not in path:
-        file = Path(path)
-    else:
+    """File of a config given as a path or as `package::relative/path.py`, such as
+    `mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py`; the suffix may be left out.
+    ImportError: the package is not installed; FileNotFoundError: there is no such file."""
+    file = Path(path)
+    if '::' in path:
         package, relative = path.split('::', 1)
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
-            raise ImportError(
-                f'{path}: the package {package} is not installed; run `{compat.INSTALL_COMMAND}`'
-            )
+            mend = f'run `{compat.INSTALL_COMMAND}`'
+            raise ImportError(f'{path}: the package {package} is not installed; {mend}')
         file = Path(spec.origin).parent / '.mim' / 'configs' / relative
     if not file.suffix:
         file = file.with_name(file.name + '.py')
@@ -41,53 +33,44 @@ def resolve_config_path(path: str) -> Path:
     return file
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
-    """A mmengine `Config` from a path or a `package::` name.
+def load_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
+    """A mmengine `Config`.
 
     Args:
-        path: see `resolve_config_path`.
+        path: of a config file, or `package::relative/path.py`.
         options: overrides as of `--cfg-options`, dotted keys.
-
-    Returns:
-        The Config.
     """
     compat.apply()
     from mmengine.config import Config
 
     cfg = Config.fromfile(str(resolve_config_path(path)))
     _drop_own_scope(cfg._cfg_dict)
-    if options:
-        cfg.merge_from_dict(options)
+    cfg.merge_from_dict(dict(options or {}))
     return cfg
 
 
 def literal_config(text: str, source: str) -> dict[str, Any]:
-    """Values of a config's text that came out of a file; nothing of it is run.
-
-    Args:
-        text: assignments of literals and of `dict`, `list` and `tuple` calls, which is what
-            mmengine writes.
-        source: named in errors.
-
-    Raises:
-        ValueError: the text does anything else; names the line.
-    """
+    """Values of a config's text that came out of the file `source`; nothing of it is run.
+    ValueError, which names the line, where it is more than assignments of literals and of `dict`,
+    `list` and `tuple` calls, which is what mmengine writes."""
     try:
         lines = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f'the config in {source} is no Python text: {error}') from error
     values: dict[str, Any] = {}
     for line in lines:
-        if not (
-            isinstance(line, ast.Assign) and all(isinstance(t, ast.Name) for t in line.targets)
-        ):
-            raise ValueError(
-                f'the config in {source} does more than name values (line {line.lineno}): it is '
-                'not run; take the config that lies beside the checkpoint'
-            )
-        value = _literal(line.value, source)
-        values.update({target.id: value for target in line.targets if isinstance(target, ast.Name)})
+        if isinstance(line, ast.Assign):
+            names = [target.id for target in line.targets if isinstance(target, ast.Name)]
+        if not isinstance(line, ast.Assign) or len(names) < len(line.targets):
+            raise _refusal(source, line, 'does more than name values')
+        values |= dict.fromkeys(names, _literal(line.value, source))
     return values
+
+
+def _refusal(source: str, node: ast.AST, what: str) -> ValueError:
+    where = f'line {getattr(node, "lineno", "?")}: {ast.unparse(node)[:60]}'
+    mend = 'it is not run; take the config that lies beside the checkpoint'
+    return ValueError(f'the config in {source} {what} ({where}): {mend}')
 
 
 def _literal(node: ast.expr, source: str) -> Any:
@@ -108,19 +91,12 @@ def _literal(node: ast.expr, source: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError):
-        raise ValueError(
-            f'the config in {source} holds code (line {node.lineno}: {ast.unparse(node)[:60]}): it '
-            'is not run; take the config that lies beside the checkpoint'
-        ) from None
+        raise _refusal(source, node, 'holds code') from None
 
 
 def select(cfg: Any, path: str) -> Any:
-    """A part of a config by its dotted path.
-
-    Raises:
-        ValueError: there is no such part.
-    """
-    part, walked = cfg, []
+    """A part of a config by its dotted path; ValueError where there is none."""
+    part, walked = cfg, list[str]()
     for name in path.split('.'):
         if isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part):
             part = part[int(name)]
@@ -135,10 +111,8 @@ def select(cfg: Any, path: str) -> Any:
 
 
 def _drop_own_scope(node: Any) -> None:
-    """A base of the form `mmscd::...` marks every dict with a scope, which is our default anyway.
-
-    mmengine would hand the mark on to functions such as the `collate_fn`.
-    """
+    """A base of the form `mmscd::...` marks every dict with a scope, which is our default anyway
+    and which mmengine would hand on to functions such as the `collate_fn`."""
     if isinstance(node, dict):
         if node.get('_scope_') == 'mmscd':
             del node['_scope_']

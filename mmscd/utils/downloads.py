@@ -21,13 +21,11 @@ def cached_path(url: str) -> Path:
 
 
 def download(url: str) -> Path:
-    """Bring a file to `cached_path`, unless it lies there.
+    """Bring a file to `cached_path`, unless it lies there; OSError, which names the URL and where
+    to put a copy, where it cannot be had.
 
     The length has to be what the server says, and the hash what a name like `resnet18-f37072fd.pth`
     says. What an interrupted try has brought is gone on with.
-
-    Raises:
-        OSError: it cannot be had; names the URL and where to put a copy.
     """
     target = cached_path(url)
     if target.is_file():

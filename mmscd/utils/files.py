@@ -14,13 +14,9 @@ from typing import Any
 
 
 def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> None:
-    """Write a file under a temporary name and rename it, so that no reader sees half of it.
-
-    Args:
-        path: of the file; its folder is made.
-        data: its content.
-        sync: wait until it is on the disk; many small files are written faster without.
-    """
+    """Write a file under a temporary name and rename it, so that no reader sees half of it; its
+    folder is made. `sync` waits until it is on the disk; many small files are written faster
+    without."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
@@ -41,12 +37,8 @@ def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> Non
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:
-    """Write JSON, whole or not at all; NaN and infinity, which JSON does not know, become null.
-
-    Args:
-        path: of the file; its folder is made.
-        content: mappings, sequences and plain values; keys become strings.
-    """
+    """Write JSON, whole or not at all; NaN and infinity, which JSON does not know, become null,
+    keys become strings."""
     text = json.dumps(_plain(content), indent=1, allow_nan=False) + '\n'
     atomic_write(path, text.encode('utf-8'))
 
@@ -54,13 +46,8 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 def write_csv(
     path: str | os.PathLike, fields: Sequence[str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write a CSV file, whole or not at all; absent, NaN and infinite values are empty.
-
-    Args:
-        path: of the file; its folder is made.
-        fields: the columns; what else a row has is left out.
-        rows: one mapping per line.
-    """
+    """Write a CSV file of the columns `fields`, whole or not at all; absent, NaN and infinite
+    values are empty, and what else a row has is left out."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fields, extrasaction='ignore', lineterminator='\n')
     writer.writeheader()

@@ -61,15 +61,8 @@ def uniform(key: Tensor, name: str, count: int = 1) -> Tensor:
 
 def uniform_many(key: Tensor, counts: Mapping[str, int]) -> dict[str, Tensor]:
     """What `uniform` gives for several names, at the price of one: some thirty operations, each of
-    which is a kernel to start on a GPU.
-
-    Args:
-        key: int64 (B,).
-        counts: numbers per key, by name.
-
-    Returns:
-        float64 (B, count) by name.
-    """
+    which is a kernel to start on a GPU. `counts` are numbers per key, by name; float64 (B, count)
+    by name."""
     if key.dtype != torch.int64 or key.ndim != 1:
         raise ValueError(f'key must be an int64 vector, got {key.dtype} of shape {key.shape}')
     sizes = list(counts.values())

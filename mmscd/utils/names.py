@@ -8,16 +8,8 @@ from typing import Any
 
 
 def check_names(what: str, names: Iterable[Any], known: Iterable[Any]) -> None:
-    """Refuse the first name that is not known.
-
-    Args:
-        what: that is named, e.g. 'protocol'.
-        names: as the user wrote them.
-        known: those that there are.
-
-    Raises:
-        ValueError: names the nearest ones, or all where none is near.
-    """
+    """Refuse the first name that is not known, in a ValueError with the nearest ones, or all where
+    none is near. `what` is named, e.g. 'protocol'."""
     known = list(known)
     for name in names:
         if name not in known:

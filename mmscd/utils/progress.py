@@ -14,32 +14,17 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def track(items: Iterable[T], total: int | None = None, what: str = 'images') -> Iterator[T]:
-    """Hand on items and show how far it is.
-
-    Args:
-        items: any iterable.
-        total: how many there are; None: unknown.
-        what: their name.
-    """
-    if sys.stderr.isatty():
-        yield from _bar(items, total, what)
-    else:
-        yield from _lines(items, total, what)
+    """Hand on items, called `what`, and show how far it is; a `total` of None is unknown."""
+    return (_bar if sys.stderr.isatty() else _lines)(items, total, what)
 
 
 def _bar(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
+    from rich import progress as parts
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
-    speed = TextColumn('{task.fields[speed]}')
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    columns = [parts.TextColumn(what), parts.BarColumn(), parts.MofNCompleteColumn()]
+    columns += [parts.TextColumn('{task.fields[speed]}'), parts.TimeRemainingColumn()]
+    with parts.Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(what, total=total, speed='')
         start = time.monotonic()
         for done, item in enumerate(items, 1):

@@ -7,10 +7,8 @@ from pathlib import Path
 
 
 def read_scalars(file: Path) -> list[dict]:
-    """Rows with a `step` of a scalars.json, in the file's order.
-
-    Lines that are no JSON (a run that was killed, or still writes) are passed over.
-    """
+    """Rows with a `step` of a scalars.json, in the file's order. Lines that are no JSON (a run that
+    was killed, or still writes) are passed over."""
     rows = []
     for line in file.read_text(errors='replace').splitlines():
         try:

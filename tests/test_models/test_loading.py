@@ -110,7 +110,7 @@ def test_wrong_checkpoints(tiny_config, tmp_path, state):
 def test_weights_that_are_no_file_of_torch(tiny_config, tmp_path):
     path = tmp_path / 'weights.pth'
     path.write_bytes(b'PK\x03\x04 not a checkpoint')
-    with pytest.raises(RuntimeError, match=f'checkpoint {path} is truncated or unreadable'):
+    with pytest.raises(RuntimeError, match=f'checkpoint {path} is truncated or damaged'):
         init_model(str(tiny_config), path)
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         init_model(str(tiny_config), tmp_path / 'nowhere.pth')

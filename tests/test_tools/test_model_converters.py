@@ -71,7 +71,7 @@ def test_monodepth2_refusals_leave_nothing(tmp_path):
     with pytest.raises(SystemExit, match='OUT must end in .pth'):
         to_mmscd.main([str(folder), str(out.with_suffix('.ckpt'))])
     (folder / 'depth.pth').write_bytes((folder / 'depth.pth').read_bytes()[:5000])
-    with pytest.raises(SystemExit, match='depth.pth is truncated or unreadable'):
+    with pytest.raises(SystemExit, match='depth.pth is truncated or damaged'):
         to_mmscd.main([str(folder), str(out)])
     torch.save({'a.weight': torch.zeros(1)}, folder / 'depth.pth')
     with pytest.raises(SystemExit, match=r'(?s)no place for \(1\).*a.weight'):

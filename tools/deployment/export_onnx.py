@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mmscd.utils.command_line import add_model, make_parser, parse_size, run_tool
@@ -32,31 +33,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Export; one sentence and exit code 1 where it cannot be done."""
     parser = make_parser(__doc__)
     add_model(parser)
-    parser.add_argument('out', type=Path, help='.onnx, .pt2 (torch.export) or .pt (TorchScript)')
-    parser.add_argument('--size', type=parse_size, help="e.g. 640x192; default: the config's")
-    parser.add_argument('--batch', type=int, default=1, help='images per call (default 1)')
-    parser.add_argument('--dynamic-batch', action='store_true', help='any number of images')
-    parser.add_argument(
-        '--dynamic-size', action='store_true', help='any size whose sides are multiples of 32'
-    )
-    parser.add_argument('--opset', type=int, default=18, help='of ONNX, 13 to 23 (default 18)')
-    parser.add_argument('--simplify', action='store_true', help='fold constants with onnxslim')
-    parser.add_argument(
-        '--fp16', action='store_true', dest='half', help='compute in float16; in- and output not'
-    )
+    add, switch = parser.add_argument, partial(parser.add_argument, action='store_true')
+    add('out', type=Path, help='.onnx, .pt2 (torch.export) or .pt (TorchScript)')
+    add('--size', type=parse_size, help="e.g. 640x192; default: the config's")
+    add('--batch', type=int, default=1, help='images per call (default 1)')
+    switch('--dynamic-batch', help='any number of images')
+    switch('--dynamic-size', help='any size whose sides are multiples of 32')
+    add('--opset', type=int, default=18, help='of ONNX, 13 to 23 (default 18)')
+    switch('--simplify', help='fold constants with onnxslim')
+    switch('--fp16', dest='half', help='compute in float16; in- and output not')
     parser.set_defaults(kind='onnx')
-    kind = parser.add_mutually_exclusive_group()
-    for name, help in (
-        ('torch-export', 'a torch.export program (.pt2)'),
-        ('torchscript', 'a traced TorchScript file (.pt)'),
-    ):
-        kind.add_argument(f'--{name}', action='store_const', dest='kind', const=name, help=help)
-    group = parser.add_argument_group('comparison with PyTorch')
-    group.add_argument('--images', nargs='+', help='files or folders; default: random ones')
-    group.add_argument('--max-images', type=int, help='compare at most so many')
-    group.add_argument(
-        '--tolerance', type=float, help='largest relative difference (default 1e-4, float16 2e-2)'
-    )
+    kind = partial(parser.add_mutually_exclusive_group().add_argument, action='store_const')
+    kind('--torch-export', dest='kind', const='torch-export', help='torch.export program (.pt2)')
+    kind('--torchscript', dest='kind', const='torchscript', help='traced TorchScript file (.pt)')
+    add = parser.add_argument_group('comparison with PyTorch').add_argument
+    add('--images', nargs='+', help='files or folders; default: random ones')
+    add('--max-images', type=int, help='compare at most so many')
+    add('--tolerance', type=float, help='largest relative difference (1e-4, float16 2e-2)')
     run_tool(parser, run, argv)
 
 

@@ -19,17 +19,16 @@ def run(args: argparse.Namespace) -> None:
     """Publish."""
     from mmscd.deployment.publishing import publish
 
-    print(publish(args.checkpoint, args.out, not args.no_pose))
+    print(publish(**vars(args)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Publish."""
     parser = make_parser(__doc__)
-    parser.add_argument('checkpoint', type=Path, help='of a training')
-    parser.add_argument('out', type=Path, help='NAME.pth; written as NAME-<hash>.pth')
-    parser.add_argument(
-        '--no-pose', action='store_true', help='leave out the pose net: single images only'
-    )
+    add = parser.add_argument
+    add('source', metavar='checkpoint', type=Path, help='of a training')
+    add('out', type=Path, help='NAME.pth; written as NAME-<hash>.pth')
+    add('--no-pose', action='store_false', dest='pose', help='no pose net: single images only')
     run_tool(parser, run, argv)
 
 
