@@ -28,9 +28,6 @@ class Bootstrap:
         num_resamples: how often the images are drawn again.
         confidence: share of the resampled means inside the interval, in (0, 1).
         seed: of the draws; the same seed and images give the same interval.
-
-    Raises:
-        ValueError: a field has no sense.
     """
 
     num_resamples: int = 2000
@@ -38,12 +35,9 @@ class Bootstrap:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_resamples, bool) or int(self.num_resamples) != self.num_resamples:
-            raise ValueError(f'num_resamples must be a whole number, got {self.num_resamples!r}')
-        if self.num_resamples < 100:
-            raise ValueError(
-                f'num_resamples must be at least 100 for an interval, got {self.num_resamples}'
-            )
+        count = self.num_resamples
+        if isinstance(count, bool) or int(count) != count or count < 100:
+            raise ValueError(f'num_resamples must be a number, at least 100, got {count!r}')
         if not 0 < self.confidence < 1:
             raise ValueError(f'confidence must lie between 0 and 1, got {self.confidence}')
 
@@ -53,17 +47,9 @@ class Bootstrap:
         return f'{100 * self.confidence:g} %'
 
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the interval of the mean.
-
-        Args:
-            values: float (N,) or (N, M), one row per image. All columns share the draws.
-
-        Returns:
-            two float64 arrays, () or (M,).
-
-        Raises:
-            ValueError: there is no image, or a value is not finite.
-        """
+        """Lower and upper end, () or (M,), of the interval of the mean of (N,) or (N, M), one row
+        per image. All columns share the draws. ValueError: there is no image, or a value is not
+        finite."""
         from scipy import stats  # takes a second, which trainings need not wait
 
         values = np.asarray(values, np.float64)
@@ -87,19 +73,13 @@ class Bootstrap:
 
 def build_bootstrap(option: bool | int | Mapping[str, Any] | Bootstrap | None) -> Bootstrap | None:
     """From the option of a metric: False or None (none), True, a number of resamples, a dict of
-    `Bootstrap` fields, or one.
-
-    Raises:
-        ValueError: unknown fields, or none that has sense.
-    """
+    `Bootstrap` fields, or one."""
     if option is None or option is False:
         return None
-    if option is True:
-        return Bootstrap()
     if isinstance(option, Bootstrap):
         return option
     if isinstance(option, int):
-        return Bootstrap(num_resamples=option)
+        return Bootstrap() if option is True else Bootstrap(option)
     try:
         return Bootstrap(**option)
     except TypeError:
@@ -112,16 +92,8 @@ def build_bootstrap(option: bool | int | Mapping[str, Any] | Bootstrap | None) -
 def metric_intervals(
     results: Sequence[Mapping[str, float] | None], bootstrap: Bootstrap
 ) -> dict[str, float]:
-    """Intervals of the mean of every depth metric.
-
-    Args:
-        results: one dict per image as `protocols.evaluate_pixels` gives it, None where the image
-            has no valid ground truth.
-        bootstrap: how.
-
-    Returns:
-        `<metric>_low` and `<metric>_high` for each of `METRIC_NAMES`.
-    """
+    """`<metric>_low` and `<metric>_high` of the mean of each of `METRIC_NAMES`, of the results of
+    `protocols.evaluate_pixels`, None where an image has no valid ground truth."""
     low, high = bootstrap.interval(metric_matrix(results))
     return {
         f'{name}_{end}': float(value[column])

@@ -19,26 +19,15 @@ def paired_differences(
     baseline: Sequence[Mapping[str, float]],
     bootstrap: Bootstrap,
 ) -> dict[str, float]:
-    """Mean difference to another predictor on the same images, and its interval.
+    """`<metric>`, `<metric>_low`, `<metric>_high` of the mean of results - baseline, same images in
+    order.
 
     Both predictors find the same images hard, so the interval of the difference is much narrower
     than those of the two means: overlapping intervals of the means do not show a tie.
-
-    Args:
-        results, baseline: metrics of the same images in the same order.
-        bootstrap: how.
-
-    Returns:
-        `<metric>`, `<metric>_low` and `<metric>_high` of results - baseline.
-
-    Raises:
-        ValueError: another number of images.
     """
     if len(results) != len(baseline):
-        raise ValueError(
-            f'{len(results)} images, the baseline has {len(baseline)}: a paired comparison needs '
-            'the same images'
-        )
+        count = f'{len(results)} images, the baseline has {len(baseline)}'
+        raise ValueError(f'{count}: a paired comparison needs the same images')
     differences = metric_matrix(results) - metric_matrix(baseline)
     ends = zip(METRIC_NAMES, differences.mean(0), *bootstrap.interval(differences), strict=True)
     compared: dict[str, float] = {}
@@ -48,11 +37,7 @@ def paired_differences(
 
 
 def read_results(path: Path) -> tuple[str, Results]:
-    """Protocol and metrics by image, as `tables.write_per_image` wrote them.
-
-    Raises:
-        FileNotFoundError, ValueError: the file is missing or another kind of file.
-    """
+    """Protocol and metrics by image, as `tables.write_per_image` wrote them."""
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     try:
@@ -69,20 +54,8 @@ def read_results(path: Path) -> tuple[str, Results]:
 def compare_files(
     paths: Sequence[Path], names: Sequence[str], bootstrap: Bootstrap
 ) -> tuple[str, dict[str, dict[str, float]]]:
-    """Differences of predictors to the first one.
-
-    Args:
-        paths: of `read_results`, the baseline first.
-        names: of the predictors.
-        bootstrap: how intervals are made.
-
-    Returns:
-        a title, and '<name> - <baseline>' -> `paired_differences`.
-
-    Raises:
-        FileNotFoundError, ValueError: a file cannot be used; protocols or images differ; there are
-            fewer than two files, or not a name for each.
-    """
+    """A title, and '<name> - <baseline>' -> `paired_differences` of `read_results`, the baseline
+    first. An error where protocols or images differ."""
     if len(paths) < 2:
         raise ValueError('give at least two files: the baseline and what is compared with it')
     if len(paths) != len(names):
@@ -96,23 +69,17 @@ def compare_files(
                 f'({protocol}): such numbers must not be compared'
             )
         if odd := sorted(set(images) ^ set(baseline)):
-            raise ValueError(
-                f'{path} and {paths[0]} have different images: {len(odd)} are in one only (first: '
-                f'{odd[0]})'
-            )
+            count = f'{len(odd)} are in one only (first: {odd[0]})'
+            raise ValueError(f'{path} and {paths[0]} have different images: {count}')
         results = [images[image] for image in baseline]
-        compared = paired_differences(results, list(baseline.values()), bootstrap)
-        differences[f'{name} - {names[0]}'] = compared
+        differences[f'{name} - {names[0]}'] = paired_differences(
+            results, list(baseline.values()), bootstrap
+        )
     return f'{protocol}, {len(baseline)} images', differences
 
 
 def make_difference_table(rows: Mapping[str, Mapping[str, float]], label: str) -> str:
-    """A text table; a star marks intervals without 0.
-
-    Args:
-        rows: title of the row -> `paired_differences`.
-        label: of the intervals.
-    """
+    """A text table of `paired_differences` by row; a star marks intervals without 0."""
     data = [['', *(f'{name} {"↑" if name in HIGHER_IS_BETTER else "↓"}' for name in METRIC_NAMES)]]
     for name, row in rows.items():
         sure = {key: row[f'{key}_low'] * row[f'{key}_high'] > 0 for key in METRIC_NAMES}

@@ -78,30 +78,21 @@ class EdgeDetector:
         return (math.erf(1.5 / scale) + math.erf(0.5 / scale)) / 4
 
     def __call__(self, inv_depth: np.ndarray) -> np.ndarray:
-        """Edges of a map.
-
-        Args:
-            inv_depth: float (H, W), finite and positive everywhere.
-
-        Returns:
-            bool (H, W), lines one pixel thin.
-        """
+        """Edges of inverse depth (H, W), finite and positive everywhere: bool (H, W), lines one
+        pixel thin."""
         contrast = self._contrast(np.ascontiguousarray(inv_depth, np.float32))
         weak, strong = self.contrasts
-        candidates = (contrast >= weak).astype(np.uint8)
-        _, labels = cv2.connectedComponents(candidates, connectivity=8)
+        _, labels = cv2.connectedComponents((contrast >= weak).astype(np.uint8), connectivity=8)
         kept = np.unique(labels[contrast >= strong])
         return np.isin(labels, kept[kept > 0])
 
     def _contrast(self, inv_depth: np.ndarray) -> np.ndarray:
         """Contrast of the jump at local maxima of the gradient, 0 elsewhere."""
         size = 2 * math.ceil(4 * self.sigma) + 1
-        blurred = cv2.GaussianBlur(
-            inv_depth, (size, size), self.sigma, borderType=cv2.BORDER_REPLICATE
-        )
+        border = dict(borderType=cv2.BORDER_REPLICATE)
+        blurred = cv2.GaussianBlur(inv_depth, (size, size), self.sigma, **border)
         kernel = np.array([-0.5, 0, 0.5], np.float32)
         one: np.ndarray = np.ones(1, np.float32)
-        border = dict(borderType=cv2.BORDER_REPLICATE)
         gx = cv2.sepFilter2D(blurred, cv2.CV_32F, kernel, one, **border)
         gy = cv2.sepFilter2D(blurred, cv2.CV_32F, one, kernel, **border)
         slope = np.hypot(gx, gy)
@@ -126,15 +117,9 @@ class EdgeDetector:
 
 
 def comparable_pixels(valid: np.ndarray, margin: int) -> np.ndarray:
-    """Pixels whose whole surroundings have ground truth.
-
-    Args:
-        valid: bool (H, W).
-        margin: half the side of the square that must be valid, pixels; what lies beyond the image
-            counts as valid.
-    """
-    size = 2 * margin + 1
-    kernel: np.ndarray = np.ones((size, size), np.uint8)
+    """Pixels of which the whole square of `margin` pixels around is valid; beyond the image all
+    is."""
+    kernel: np.ndarray = np.ones((2 * margin + 1,) * 2, np.uint8)
     return cv2.erode(valid.astype(np.uint8), kernel, borderValue=1).astype(bool)
 
 
@@ -151,13 +136,12 @@ def compare_edges(
     gt_faint: np.ndarray | None = None,
     max_distance: float = 10.0,
 ) -> dict[str, float] | None:
-    """Depth boundary errors of Koch et al.
+    """Depth boundary errors of Koch et al., of bool maps (H, W); None where the truth has no edge.
 
     Args:
-        pred: bool (H, W), predicted edges that count.
-        gt: bool (H, W), true edges that must be found.
-        gt_faint: bool (H, W), true edges that may be found: a prediction on them is right. None:
-            those of `gt`.
+        pred: predicted edges that count.
+        gt: true edges that must be found.
+        gt_faint: true edges that may be found: a prediction on them is right. None: those of `gt`.
         max_distance: distances are truncated to it, pixels.
 
     Returns:
@@ -168,7 +152,6 @@ def compare_edges(
         - `edge_precision`: share of the predicted edge pixels nearer than `max_distance` to a true
           one. Accuracy says nothing of the others. 0 where there is none;
         - `n_edges`: true edge pixels.
-        None where the truth has no edge.
     """
     if not gt.any():
         return None

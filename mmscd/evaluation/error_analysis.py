@@ -33,15 +33,12 @@ class ErrorTally:
     The unit is the pixel: an image with more ground truth counts more, unlike in `DepthMetric`.
 
     Args:
-        distances: edges of the bins of true depth in metres, increasing; a bin holds its lower
-            edge. Pixels outside of all bins are left out.
+        distances: increasing edges of the bins of true depth in metres; a bin holds its lower edge.
+            Pixels outside of all bins are left out.
         classes: names of the labels 0, 1, ...; None: no classes. Pixels with another label are
             'no class'. Those of `MOVABLE_NAMES` are pooled as 'movable' besides.
         max_pixels: of an image, evenly chosen where it has more (dense ground truth would fill the
             memory).
-
-    Raises:
-        ValueError: the edges do not increase.
     """
 
     def __init__(
@@ -52,9 +49,7 @@ class ErrorTally:
     ) -> None:
         self.distances = np.asarray(distances, np.float64)
         if self.distances.size < 2 or not (np.diff(self.distances) > 0).all():
-            raise ValueError(
-                f'distances must be at least two increasing edges, got {list(distances)}'
-            )
+            raise ValueError(f'distances must be 2 or more increasing edges, got {list(distances)}')
         if max_pixels < 1:
             raise ValueError(f'max_pixels must be at least 1, got {max_pixels}')
         self.classes = None if classes is None else (*classes, NO_CLASS)
@@ -69,16 +64,8 @@ class ErrorTally:
         return [f'{low}-{high} m' for low, high in zip(edges, edges[1:], strict=False)]
 
     def add(self, pred: np.ndarray, gt: np.ndarray, labels: np.ndarray | None = None) -> None:
-        """One image.
-
-        Args:
-            pred: float (N,), predicted depth, aligned and clipped.
-            gt: float (N,), metres, positive.
-            labels: int (N,); needed where there are classes.
-
-        Raises:
-            ValueError: shapes differ, or labels are missing.
-        """
+        """One image: depth (N,), aligned and clipped, true depth (N,), positive metres, and int
+        labels (N,), which are needed where there are classes."""
         if pred.shape != gt.shape or pred.ndim != 1:
             raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}: expected (N,) twice')
         if self.classes is None:
@@ -99,17 +86,8 @@ class ErrorTally:
         self._pixels.append(stored)
 
     def summarize(self) -> Groups:
-        """Errors by class (and 'all', 'movable') and distance (and 'all').
-
-        Returns:
-            class -> distance -> `share` of all pixels, `abs_rel` = mean of |pred - gt| / gt,
-            `median_signed` = median of (pred - gt) / gt (positive: seen too far away), `hole_rate`
-            (see `functional.hole_rate`), `n_pixels`. Where there are no pixels the errors are NaN.
-            Classes without any are left out.
-
-        Raises:
-            ValueError: there is no pixel at all.
-        """
+        """Errors by class (and 'all', 'movable') and distance (and 'all'); see `describe_errors`.
+        Classes without pixels are left out."""
         if not sum(signed.size for signed, *_ in self._pixels):
             raise ValueError('no image has ground truth at these distances: nothing to analyse')
         signed, number, kind = (np.concatenate(part) for part in zip(*self._pixels, strict=True))
@@ -131,43 +109,26 @@ class ErrorTally:
 
 
 def describe_errors(signed: np.ndarray, total: int) -> dict[str, float]:
-    """Numbers of a group of pixels.
-
-    Args:
-        signed: (N,), (pred - gt) / gt.
-        total: pixels of all groups together.
-    """
-    empty = signed.size == 0
-    ones = np.ones(signed.size)
+    """Numbers of a group of pixels, of their signed errors (pred - gt) / gt (N,): `share` of the
+    `total`, `abs_rel` = mean of |signed|, `median_signed` (positive: seen too far away),
+    `hole_rate` (see `functional.hole_rate`), `n_pixels`. Without pixels the errors are NaN."""
+    some, ones = signed.size > 0, np.ones(signed.size)
     return dict(
         share=signed.size / total,
-        abs_rel=float('nan') if empty else float(np.abs(signed).mean(dtype=np.float64)),
-        median_signed=float('nan') if empty else float(np.median(signed)),
+        abs_rel=float(np.abs(signed).mean(dtype=np.float64)) if some else float('nan'),
+        median_signed=float(np.median(signed)) if some else float('nan'),
         hole_rate=hole_rate(1 + signed, ones, ones.astype(bool)),
         n_pixels=int(signed.size),
     )
 
 
 def make_group_table(groups: Mapping[str, Mapping[str, float]], head: str) -> str:
-    """A text table, one row per group.
-
-    Args:
-        groups: name -> numbers of `describe_errors`; groups without pixels are left out.
-        head: of the first column.
-    """
+    """A text table, one row per group with pixels (name -> numbers of `describe_errors`)."""
     lines = [[head, 'share of pixels', 'abs_rel', 'median signed error', 'hole rate', 'pixels']]
+    formats = dict(share='.1%', abs_rel='.4f', median_signed='+.1%', hole_rate='.1%', n_pixels='d')
     for name, row in groups.items():
         if row['n_pixels']:
-            lines.append(
-                [
-                    name,
-                    f'{row["share"]:.1%}',
-                    f'{row["abs_rel"]:.4f}',
-                    f'{row["median_signed"]:+.1%}',
-                    f'{row["hole_rate"]:.1%}',
-                    str(row['n_pixels']),
-                ]
-            )
+            lines.append([name, *(format(row[key], style) for key, style in formats.items())])
     return text_table(lines)
 
 

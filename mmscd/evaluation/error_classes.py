@@ -20,15 +20,8 @@ class LabelFolder:
     """Label images of a folder, found by the end of an image's path.
 
     `drive/0001.png` below the folder belongs to `.../drive/0001.jpg`; a flat folder needs names
-    that no two images share.
-
-    Args:
-        folder: searched below.
-        suffix: of the labels' names, e.g. `_gtFine_labelTrainIds`.
-        classes: names of the labels 0, 1, ...; None: those of Cityscapes.
-
-    Raises:
-        FileNotFoundError: there is no label.
+    that no two images share. `suffix` is that of the labels' names, e.g. `_gtFine_labelTrainIds`;
+    without `classes` the labels are those of Cityscapes.
     """
 
     def __init__(
@@ -43,12 +36,8 @@ class LabelFolder:
         self._owners: dict[Path, str] = {}
 
     def find(self, img_path: str) -> Path:
-        """The label image of an image.
-
-        Raises:
-            FileNotFoundError: there is none.
-            ValueError: another image has it already.
-        """
+        """The label image of an image; an error where there is none, or another image has it
+        already."""
         parts = Path(img_path).with_suffix('').parts
         ends = ('/'.join(parts[start:]) for start in range(len(parts)))
         path = next((self.files[end] for end in ends if end in self.files), None)
@@ -59,24 +48,15 @@ class LabelFolder:
         owner = self._owners.setdefault(path, img_path)
         if owner != img_path:
             raise ValueError(
-                f'{path} would be the label of {owner} and of {img_path}: put labels into '
-                'folders named like those of the images'
+                f'{path} would be the label of {owner} and of {img_path}: put labels into folders '
+                'named like those of the images'
             )
         return path
 
     def __call__(
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
     ) -> np.ndarray:
-        """Labels (H, W) at a size, by nearest neighbour.
-
-        Args:
-            img_path: whose labels.
-            image: not called.
-            shape: (H, W) of the ground truth.
-
-        Raises:
-            FileNotFoundError, ValueError: there is no label, or no fitting one.
-        """
+        """Labels (H, W) at a size, by nearest neighbour; `image` is not called."""
         path = self.find(img_path)
         labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         if labels is None or labels.ndim != 2:
@@ -112,9 +92,8 @@ class TeacherLabels:
         classes: Sequence[str] | None = None,
     ) -> None:
         self.device = check_device(device)
-        self.teacher = MMSegTeacher(config, checkpoint, needs_logits=True, input_size=size).to(
-            self.device
-        )
+        teacher = MMSegTeacher(config, checkpoint, needs_logits=True, input_size=size)
+        self.teacher = teacher.to(self.device)
         count = self.teacher.num_classes or len(CITYSCAPES_CLASSES)
         numbered = tuple(f'class {number}' for number in range(count))
         names = CITYSCAPES_CLASSES if count == len(CITYSCAPES_CLASSES) else numbered
@@ -123,13 +102,8 @@ class TeacherLabels:
     def __call__(
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
     ) -> np.ndarray:
-        """Labels (H, W) at a size: the largest of the resized logits.
-
-        Args:
-            img_path: not read.
-            image: gives the image, uint8 RGB.
-            shape: (H, W) of the ground truth.
-        """
+        """Labels (H, W) at a size, the largest of the resized logits for the uint8 RGB that `image`
+        gives."""
         pixels = torch.from_numpy(np.ascontiguousarray(image())).to(self.device)
         images = pixels.permute(2, 0, 1)[None].float() / 255
         logits = self.teacher(images)['logits']

@@ -36,21 +36,9 @@ def analyze_errors(
     max_images: int | None = None,
     device: str | None = None,
 ) -> ErrorAnalysis:
-    """Run the test set of a config.
-
-    Args:
-        cfg: of the model; aligned and clipped is as its `DepthMetric` does.
-        weights: its checkpoint.
-        labels: gives every pixel a class; None: no classes.
-        distances: edges of the bins of true depth, metres.
-        keep: so many of the worst images.
-        max_images: only the first so many.
-        device: e.g. 'cpu'; None: the best one there is.
-
-    Raises:
-        OSError, RuntimeError, ValueError: config, weights or data are missing, broken or do not
-            fit.
-    """
+    """Run the first `max_images` of the test set of a config, aligned and clipped as its
+    `DepthMetric` does. `keep` so many of the worst images; `labels` give every pixel a class;
+    `distances` are the edges of the bins of true depth, metres."""
     analysis = ErrorAnalysis(find_protocol(cfg), labels, distances, keep)
     model = load_model(cfg, weights, device=device)
     with DefaultScope.overwrite_default_scope('mmscd'):
@@ -64,12 +52,7 @@ def analyze_errors(
 
 
 class ErrorAnalysis:
-    """Errors of one image after the other.
-
-    Args:
-        protocol: which pixels count, alignment and clipping.
-        labels, distances, keep: see `analyze_errors`.
-    """
+    """Errors of one image after the other; for the arguments see `analyze_errors`."""
 
     def __init__(
         self,
@@ -141,10 +124,8 @@ class ErrorAnalysis:
 
 
 def read_shown(sample: Mapping[str, Any]) -> np.ndarray:
-    """The image that belongs to the ground truth of a sample, uint8 RGB (H, W, 3).
-
-    It is the file, or what the network got where the pipeline has cut a window out of that.
-    """
+    """The image that belongs to the ground truth of a sample, uint8 RGB (H, W, 3): the file, or
+    what the network got where the pipeline has cut a window out of that."""
     path = sample['img_path']
     image = decode_rgb(read_bytes(path), path)[0]
     return image if image.shape[:2] == tuple(sample['ori_shape']) else sample['frame']

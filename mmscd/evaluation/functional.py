@@ -17,21 +17,18 @@ METRIC_NAMES = ('abs_rel', 'sq_rel', 'rmse', 'rmse_log', 'delta1', 'delta2', 'de
 HIGHER_IS_BETTER = frozenset({'delta1', 'delta2', 'delta3'})
 ALIGNMENTS = ('median', 'least_squares', 'fixed', 'none')
 
-# (top, bottom, left, right) as fractions of the image's height and width
+# (top, bottom, left, right) as fractions of the image's height and width, of Garg et al.,
+# "Unsupervised CNN for single view depth estimation", ECCV 2016, and of Eigen et al., "Depth map
+# prediction from a single image ...", NeurIPS 2014
 FRACTION_CROPS = {
-    # Garg et al., "Unsupervised CNN for single view depth estimation", ECCV 2016
     'garg': (0.40810811, 0.99189189, 0.03594771, 0.96405229),
-    # Eigen et al., "Depth map prediction from a single image ...", NeurIPS 2014
     'eigen': (0.3324324, 0.91351351, 0.0359477, 0.96405229),
 }
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """Array or tensor of any device as an (H, W) numpy array; a leading axis of 1 is dropped.
-
-    Raises:
-        ValueError: what came is not one map.
-    """
+    """Array or tensor of any device as (H, W) numpy array without leading axes of 1; ValueError
+    where it is not one map."""
     if hasattr(array, 'detach'):
         # numpy knows no bfloat16
         array = array.detach().float().cpu().numpy()
@@ -50,13 +47,12 @@ def depth_errors(
     """The seven standard errors of one image.
 
     Args:
-        pred: predicted depth, metres, any shape, positive where `mask` is true.
-        gt: true depth, same shape, positive where `mask` is true.
+        pred, gt: predicted and true depth, metres, same shape, positive where `mask` is true.
         mask: bool, same shape: the pixels that count; None counts all.
 
     Returns:
-        dict of floats: abs_rel, sq_rel (metres), rmse (metres), rmse_log (natural logarithm), and
-        delta1..3, the shares of pixels with max(pred/gt, gt/pred) < 1.25, 1.25^2, 1.25^3.
+        abs_rel, sq_rel (metres), rmse (metres), rmse_log (natural logarithm), and delta1..3, the
+        shares of pixels with max(pred/gt, gt/pred) < 1.25, 1.25^2, 1.25^3.
 
     Raises:
         ValueError: shapes differ, no pixel counts, or a value that counts is not positive.
@@ -85,17 +81,12 @@ def depth_errors(
 
 
 def crop_bounds(crop: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Pixel bounds of a crop: rows top..bottom and columns left..right, ends excluded.
+    """Rows top..bottom and columns left..right (ends excluded) of a crop of an image (H, W).
 
-    Args:
-        crop: 'garg', 'eigen' (fractions, truncated to ints as in the published code), 'none' or
-            None, 'foggy_cityscapes' (the lower quarter off, then rows from 256 and columns 192 to
-            1856), 'centre:WxH' (e.g. 'centre:1152x640'), or four numbers (top, bottom, left,
-            right): floats are fractions, ints are pixels.
-        shape: (H, W) of the ground truth.
-
-    Raises:
-        ValueError: an unknown crop, or one that does not fit into the image.
+    A crop is 'garg' or 'eigen' (fractions, truncated to ints as in the published code), 'none' or
+    None, 'foggy_cityscapes' (the lower quarter off, then rows from 256 and columns 192 to 1856),
+    'centre:WxH' (e.g. 'centre:1152x640'), or four numbers (top, bottom, left, right): floats are
+    fractions, ints are pixels. ValueError: another one, or it does not fit into the image.
     """
     height, width = int(shape[0]), int(shape[1])
     centre = re.fullmatch(r'centre:(\d+)x(\d+)', crop) if isinstance(crop, str) else None
@@ -126,12 +117,8 @@ def crop_bounds(crop: Any, shape: tuple[int, int]) -> tuple[int, int, int, int]:
 def valid_pixels(
     gt: np.ndarray, gt_min: float, gt_max: float, crop: Any = 'none'
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ground-truth pixels that count: inside the crop, gt_min < gt < gt_max.
-
-    Returns:
-        flat indices into the (H, W) map, int64 (N,), and the true depths there, float64 (N,).
-        NaN and infinite ground truth never counts.
-    """
+    """Flat indices int64 (N,) of the ground truth (H, W) inside the crop with gt_min < gt < gt_max,
+    and the depths there, float64 (N,). NaN and infinity never count."""
     top, bottom, left, right = crop_bounds(crop, gt.shape)
     inside = gt[top:bottom, left:right]
     rows, columns = np.nonzero((inside > gt_min) & (inside < gt_max) & (inside < np.inf))
@@ -140,23 +127,15 @@ def valid_pixels(
 
 
 def resize_inverse_depth(inv_depth: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bilinear resize of inverse depth in the half-pixel convention.
+    """Inverse depth (h, w) resized bilinearly to (H, W), half-pixel convention, float32.
 
     Inverse depth, not depth, is what the published protocols interpolate: it is affine over planes
     of the scene, and depth edges do not smear into far points.
-
-    Args:
-        inv_depth: (h, w), 1 / metres, any float type.
-        shape: (H, W) to reach.
-
-    Returns:
-        float32 (H, W).
     """
     inv_depth = np.ascontiguousarray(inv_depth, np.float32)
     if inv_depth.shape == tuple(shape):
         return inv_depth
-    size = (int(shape[1]), int(shape[0]))
-    return cv2.resize(inv_depth, size, interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(inv_depth, (int(shape[1]), int(shape[0])), interpolation=cv2.INTER_LINEAR)
 
 
 def invert(values: np.ndarray) -> np.ndarray:
@@ -172,38 +151,24 @@ def is_usable(pred: np.ndarray) -> np.ndarray:
 
 
 def scale_ratio(pred: np.ndarray, gt: np.ndarray) -> float:
-    """median(gt) / median(pred) over usable predictions; NaN where there is none.
-
-    Raises:
-        ValueError: shapes differ.
-    """
+    """median(gt) / median(pred) over usable predictions; NaN where there is none."""
     if pred.shape != gt.shape:
         raise ValueError(f'pred has shape {pred.shape}, gt {gt.shape}')
     usable = is_usable(pred)
-    if not usable.all():
-        pred, gt = pred[usable], gt[usable]
+    pred, gt = pred[usable], gt[usable]
     return float(np.median(gt) / np.median(pred)) if pred.size else float('nan')
 
 
 def align_depth(
     pred: np.ndarray, gt: np.ndarray, alignment: str = 'median', scale: float = 1.0
 ) -> np.ndarray:
-    """Bring predicted depth to the scale of the ground truth.
+    """Predicted depth (N,), not clipped, at the scale of the truth (N,), metres; float64 (N,).
 
-    Args:
-        pred: float (N,), predicted depths at the valid pixels, not clipped. Values that are not
-            finite and positive take no part in the fit.
-        gt: float (N,), true depths there, metres.
-        alignment: 'median': times median(gt) / median(pred); 'least_squares': scale and shift of
-            the inverse depth, fitted to 1 / gt, then inverted (not-positive ones become infinity,
-            which clipping takes to the cap); 'fixed': times `scale`; 'none'.
-        scale: the factor of 'fixed', e.g. 5.4 for converted stereo weights of Monodepth2.
-
-    Returns:
-        float64 (N,), metres. Where nothing is usable the prediction returns as it came.
-
-    Raises:
-        ValueError: unknown alignment.
+    'median': times median(gt) / median(pred); 'least_squares': scale and shift of the inverse
+    depth, fitted to 1 / gt, then inverted (not-positive ones become infinity, which clipping takes
+    to the cap); 'fixed': times `scale`, e.g. 5.4 for converted stereo weights of Monodepth2;
+    'none'. Values that are not finite and positive take no part in the fit; where nothing is usable
+    the prediction returns as it came.
     """
     pred = np.asarray(pred, np.float64)
     if alignment == 'none':
@@ -221,8 +186,7 @@ def align_depth(
     inverse = invert(pred)
     slope, shift = _fit_line(inverse[usable], 1 / np.asarray(gt, np.float64)[usable])
     aligned = slope * inverse + shift
-    depth = invert(np.where(aligned > 0, aligned, 0.0))
-    return np.where(usable, depth, pred)
+    return np.where(usable, invert(np.where(aligned > 0, aligned, 0.0)), pred)
 
 
 def _fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -247,23 +211,13 @@ def clip_depth(pred: np.ndarray, min_depth: float, max_depth: float) -> np.ndarr
 
 
 def hole_rate(pred: np.ndarray, gt: np.ndarray, movable: np.ndarray, factor: float = 1.5) -> float:
-    """Share of pixels of movable things that are predicted much too far: holes in moving cars.
+    """Share of pixels of movable things that are predicted too far: holes in moving cars.
 
     A network that learns from video explains a car that drives ahead by infinite distance. The mean
-    errors hide it, since such cars take up few pixels.
-
-    Args:
-        pred: predicted depth, any shape, brought to the scale of `gt` (see `align_depth`). NaN and
-            infinity count as holes: a broken prediction shall not look whole.
-        gt: true depth, same shape; pixels where it is not positive and finite do not count.
-        movable: bool, same shape: pixels of movable things (person, car, ...), moving or not.
-        factor: a hole is further than this many times the truth.
-
-    Returns:
-        In [0, 1]; NaN where no movable pixel has ground truth: leave such an image out of a mean.
-
-    Raises:
-        ValueError: shapes differ.
+    errors hide it, since such cars take up few pixels. `pred` (at the scale of `gt`), `gt` and the
+    bool `movable` (person, car, ..., moving or not) have one shape. A hole is `factor` times
+    further than the truth, NaN or infinite: a broken prediction shall not look whole. Pixels
+    without positive finite truth do not count; NaN where none is left.
     """
     pred, gt, movable = np.asarray(pred, np.float64), np.asarray(gt), np.asarray(movable, bool)
     if not pred.shape == gt.shape == movable.shape:

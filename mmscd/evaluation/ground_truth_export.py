@@ -18,15 +18,10 @@ from .ground_truth_file import write_ground_truth
 
 
 def export_ground_truth(dataset: KITTIRawDataset, out: Path) -> int:
-    """Write the ground truth of all samples.
+    """Write the ground truth of all samples and return their number.
 
-    Args:
-        dataset: with ground truth.
-        out: one .npz file (see `GroundTruthFile`), or a folder for 16-bit PNGs in the layout of
-            KITTI's improved ground truth, rounded to 1/256 m; PNGs that are there are kept.
-
-    Returns:
-        the number of images.
+    `out` is one .npz file (see `GroundTruthFile`), or a folder for 16-bit PNGs in the layout of
+    KITTI's improved ground truth, rounded to 1/256 m; PNGs that are there are kept.
     """
     if out.suffix == '.npz':
         check_writable(out.parent)

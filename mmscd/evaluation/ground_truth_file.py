@@ -23,18 +23,9 @@ _KEYS = ('names', 'shapes', 'offsets', 'index', 'depth', 'K')
 def write_ground_truth(
     path: str | os.PathLike, maps: Iterable[tuple[str, np.ndarray, np.ndarray]]
 ) -> int:
-    """Write the maps of a split, under a temporary name first.
-
-    Args:
-        path: ends in .npz.
-        maps: name, depth (H, W) in metres with 0 where nothing was measured, K (3, 3), each.
-
-    Returns:
-        number of maps.
-
-    Raises:
-        ValueError: another suffix, no map, or a name twice.
-    """
+    """Write (name, depth (H, W) in metres with 0 where nothing was measured, K (3, 3)) of a
+    split as .npz, whole or not at all; returns the number of maps. ValueError: no map, or a name
+    twice."""
     if Path(path).suffix != '.npz':
         raise ValueError(f'ground truth is written as .npz, got {str(path)!r}')
     stored: dict[str, tuple] = {}
@@ -61,15 +52,8 @@ def write_ground_truth(
 
 
 class GroundTruthFile:
-    """Reads what `write_ground_truth` wrote.
-
-    Args:
-        path: of the npz file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is broken or another kind of npz file.
-    """
+    """Reads what `write_ground_truth` wrote; ValueError: it is broken or another kind of npz
+    file."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         if not Path(path).is_file():

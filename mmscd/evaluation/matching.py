@@ -7,16 +7,8 @@ from pathlib import Path
 
 
 def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> dict[int, int]:
-    """Index of the ground truth -> index of the prediction.
-
-    Args:
-        truth_names: of the ground truth, paths without suffix.
-        count: number of predictions.
-        names: of the predictions; none: they follow the ground truth one by one.
-
-    Raises:
-        ValueError: predictions without ground truth, or counts that do not fit.
-    """
+    """Index of the ground truth -> index of the prediction, by `names` of the predictions or,
+    without any, one by one. The names of the truth are paths without suffix."""
     if not names:
         if count != len(truth_names):
             raise ValueError(
@@ -32,14 +24,11 @@ def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> 
 
 
 def find_names(names: Sequence[str], truth_names: Sequence[str], what: str) -> list[int]:
-    """Place of each name among those of the ground truth.
+    """Place of each name among those of the ground truth; ValueError names those without an image.
 
     A name is known by its path without suffix, or the end of it that only one image has
     (`0000000090` where there is one drive, `drive/image_02/data/0000000090` where there are more).
     Leading zeros of frame numbers do not matter.
-
-    Raises:
-        ValueError: names those without an image.
     """
     ends: dict[tuple[str, ...], int | None] = {}
     for place, name in enumerate(truth_names):
@@ -64,11 +53,7 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def read_condition_file(path: Path, truth_names: Sequence[str]) -> dict[int, list[str]]:
-    """Conditions by index of the ground truth, from lines `name condition [condition ...]`.
-
-    Raises:
-        FileNotFoundError, ValueError: the file is missing, or a line cannot be used.
-    """
+    """Conditions by index of the ground truth, from lines `name condition [condition ...]`."""
     if not path.is_file():
         raise FileNotFoundError(f'conditions file {path} does not exist')
     lines = [line.split() for line in path.read_text(encoding='utf-8').splitlines()]

@@ -33,7 +33,6 @@ class Images:
 
     Attributes:
         origin: for reports.
-        count: number of images.
         names: of the images, paths whose beginnings may lack; empty: their order says who is who.
         load: of an index: predictions give inverse depth float32 (h, w), ground truth a dict with
             `gt_depth` (H, W) metres, `img_path`, and `K_ori` where it is known.
@@ -47,26 +46,13 @@ class Images:
     in_order: bool = False
 
 
-def open_predictions(
-    path: str | Path,
-    kind: str,
-    key: str | None = None,
-    png_scale: float = 256.0,
-    disp_range: tuple[float, float] = (0.1, 100.0),
-) -> Images:
-    """Predictions of a file or a folder.
+def open_predictions(path: str | Path, kind: str, key: str | None = None) -> Images:
+    """Predictions of a .npy (N, h, w), a .npz with such an array and perhaps `frames`, their names,
+    or a folder, searched below, with a .npy, .npz or 16-bit .png (value / 256) per image.
 
-    Args:
-        path: .npy (N, h, w), .npz with such an array and perhaps `frames`, their names, or a
-            folder, searched below, with a .npy, .npz or 16-bit .png per image.
-        kind: what the numbers are, one of `KINDS`: 1 / depth up to scale, depth, or the sigmoid
-            output in [0, 1] of a network.
-        key: array of an .npz; None: the only one with maps.
-        png_scale: values of a .png are divided by it.
-        disp_range: depths that the disparities 1 and 0 stand for.
-
-    Raises:
-        FileNotFoundError, ValueError: there is nothing, or something else.
+    `kind`, one of `KINDS`: 1 / depth up to scale, depth, or the sigmoid output in [0, 1] of a
+    network, whose 1 and 0 stand for 0.1 and 100 m. `key` is the array of an .npz (None: the only
+    one with maps).
     """
     path = Path(path)
     if not path.exists():
@@ -74,11 +60,11 @@ def open_predictions(
     if path.is_dir():
         files = _list_maps(path)
         names: Sequence[str] = [str(file.relative_to(path)) for file in files]
-        count, read = len(files), lambda i: _read_map(files[i], png_scale, key)
+        count, read = len(files), lambda i: _read_map(files[i], key)
     else:
         stack, names = _read_stack(path, key)
         count, read = len(stack), lambda i: stack[i]
-    return Images(str(path), count, names, lambda i: _to_inverse_depth(read(i), kind, disp_range))
+    return Images(str(path), count, names, lambda i: _to_inverse_depth(read(i), kind))
 
 
 def _list_maps(folder: Path) -> list[Path]:
@@ -88,10 +74,9 @@ def _list_maps(folder: Path) -> list[Path]:
     return files
 
 
-def _read_map(path: Path, png_scale: float = 256.0, key: str | None = None) -> np.ndarray:
-    """The one map (h, w) of a file."""
+def _read_map(path: Path, key: str | None = None) -> np.ndarray:
     if path.suffix == '.png':
-        return read_depth_png(path, png_scale)
+        return read_depth_png(path)
     values = _read_array(path, key)[0].squeeze()
     if values.ndim != 2:
         raise ValueError(f'{path}: expected one map (h, w), got the shape {values.shape}')
@@ -127,7 +112,7 @@ def _read_stack(path: Path, key: str | None) -> tuple[np.ndarray, Sequence[str]]
     return stack, names
 
 
-def _to_inverse_depth(values: np.ndarray, kind: str, disp_range: tuple[float, float]) -> np.ndarray:
+def _to_inverse_depth(values: np.ndarray, kind: str) -> np.ndarray:
     values = np.asarray(values, np.float32)
     if kind == 'depth':
         return invert(values)
@@ -135,40 +120,22 @@ def _to_inverse_depth(values: np.ndarray, kind: str, disp_range: tuple[float, fl
         return values
     if values.min() < 0 or values.max() > 1:
         raise ValueError(
-            f'disp must lie in [0, 1], got {values.min():g}..{values.max():g}; scaled '
-            'disparities are --kind inv_depth'
+            f'disp must lie in [0, 1], got {values.min():g}..{values.max():g}; other disparities '
+            'are --kind inv_depth'
         )
-    near, far = disp_range
-    return 1 / far + (1 / near - 1 / far) * values
+    return 1 / 100 + (1 / 0.1 - 1 / 100) * values
 
 
 def kitti_truth(
-    data_root: str,
-    split: str | None = None,
-    drives: Sequence[str] | None = None,
-    gt: str = 'velodyne',
-    gt_root: str | None = None,
-    depth_axis: str = 'camera_z',
+    data_root: str, split: str | None = None, drives: Sequence[str] | None = None, **options: Any
 ) -> Images:
     """Ground truth of KITTI raw: LiDAR scans, or the depth maps of the benchmark.
 
-    Args:
-        data_root: holds the date folders.
-        split: file with lines `date/drive frame side`.
-        drives: `date/drive` each, without a split; of the left camera.
-        gt, gt_root, depth_axis: see `KITTIRawDataset` (`improved_gt_root`).
+    `split` is a file with lines `date/drive frame side`; without one `drives` (`date/drive`) give
+    their left frames. The options (`gt`, `improved_gt_root`, `depth_axis`) are `KITTIRawDataset`'s.
     """
-    dataset = KITTIRawDataset(
-        data_root,
-        split,
-        frame_ids=(0,),
-        drives=drives,
-        sides=('l', 'r') if split else ('l',),
-        gt=gt,
-        depth_axis=depth_axis,
-        improved_gt_root=gt_root,
-        test_mode=True,
-    )
+    options |= dict(frame_ids=(0,), sides=('l', 'r') if split else ('l',), test_mode=True)
+    dataset = KITTIRawDataset(data_root, split, drives=drives, **options)
     # the index alone: the ground truth is loaded one by one
     infos = (BaseDataset.get_data_info(dataset, i) for i in range(len(dataset)))
     names = [str(Path(info['frame_paths'][0]).with_suffix('')) for info in infos]
@@ -177,19 +144,15 @@ def kitti_truth(
         info = dataset.get_data_info(i)
         return {key: info[key] for key in ('gt_depth', 'img_path', 'K_ori')}
 
-    origin = f'{gt}, depth axis {depth_axis}' if gt == 'velodyne' else gt
+    axis = f', depth axis {dataset.depth_axis}' if dataset.gt == 'velodyne' else ''
     # a split says which image is which, whatever the files are called
     in_order = split is not None or len(drives or ()) > 1
-    return Images(origin, len(names), names, load, in_order)
+    return Images(f'{dataset.gt}{axis}', len(names), names, load, in_order)
 
 
 def file_truth(path: Path) -> Images:
-    """Ground truth of a file that `prepare_kitti_raw.py export-gt` wrote, or of a folder.
-
-    Args:
-        path: .npz, or a folder with 16-bit PNGs (metres * 256, 0 where there is none), .npy or
-            .npz maps in metres.
-    """
+    """Ground truth of an .npz that `prepare_kitti_raw.py export-gt` wrote, or of a folder with
+    16-bit PNGs (metres * 256, 0 where there is none), .npy or .npz maps in metres."""
     if path.is_dir():
         files = _list_maps(path)
         names = [str(file.relative_to(path).with_suffix('')) for file in files]
@@ -212,18 +175,8 @@ def evaluate_predictions(
     conditions: Path | None = None,
     draw: Callable[[DepthDataSample], None] | None = None,
 ) -> dict[str, float]:
-    """Judge predictions as those of an own model are judged.
-
-    Args:
-        preds: of `open_predictions`.
-        truth: of `kitti_truth` or `file_truth`.
-        metrics: what judges.
-        conditions: text file of lines `name condition [condition ...]`.
-        draw: gets every data sample.
-
-    Raises:
-        FileNotFoundError, ValueError: a file is missing or broken, or names do not fit.
-    """
+    """Judge predictions as those of an own model are judged. `conditions` is a file of lines `name
+    condition [condition ...]`; `draw` gets every data sample."""
     places = match(truth.names, preds.count, () if truth.in_order else preds.names)
     named = read_condition_file(conditions, truth.names) if conditions else {}
     origins = f'ground truth: {truth.origin}, {preds.count} predictions of {preds.origin}'

@@ -37,9 +37,6 @@ class FlatRoad:
     Args:
         camera_height: metres above the road; 1.65 is KITTI's.
         far_cap: metres; what is farther, and everything from the horizon up, has this depth.
-
-    Raises:
-        ValueError: a value is not positive.
     """
 
     key = 'flat_road'
@@ -53,16 +50,8 @@ class FlatRoad:
         self.name = f'flat road, cap {far_cap:g} m'
 
     def __call__(self, shape: tuple[int, int], meta: Mapping[str, Any]) -> np.ndarray:
-        """Depth map float64 (H, W), metres.
-
-        Args:
-            shape: (H, W) of the ground truth.
-            meta: needs `K_ori` (3, 3), pixels of the original image, and `ori_shape` (H, W) where
-                the ground truth has another size.
-
-        Raises:
-            KeyError: `K_ori` is missing.
-        """
+        """Depth map float64 (H, W), metres, of the size of the ground truth; `meta` needs `K_ori`
+        (3, 3), pixels of the original image, and `ori_shape` (H, W) where that has another size."""
         if meta.get('K_ori') is None:
             raise KeyError(
                 f'the reference {self.name!r} needs `K_ori` in the metainfo of the data sample '
@@ -93,7 +82,6 @@ class DepthMap:
             'mean depth map' `mean_depth_map_abs_rel`.
 
     Raises:
-        FileNotFoundError: there is no such file.
         ValueError: not a map of finite, positive numbers.
     """
 
@@ -125,15 +113,8 @@ _KINDS = dict(constant=ConstantDepth, flat_road=FlatRoad, depth_map=DepthMap)
 def build_references(
     references: Sequence[Mapping[str, Any]],
 ) -> list[ConstantDepth | FlatRoad | DepthMap]:
-    """Predictors from config dicts.
-
-    Args:
-        references: dicts with `type` 'constant', 'flat_road' or 'depth_map'. `far_caps` of a flat
-            road gives one predictor for each cap.
-
-    Raises:
-        ValueError: unknown type.
-    """
+    """Predictors from dicts with `type` 'constant', 'flat_road' or 'depth_map' and their arguments;
+    `far_caps` of a flat road gives one predictor for each cap."""
     built: list[ConstantDepth | FlatRoad | DepthMap] = []
     for reference in references:
         args = dict(reference)

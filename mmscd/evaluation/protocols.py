@@ -29,12 +29,10 @@ class DepthProtocol:
     Args:
         name: shown in the table.
         crop: see `functional.crop_bounds`.
-        min_depth: predictions are clipped to it from below, metres, positive.
-        max_depth: and to this from above.
+        min_depth, max_depth: predictions are clipped to them, metres, positive.
         alignment: one of `functional.ALIGNMENTS`.
         scale: the factor of the alignment 'fixed'.
-        gt_min: ground truth counts above it (exclusive); None means `min_depth`.
-        gt_max: and below this (exclusive); None means `max_depth`.
+        gt_min, gt_max: ground truth counts between them (exclusive); None: as the prediction's.
 
     Raises:
         ValueError: a field has no sense.
@@ -51,9 +49,7 @@ class DepthProtocol:
 
     def __post_init__(self) -> None:
         if self.alignment not in ALIGNMENTS:
-            raise ValueError(
-                f'alignment must be one of {ALIGNMENTS}, got {self.alignment!r} ({self.name})'
-            )
+            raise ValueError(f'alignment must be one of {ALIGNMENTS}, got {self.alignment!r}')
         if not 0 < self.min_depth < self.max_depth:
             raise ValueError(
                 f'expected 0 < min_depth < max_depth, got {self.min_depth} and {self.max_depth}; '
@@ -130,9 +126,6 @@ def get_protocol(protocol: str | Mapping[str, Any] | DepthProtocol = 'default') 
             then called '<name> (modified)', so that it is not taken for the preset; without
             `preset` the fields of a protocol called 'custom'.
 
-    Returns:
-        DepthProtocol
-
     Raises:
         ValueError: unknown name or field.
     """
@@ -152,11 +145,8 @@ def get_protocol(protocol: str | Mapping[str, Any] | DepthProtocol = 'default') 
 
 
 def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any]) -> None:
-    """Say where fields of a protocol belong that are given to a metric beside its `protocol`.
-
-    Raises:
-        TypeError: `options` has such a field, or what `BaseMetric` does not know.
-    """
+    """TypeError where a metric gets fields of a protocol beside its `protocol` (says where they
+    belong), or options that `BaseMetric` does not know."""
     moved = [name for name in options if name in _FIELDS]
     if moved:
         preset = dict(preset=getattr(protocol, 'name', protocol))
@@ -191,11 +181,10 @@ def evaluate_pixels(
         protocol: alignment and clipping.
 
     Returns:
-        the metrics of `functional.depth_errors`; `scale_ratio` = median(gt) / median(pred) of the
-        prediction before any alignment (NaN where no prediction is usable); `n_pixels`;
-        `n_unusable`: predictions that are not finite and positive. These take no part in the
-        alignment, then count as min_depth, or as max_depth where they are +infinity (an inverse
-        depth of 0).
+        the metrics of `depth_errors`; `scale_ratio` = median(gt) / median(pred) before any
+        alignment (NaN where no prediction is usable); `n_pixels`; `n_unusable`: predictions that
+        are not finite and positive. These take no part in the alignment, then count as min_depth,
+        or as max_depth where they are +infinity (an inverse depth of 0).
     """
     pred = np.asarray(pred, np.float64)
     return dict(
@@ -209,15 +198,8 @@ def evaluate_pixels(
 def evaluate_depth(
     pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol
 ) -> dict[str, float | int] | None:
-    """`evaluate_pixels` of whole maps.
-
-    Args:
-        pred: (H, W) predicted depth at the size of the ground truth.
-        gt: (H, W) metres, 0 where nothing was measured.
-        protocol: what counts.
-
-    Returns:
-        the metrics, or None where no pixel of the ground truth counts.
+    """`evaluate_pixels` of whole maps (H, W) of one size, 0 where nothing was measured; None where
+    no pixel of the ground truth counts.
 
     Raises:
         ValueError: the shapes differ.

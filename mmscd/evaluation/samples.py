@@ -12,11 +12,7 @@ from .functional import invert, resize_inverse_depth, to_numpy
 
 
 def identify(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """`sample_idx` and `img_path`, by which an image is known.
-
-    Raises:
-        KeyError: the sample has neither.
-    """
+    """`sample_idx` and `img_path`, by which an image is known; KeyError where it has neither."""
     record = {key: sample.get(key) for key in ('sample_idx', 'img_path')}
     if record['sample_idx'] is None and record['img_path'] is None:
         raise KeyError(
@@ -52,15 +48,10 @@ def get_map(sample: Mapping[str, Any], name: str) -> np.ndarray | None:
 
 
 def predicted_depth(sample: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
-    """The predicted depth of a sample at a given size.
+    """Depth (H, W) of a sample (`DepthDataSample.to_dict()`) at the size of the ground truth.
 
-    Args:
-        sample: `DepthDataSample.to_dict()`.
-        shape: (H, W) of the ground truth.
-
-    Returns:
-        (H, W) depth as predicted: `pred_depth` itself where it has this size, else inverse depth
-        resized bilinearly (`pred_inv_depth`, else 1 / `pred_depth`) and inverted.
+    `pred_depth` itself where it has this size, else inverse depth resized bilinearly
+    (`pred_inv_depth`, else 1 / `pred_depth`) and inverted.
 
     Raises:
         KeyError: there is neither `pred_depth` nor `pred_inv_depth`.
@@ -80,18 +71,10 @@ def predicted_depth(sample: Mapping[str, Any], shape: tuple[int, int]) -> np.nda
 
 
 def read_conditions(sample: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """Conditions under which the image of a sample was taken: day, night, rain, ...
+    """Conditions under which the image of a sample was taken (day, night, rain, ...), each once.
 
-    Args:
-        sample: `DepthDataSample.to_dict()`. The value is a text or a list of texts: an image may
-            be of several conditions (night and rain).
-        key: of the metainfo.
-
-    Returns:
-        each once; empty where the sample names none.
-
-    Raises:
-        ValueError: the value is neither, or has a slash (which separates parts of metric names).
+    The value is a text or a list of texts: an image may be of several conditions. ValueError: it is
+    neither, or has a slash, which separates parts of metric names.
     """
     value = sample.get(key)
     named = () if value is None else [value] if isinstance(value, str) else value
@@ -106,14 +89,8 @@ def read_conditions(sample: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def group_by_condition(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Records by condition, in alphabetical order; one with several is in each of them.
-
-    Args:
-        records: each with `conditions` (see `read_conditions`).
-
-    Returns:
-        empty where no record has a condition. Records without one come last, as `other`.
-    """
+    """Records by their `conditions`, in alphabetical order; one with several is in each of them.
+    Those without come last, as `other`; empty where no record has a condition."""
     names = sorted({name for record in records for name in record['conditions']})
     groups = {name: [r for r in records if name in r['conditions']] for name in names}
     rest = [record for record in records if not record['conditions']]

@@ -40,15 +40,8 @@ FLAT = 'the same depth everywhere'
 
 @dataclass(frozen=True)
 class VideoSequence:
-    """Consecutive frames.
-
-    Attributes:
-        name: for reports.
-        paths: of the frames.
-        poses: T_world_camera (N, 4, 4), metres.
-        K: (3, 3), pixels of the images.
-        gt_paths: 16-bit depth PNGs, one per frame, or None.
-    """
+    """Consecutive frames: T_world_camera `poses` (N, 4, 4) in metres, `K` (3, 3) in pixels of the
+    images, `gt_paths` of 16-bit depth PNGs, one per frame, or None."""
 
     name: str
     paths: list[Path]
@@ -62,12 +55,8 @@ class VideoSequence:
         return read_depth_png(self.gt_paths[i])
 
     def depth_ratios(self, inv_depths: Sequence[np.ndarray], max_depth: float) -> list[float]:
-        """Median of true over median of predicted depth, of every frame with ground truth.
-
-        Args:
-            inv_depths: (h, w) of every frame.
-            max_depth: of the ground truth that counts (exclusive), metres.
-        """
+        """Median of true over median of predicted depth, of every frame with ground truth between 0
+        and `max_depth` (metres, exclusive), from inverse depth (h, w) of all frames."""
         ratios = []
         for i, inverse in enumerate(inv_depths):
             truth = self.gt_depth(i)
@@ -81,16 +70,8 @@ class VideoSequence:
 def read_sequences(
     folders: Sequence[Path], poses: Path | None = None, frames: int | None = None
 ) -> list[VideoSequence]:
-    """Find the parts of sequences.
-
-    Args:
-        folders: see the module.
-        poses: pose file of the one sequence, where it lies elsewhere.
-        frames: only the first so many.
-
-    Raises:
-        FileNotFoundError, ValueError: something is missing or broken; says what.
-    """
+    """Find the parts of sequences, see the module. `poses` is the file of the one sequence, where
+    it lies elsewhere; `frames`: only the first so many."""
     if poses is not None and len(folders) > 1:
         raise ValueError(f'--poses goes with one --sequence, got {len(folders)}')
     return [_read_sequence(folder.resolve(), poses, frames) for folder in folders]
@@ -107,8 +88,8 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
         K = KITTICalibration(folder.parent).intrinsics('l')
     else:
         raise FileNotFoundError(
-            f'{folder} has neither image_2 (KITTI odometry) nor image_02/data (KITTI raw); give '
-            'the folder of one sequence, e.g. kitti_odometry/sequences/04'
+            f'{folder} has neither image_2 (KITTI odometry) nor image_02/data (KITTI raw): give '
+            'the folder of one sequence'
         )
     paths = sorted(p for p in images.iterdir() if p.suffix in IMAGE_EXTENSIONS)
     numbers = [int(p.stem) for p in paths if p.stem.isdigit()]
@@ -116,10 +97,7 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
         raise ValueError(f'{images} must hold 2 or more images with consecutive numbers as names')
     world = check_poses(read_poses(poses), f'the poses of {poses}')
     if numbers[-1] >= len(world):
-        raise ValueError(
-            f'{poses} has {len(world)} poses, but there is a frame {numbers[-1]}: restore one of '
-            'the two'
-        )
+        raise ValueError(f'{poses} has {len(world)} poses, but there is a frame {numbers[-1]}')
     paths = paths[:frames]
     truth = [folder / 'proj_depth/groundtruth/image_02' / f'{p.stem}.png' for p in paths]
     found = all(path.is_file() for path in truth)
@@ -129,19 +107,9 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
 class VideoRunner:
     """A network with its test pipeline, for frames one after the other.
 
-    Args:
-        config: path, or `package::path`.
-        weights: its checkpoint.
-        options: overrides of the config.
-        flip: average depth with that for the mirrored image.
-        batch_size: frames at once.
-        motion: False: the pose network, if there is one, is not needed; nor are its weights.
-
-    Attributes:
-        has_motion: there is a pose network.
-
-    Raises:
-        OSError, RuntimeError, ValueError: a file is missing, broken, or of another model.
+    `config` is a path, or `package::path`; `flip` averages depth with that for the mirrored image;
+    `batch_size` frames run at once. Without `motion` the pose network, if there is one
+    (`has_motion`), is not needed; nor are its weights.
     """
 
     def __init__(
@@ -164,8 +132,7 @@ class VideoRunner:
 
     def _load(self, video: VideoSequence, i: int, size: tuple[int, int]) -> dict:
         """What the test pipeline makes of a frame and the next one (the last one: itself)."""
-        following = video.paths[min(i + 1, len(video.paths) - 1)]
-        paths = [str(video.paths[i]), str(following)]
+        paths = [str(video.paths[min(k, len(video.paths) - 1)]) for k in (i, i + 1)]
         sample = dict(frame_ids=[0, 1], frame_paths=paths, img_path=paths[0], sample_idx=i)
         sample.update(K_ori=video.K, camera_size=size, draw_key=0)
         for step in self.pipeline:
@@ -176,23 +143,11 @@ class VideoRunner:
     def __call__(
         self, video: VideoSequence, depth: bool = True, motion: bool = True
     ) -> tuple[list[np.ndarray], np.ndarray | None, np.ndarray]:
-        """Inverse depth and motion of a video.
-
-        Args:
-            video: the frames.
-            depth, motion: what is wanted.
-
-        Returns:
-            inverse depths (h, w) at the network's resolution (empty without `depth`), T_next_frame
-            (N - 1, 4, 4) float64 (None without `motion`), and K (3, 3) for these maps.
-
-        Raises:
-            ValueError: motion is wanted of a model without pose network.
-        """
+        """Inverse depths (h, w) of a video at the network's resolution (empty without `depth`),
+        T_next_frame (N - 1, 4, 4) float64 (None without `motion`), and K (3, 3) for these maps."""
         if motion and not self.has_motion:
             raise ValueError(
-                'the model has no pose network (it is trained on stereo pairs alone): its motion '
-                'cannot be evaluated'
+                'the model has no pose network (trained on stereo alone?), so no motion'
             )
         size = image_size(read_bytes(video.paths[0]), video.paths[0])
         maps, motions = [], []
@@ -231,19 +186,10 @@ def evaluate_consistency(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Judge whether the depth of neighbouring frames agrees; see `temporal`.
 
-    Args:
-        runner: the network.
-        videos: the frames.
-        motion: 'known' (poses of the video), 'predicted' (by the model) or 'both'.
-        max_depth: of ground truth that sets the scale of a video, metres.
-        name: of the model in the tables.
-
-    Returns:
-        video -> row of the printed table, of the network and of flat depth -> the summary of
-        `temporal.video_consistency`, `scale`, `scale_origin` and `pairs`.
-
-    Raises:
-        ValueError: there is no pose network, or no scale for the known motion.
+    `motion` is 'known' (poses of the video), 'predicted' (by the model) or 'both'; true depth below
+    `max_depth` metres sets the scale of a video. Returns video -> row of the printed table, of the
+    network and of flat depth -> the summary of `temporal.video_consistency`, `scale`,
+    `scale_origin` and `pairs`.
     """
     if motion == 'predicted' and not runner.has_motion:
         raise ValueError('--motion predicted needs a model with a pose network')

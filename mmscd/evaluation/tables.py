@@ -84,12 +84,8 @@ def describe_counts(summary: Mapping[str, float]) -> str:
 
 
 def describe_unusable(records: Sequence[Mapping[str, Any]], num_names: int = 5) -> str | None:
-    """A sentence about predictions that are not finite and positive; None where all are.
-
-    Args:
-        records: dicts with `img_path` and `metrics` (or None), one per image.
-        num_names: so many images are named.
-    """
+    """A sentence about predictions that are not finite and positive, with the names of the first
+    images; None where all are. Records have `img_path` and `metrics` (or None)."""
     counts = [(r['img_path'], r['metrics']['n_unusable']) for r in records if r['metrics']]
     bad = [f'{path} ({count} pixels)' for path, count in counts if count]
     if not bad:
@@ -103,16 +99,8 @@ def describe_unusable(records: Sequence[Mapping[str, Any]], num_names: int = 5) 
 
 
 def check_output(path: str | os.PathLike | None, *suffixes: str) -> None:
-    """Find out now, and not after the last image, whether a file can be written.
-
-    Args:
-        path: of the file; None: there will be none. Its folder is made.
-        suffixes: that it may have.
-
-    Raises:
-        ValueError: another suffix.
-        OSError: its folder cannot be written to.
-    """
+    """Find out now, and not after the last image, whether a file can be written: ValueError for
+    another suffix, OSError for its folder, which is made. None: there will be no file."""
     if path is None:
         return
     if Path(path).suffix not in suffixes:
@@ -126,14 +114,10 @@ def write_per_image(
     summary: Mapping[str, float],
     protocol: str,
 ) -> None:
-    """Write the metrics of every image.
+    """Write the metrics of every image: .json (with summary and protocol) or .csv (images only).
 
-    Args:
-        path: ends in .json (with summary and protocol) or .csv (images only).
-        records: dicts with `img_path`, `sample_idx`, `metrics` (None: no valid ground truth) and
-            optionally `conditions` (written where any record has one).
-        summary: of `summarize`.
-        protocol: its description.
+    Records have `img_path`, `sample_idx`, `metrics` (None: no valid ground truth) and optionally
+    `conditions`, written where any record has one.
     """
     nothing = {key: 0 if key.startswith('n_') else None for key in PER_IMAGE_FIELDS}
     named = any(record.get('conditions') for record in records)
@@ -152,13 +136,8 @@ def write_per_image(
 def write_table(
     path: str | os.PathLike, rows: Mapping[str, Mapping[str, Any]], protocol: str
 ) -> None:
-    """Write the rows of the table as JSON: `protocol`, and `rows`, a list in the table's order.
-
-    Args:
-        path: of the file.
-        rows: name of the predictor -> `key` ('model', 'condition', or the kind of reference, e.g.
-            'flat_road') and the entries of `summarize`.
-        protocol: its description.
-    """
+    """Write the rows of the table as JSON: `protocol`, and `rows`, a list in the table's order with
+    `key` ('model', 'condition', or the kind of reference, e.g. 'flat_road') and `summarize`'s
+    entries."""
     listed = [dict(name=name, **row) for name, row in rows.items()]
     write_json(path, dict(protocol=protocol, rows=listed))

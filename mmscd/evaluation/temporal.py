@@ -31,14 +31,8 @@ PAIR_METRICS = ('inconsistency', 'agreement', 'ratio')
 
 
 def video_scale(ratios: Sequence[float] | np.ndarray) -> float:
-    """One factor for a video: the median of the ratios of its frames.
-
-    Args:
-        ratios: per frame true / predicted; those that are not finite and positive do not count.
-
-    Raises:
-        ValueError: none counts.
-    """
+    """One factor for a video: the median of true / predicted of its frames. Those that are not
+    finite and positive do not count; ValueError where none does."""
     values = np.asarray(ratios, np.float64)
     values = values[np.isfinite(values) & (values > 0)]
     if values.size == 0:
@@ -64,17 +58,12 @@ def motion_ratios(gt_motions: np.ndarray, pred_motions: np.ndarray) -> np.ndarra
 def reproject_depth(
     depth: np.ndarray, next_inv_depth: np.ndarray, T_next_frame: np.ndarray, K: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depths at the same points of the next frame, derived from either frame.
+    """Depths z and D, float64 (N,), at the same points of the next frame, derived from either
+    frame: of the pixels that fall inside the next image, before the camera, and have positive
+    finite depths.
 
-    Args:
-        depth: (H, W), of the frame, positive.
-        next_inv_depth: (H, W), 1 / depth of the next frame.
-        T_next_frame: (4, 4), x_next = T x_frame, in the unit of the depths.
-        K: (3, 3), pixels of these maps.
-
-    Returns:
-        z and D, float64 (N,): of the pixels that fall inside the next image, in front of the
-        camera, and have positive finite depths.
+    Maps (H, W) of depth and of 1 / depth of the next frame; T (4, 4), x_next = T x_frame, in the
+    unit of the depths; K (3, 3), pixels of these maps.
     """
     maps = [torch.from_numpy(np.array(m, np.float64))[None, None] for m in (depth, next_inv_depth)]
     T, K = (torch.from_numpy(np.array(m, np.float64))[None] for m in (T_next_frame, K))
@@ -87,18 +76,9 @@ def reproject_depth(
 def pair_consistency(
     depth: np.ndarray, next_inv_depth: np.ndarray, T_next_frame: np.ndarray, K: np.ndarray
 ) -> dict[str, float]:
-    """Agreement of two neighbouring frames.
-
-    Args:
-        depth, next_inv_depth, T_next_frame, K: see `reproject_depth`.
-
-    Returns:
-        `inconsistency`, `agreement`, `ratio` (see the module) and `coverage`, the share of pixels
-        that count; NaN besides it where none does.
-
-    Raises:
-        ValueError: the maps have different shapes, or the motion is not finite.
-    """
+    """Agreement of two neighbouring frames, see `reproject_depth`: `inconsistency`, `agreement`,
+    `ratio` (see the module) and `coverage`, the share of pixels that count; NaN besides it where
+    none does."""
     if np.shape(depth) != np.shape(next_inv_depth) or np.ndim(depth) != 2:
         raise ValueError(
             f'expected two maps (H, W), got {np.shape(depth)} and {np.shape(next_inv_depth)}'
@@ -120,21 +100,13 @@ def pair_consistency(
 def video_consistency(
     inv_depths: Sequence[np.ndarray], motions: np.ndarray, K: np.ndarray, scale: float = 1.0
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """Temporal consistency of a video.
+    """Temporal consistency of N maps (H, W), 1 / predicted depth, moved by T_next_frame (N - 1, 4,
+    4).
 
-    Args:
-        inv_depths: N maps (H, W), 1 / predicted depth.
-        motions: (N - 1, 4, 4) T_next_frame.
-        K: (3, 3), pixels of the maps.
-        scale: brings predicted depth to the unit of the motions, see `video_scale`.
-
-    Returns:
-        of the video: `inconsistency`, `agreement`, `coverage` (means over pairs), `flicker` and
-        `n_pairs` (those with pixels that count); and the numbers of every pair.
-
-    Raises:
-        ValueError: numbers of maps and motions do not fit, the scale is not positive, or no pair
-            has pixels that count.
+    `K` is in pixels of the maps; `scale` brings predicted depth to the unit of the motions, see
+    `video_scale`. Returns `inconsistency`, `agreement`, `coverage` (means over pairs), `flicker`
+    and `n_pairs` (those with pixels that count; ValueError without any), and the numbers of every
+    pair.
     """
     if len(inv_depths) < 2 or len(motions) != len(inv_depths) - 1:
         raise ValueError(

@@ -12,23 +12,19 @@ import numpy as np
 
 
 def check_poses(poses: np.ndarray, name: str = 'poses') -> np.ndarray:
-    """float64 (N, 4, 4) of rigid transforms.
-
-    Raises:
-        ValueError: another shape, numbers that are not finite, or no rotations.
-    """
+    """float64 (N, 4, 4) of rigid transforms; ValueError: they have another shape, numbers that are
+    not finite, or no rotations."""
     poses = np.asarray(poses, np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4):
         raise ValueError(f'{name} must have the shape (N, 4, 4), got {poses.shape}')
-    if not np.isfinite(poses).all():
-        bad = np.flatnonzero(~np.isfinite(poses).all((1, 2)))
-        raise ValueError(f'{name} hold numbers that are not finite (first: number {bad[0]})')
+    bad = ~np.isfinite(poses).all((1, 2))
+    if bad.any():
+        raise ValueError(f'{name} hold numbers that are not finite (first: number {bad.argmax()})')
     rotation = poses[:, :3, :3]
     error = np.abs(rotation @ rotation.transpose(0, 2, 1) - np.eye(3)).max((1, 2))
-    upright = np.linalg.det(rotation) > 0
-    if (error > 1e-3).any() or not upright.all() or (poses[:, 3] != [0, 0, 0, 1]).any():
-        bad = np.flatnonzero((error > 1e-3) | ~upright | (poses[:, 3] != [0, 0, 0, 1]).any(1))
-        where = f' (first: number {bad[0]})'
+    bad = (error > 1e-3) | (np.linalg.det(rotation) <= 0) | (poses[:, 3] != [0, 0, 0, 1]).any(1)
+    if bad.any():
+        where = f' (first: number {bad.argmax()})'
         raise ValueError(f'{name} are not rigid motions{where}: no rotation in the upper left')
     return poses
 
@@ -39,15 +35,8 @@ def format_kitti_poses(poses: np.ndarray) -> str:
 
 
 def accumulate(motions: np.ndarray) -> np.ndarray:
-    """Poses from the motions between neighbouring frames.
-
-    Args:
-        motions: (N - 1, 4, 4) T_next_frame: x_next = T x_frame, what a pose network gives for the
-            source +1.
-
-    Returns:
-        float64 (N, 4, 4) T_world_camera; the world is the first camera.
-    """
+    """T_world_camera float64 (N, 4, 4), the world being the first camera, of motions T_next_frame
+    (N - 1, 4, 4), x_next = T x_frame: what a pose network gives for the source +1."""
     poses = [np.eye(4)]
     for motion in np.asarray(motions, np.float64):
         poses.append(poses[-1] @ np.linalg.inv(motion))
@@ -75,21 +64,11 @@ def best_scale(pred: np.ndarray, gt: np.ndarray) -> float:
 def umeyama(
     source: np.ndarray, target: np.ndarray, with_scale: bool = True
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Similarity that brings points onto others with least squared error.
+    """Scale s, rotation R (3, 3) with det 1 and translation t (3,) with least |target - (s R source
+    + t)|^2, of points (N, 3). Where all source points coincide s is 1 and R the identity.
 
     S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
     PAMI 1991.
-
-    Args:
-        source, target: (N, 3), metres.
-        with_scale: False: scale 1, a rigid motion.
-
-    Returns:
-        scale s, rotation R (3, 3) with det 1 and translation t (3,), so that target is about
-        s R source + t. Where all source points coincide s is 1 and R the identity.
-
-    Raises:
-        ValueError: the shapes differ, or there is no point.
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3 or not len(source):
@@ -107,19 +86,12 @@ def umeyama(
 
 
 def trajectory_rmse(pred: np.ndarray, gt: np.ndarray, alignment: str = 'similarity') -> float:
-    """ATE of a whole trajectory: root of the mean squared distance of positions after alignment.
+    """ATE of a whole trajectory T_world_camera (N, 4, 4), metres: root of the mean squared distance
+    of positions after alignment.
 
-    Args:
-        pred, gt: T_world_camera (N, 4, 4), metres (pred: up to scale).
-        alignment: 'similarity' (`umeyama` of the positions: forgives scale, heading and offset) or
-            'scale' (first cameras laid onto each other with their orientation, then one scale:
-            forgives nothing else, so that errors of heading count in full).
-
-    Returns:
-        metres.
-
-    Raises:
-        ValueError: unknown alignment, or the shapes differ.
+    'similarity' (`umeyama` of the positions) forgives scale, heading and offset; 'scale' (first
+    cameras laid onto each other with their orientation, then one scale) forgives nothing else, so
+    that errors of heading count in full.
     """
     return float(np.sqrt(np.mean(np.sum(_residuals(pred, gt, alignment) ** 2, 1))))
 
@@ -147,22 +119,14 @@ def _residuals(pred: np.ndarray, gt: np.ndarray, alignment: str) -> np.ndarray:
 
 
 def snippet_errors(pred: np.ndarray, gt: np.ndarray, length: int = 5) -> np.ndarray:
-    """ATE of every snippet of consecutive frames, as the field reports it.
+    """ATE of every snippet of consecutive frames, as the field reports it: float64 (N - length +
+    1,), metres, of T_world_camera (N, 4, 4), `pred` up to scale. Report mean and standard
+    deviation.
 
     T. Zhou et al., "Unsupervised learning of depth and ego-motion from video", CVPR 2017, and all
     who compare with it: in the coordinates of the snippet's first camera, one scale per snippet by
     least squares, then sqrt(sum of squared distances) / length. That is the root mean square
     distance divided by sqrt(length): for 5 frames 2.24 times smaller than an RMSE.
-
-    Args:
-        pred, gt: T_world_camera (N, 4, 4), metres (pred: up to scale).
-        length: frames per snippet.
-
-    Returns:
-        float64 (N - length + 1,), metres. Report mean and standard deviation.
-
-    Raises:
-        ValueError: there are fewer frames than one snippet has.
     """
     if length < 2 or len(gt) < length:
         raise ValueError(f'snippets of {length} frames (at least 2) need as many, got {len(gt)}')
@@ -176,16 +140,8 @@ def snippet_errors(pred: np.ndarray, gt: np.ndarray, length: int = 5) -> np.ndar
 def judge_trajectory(
     pred: np.ndarray, gt: np.ndarray, lengths: Sequence[int] = (5,)
 ) -> dict[str, float]:
-    """All numbers of a trajectory.
-
-    Args:
-        pred, gt: T_world_camera (N, 4, 4).
-        lengths: of snippets.
-
-    Returns:
-        `ate<length>_mean`, `ate<length>_std`, `rmse_similarity`, `rmse_scale` (metres) and `scale`,
-        the factor from predicted to true units of the last.
-    """
+    """`ate<length>_mean`, `ate<length>_std`, `rmse_similarity`, `rmse_scale` (metres) and `scale`,
+    the factor from predicted to true units of the last, of T_world_camera (N, 4, 4)."""
     result = {}
     for length in lengths:
         errors = snippet_errors(pred, gt, length)

@@ -132,7 +132,7 @@ def evaluate(samples, **kwargs):
 def test_depth_metric_with_conditions_and_intervals(tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmscd.evaluation.metrics.depth_metric.print_log', lambda text, *_, **__: lines.append(text)
+        'mmscd.evaluation.metrics.base.print_log', lambda text, *_, **__: lines.append(text)
     )
     named = ['day', 'night', ['night', 'rain'], 'day', 'day', 'night']
     samples = [make(i, name) for i, name in enumerate(named)] + [make(9, 'fog')]

@@ -92,7 +92,7 @@ def test_empty_ground_truth_is_counted(caplog):
 def spy_on_log(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmscd.evaluation.metrics.depth_metric.print_log',
+        'mmscd.evaluation.metrics.base.print_log',
         lambda message, logger=None, level=20: lines.append(message),
     )
     return lines

@@ -190,7 +190,7 @@ def evaluate(samples, **options):
 def test_metric_leaves_out_sparse_and_edgeless_images(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        'mmscd.evaluation.metrics.edge_metric.print_log', lambda text, *_, **__: lines.append(text)
+        'mmscd.evaluation.metrics.base.print_log', lambda text, *_, **__: lines.append(text)
     )
     gt = step(10, 20)
     sparse = gt * (np.random.default_rng(0).random(SHAPE) < 0.05)

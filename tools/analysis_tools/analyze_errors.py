@@ -39,9 +39,7 @@ from mmscd.visualization.rendering import MIN_PANEL_WIDTH
 def run(args: argparse.Namespace) -> None:
     """Analyse, print the tables, write the files."""
     if args.panel_width < MIN_PANEL_WIDTH:
-        raise ValueError(
-            f'--panel-width must be at least {MIN_PANEL_WIDTH}, got {args.panel_width}'
-        )
+        raise ValueError(f'--panel-width must be {MIN_PANEL_WIDTH} or more, got {args.panel_width}')
     check_writable(args.out)
     labels = None
     if args.labels is not None:
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
         cfg, args.checkpoint, labels, args.distances, args.worst, args.max_images, args.device
     )
     print(analysis.report(args.out))
-    save_error_pictures(analysis, args.out, args.panel_width, args.max_error)
+    save_error_pictures(analysis, args.out, args.panel_width)
     print(f'wrote worst.png, images.csv, errors.csv, errors.png to {args.out}')
 
 
@@ -67,12 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add('--max-images', type=int, help='analyse only so many')
     add('--distances', nargs='+', type=float, default=DISTANCES, help='edges of bins, metres')
     add('--panel-width', type=int, default=480, help='pixels, at least 240')
-    add('--max-error', type=float, default=0.5, help='end of the colours')
-    kind = parser.add_mutually_exclusive_group()
-    kind.add_argument('--labels', type=Path, help='folder of label images (.png)')
-    kind.add_argument(
-        '--teacher', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='segmentor of mmseg'
-    )
+    either = parser.add_mutually_exclusive_group().add_argument
+    either('--labels', type=Path, help='folder of label images (.png)')
+    either('--teacher', nargs=2, metavar=('CONFIG', 'CHECKPOINT'), help='segmentor of mmseg')
     add('--label-suffix', default='', help='between image name and .png')
     add('--teacher-size', nargs=2, type=int, metavar=('W', 'H'), help='its input')
     add('--classes', nargs='+', help="names (default: the teacher's, Cityscapes')")

@@ -1,4 +1,4 @@
-"""Compare predictors image by image, with confidence intervals of their differences.
+"""Compare predictors image by image, with 95 % confidence intervals of their differences.
 
 Example::
 
@@ -24,9 +24,8 @@ from mmscd.utils.files import write_json
 def run(args: argparse.Namespace) -> None:
     """Compare and print."""
     names = args.names or [path.stem for path in args.results]
-    bootstrap = Bootstrap(args.num_resamples, args.confidence, args.seed)
-    title, rows = compare_files(args.results, names, bootstrap)
-    table = make_difference_table(rows, bootstrap.label)
+    title, rows = compare_files(args.results, names, Bootstrap())
+    table = make_difference_table(rows, Bootstrap().label)
     print(f'{title}\n{table}\n*: the interval does not hold 0')
     if args.out:
         write_json(args.out, dict(protocol=title, differences=rows))
@@ -35,12 +34,10 @@ def run(args: argparse.Namespace) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = make_parser(__doc__)
-    parser.add_argument('results', type=Path, nargs='+', help='.json files, the baseline first')
-    parser.add_argument('--names', nargs='+', help='of the predictors; default: of the files')
-    parser.add_argument('--num-resamples', type=int, default=Bootstrap.num_resamples)
-    parser.add_argument('--confidence', type=float, default=Bootstrap.confidence)
-    parser.add_argument('--seed', type=int, default=Bootstrap.seed)
-    parser.add_argument('--out', type=Path, help='.json file for the numbers')
+    add = parser.add_argument
+    add('results', type=Path, nargs='+', help='.json files, the baseline first')
+    add('--names', nargs='+', help='of the predictors; default: of the files')
+    add('--out', type=Path, help='.json file for the numbers')
     run_tool(parser, run, argv)
 
 

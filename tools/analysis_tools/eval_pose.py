@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> dict[str, float]:
     for video in videos if args.out else ():
         poses = metric.trajectories[video.name][args.name]
         atomic_write(args.out / f'{video.name}.txt', format_kitti_poses(poses).encode('ascii'))
-        title = f'{video.name}: {len(poses)} frames'
-        figure = trajectories(metric.positions(video.name), title)
+        figure = trajectories(metric.positions(video.name), f'{video.name}: {len(poses)} frames')
         save_figure(figure, args.out / f'{video.name}.png')
     return metrics
 
@@ -49,15 +48,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run; what the user can mend is one sentence."""
     parser = make_parser(__doc__)
     add_model(parser)
-    parser.add_argument(
-        '--sequence', type=Path, action='append', required=True, help='its folder; repeatable'
-    )
-    parser.add_argument('--poses', type=Path, help='pose file of the one sequence, if elsewhere')
-    parser.add_argument('--frames', type=int, help='only the first so many')
-    parser.add_argument('--snippets', type=int, nargs='+', default=[5], help='their lengths')
-    parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--name', default='model', help='row in the table')
-    parser.add_argument('--out', type=Path, help='folder for numbers, trajectories and pictures')
+    add = parser.add_argument
+    add('--sequence', type=Path, action='append', required=True, help='its folder; repeatable')
+    add('--poses', type=Path, help='pose file of the one sequence, if elsewhere')
+    add('--frames', type=int, help='only the first so many')
+    add('--snippets', type=int, nargs='+', default=[5], help='their lengths')
+    add('--batch-size', type=int, default=8)
+    add('--name', default='model', help='row in the table')
+    add('--out', type=Path, help='folder for numbers, trajectories and pictures')
     return run_tool(parser, run, argv)
 
 

@@ -48,17 +48,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run; what the user can mend is one sentence."""
     parser = make_parser(__doc__)
     add_model(parser)
-    parser.add_argument(
-        '--sequence', type=Path, action='append', required=True, help='its folder; repeatable'
-    )
-    parser.add_argument('--poses', type=Path, help='pose file of the one sequence, if elsewhere')
-    parser.add_argument('--frames', type=int, help='only the first so many')
-    parser.add_argument('--motion', choices=('known', 'predicted', 'both'), default='both')
-    parser.add_argument('--max-depth', type=float, default=80.0, help='of ground truth, metres')
-    parser.add_argument('--tta', action='store_true', help='average with the mirrored image')
-    parser.add_argument('--batch-size', type=int, default=8)
-    parser.add_argument('--name', default='model', help='row in the table')
-    parser.add_argument('--out', type=Path, help='.json file for the numbers, of every pair too')
+    add = parser.add_argument
+    add('--sequence', type=Path, action='append', required=True, help='its folder; repeatable')
+    add('--poses', type=Path, help='pose file of the one sequence, if elsewhere')
+    add('--frames', type=int, help='only the first so many')
+    add('--motion', choices=('known', 'predicted', 'both'), default='both')
+    add('--max-depth', type=float, default=80.0, help='of ground truth, metres')
+    add('--tta', action='store_true', help='average with the mirrored image')
+    add('--batch-size', type=int, default=8)
+    add('--name', default='model', help='row in the table')
+    add('--out', type=Path, help='.json file for the numbers, of every pair too')
     return run_tool(parser, run, argv)
 
 

@@ -26,14 +26,8 @@ from pathlib import Path
 from mmengine.logging import MMLogger
 
 from mmscd.evaluation import PROTOCOLS, DepthMetric, DepthProtocol, EdgeMetric, get_protocol
+from mmscd.evaluation import offline as off
 from mmscd.evaluation.functional import ALIGNMENTS
-from mmscd.evaluation.offline import (
-    KINDS,
-    evaluate_predictions,
-    file_truth,
-    kitti_truth,
-    open_predictions,
-)
 from mmscd.utils.command_line import check_writable, make_parser, run_tool
 
 REFERENCES = [
@@ -42,66 +36,26 @@ REFERENCES = [
 ]
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options."""
-    add = parser.add_argument
-    add('pred', help='.npy, .npz, or a folder of .npy, .npz or 16-bit .png')
-    add('--kind', choices=KINDS, required=True, help='what PRED holds; inv_depth: up to scale')
-    add('--key', help='array of the .npz; default: the only one with maps')
-    add('--png-scale', type=float, default=256.0, help='divide the values of PRED.png by it')
-    add('--disp-range', type=float, nargs=2, default=(0.1, 100.0), help='depths of disp 1 and 0')
-    add('--data-root', help='KITTI raw: holds the date folders')
-    add('--split', help='split file with lines `date/drive frame side`')
-    add('--drive', action='append', help='date/drive; repeat for several')
-    add('--gt', choices=('velodyne', 'improved'), default='velodyne')
-    add('--gt-root', help='folder of the improved ground truth')
-    add('--depth-axis', choices=('camera_z', 'velodyne_x'), default='camera_z')
-    add('--gt-file', type=Path, help='exported .npz, or folder of depth maps, not KITTI raw')
-    add('--conditions', type=Path, help='text file of lines `name condition`')
-    add('--protocol', choices=sorted(PROTOCOLS), default='kitti_eigen')
-    add('--alignment', choices=ALIGNMENTS, help="instead of the protocol's")
-    add('--scale', type=float, help='factor of --alignment fixed')
-    add('--min-depth', type=float, help="instead of the protocol's, metres")
-    add('--max-depth', type=float, help="instead of the protocol's, metres")
-    add('--bootstrap', type=int, nargs='?', const=2000, help='intervals from so many resamples')
-    add('--seed', type=int, default=0, help='of the resamples')
-    add('--edges', action='store_true', help='errors at depth edges as well')
-    add('--references', action='store_true', help='add the naive predictors')
-    add('--name', help='row in the table; default: the name of PRED')
-    add('--out', help='.json or .csv with the metrics of every image')
-    add('--table', help='.json with the rows of the table')
-    add('--show-dir', type=Path, help='folder for a picture of every image')
-
-
 def run(args: argparse.Namespace) -> dict[str, float]:
     """Evaluate, print the table, write what is asked for."""
     MMLogger.get_instance('mmscd', logger_name='mmscd')
     changes = {key: getattr(args, key) for key in ('alignment', 'scale', 'min_depth', 'max_depth')}
     protocol = get_protocol(dict(preset=args.protocol, **changes))
-    metrics = [
-        DepthMetric(
-            protocol,
-            references=REFERENCES if args.references else (),
-            bootstrap=args.bootstrap and dict(num_resamples=args.bootstrap, seed=args.seed),
-            model_name=args.name or Path(args.pred).stem,
-            per_image_path=args.out,
-            table_path=args.table,
-        )
-    ]
+    references = REFERENCES if args.references else ()
+    name = args.name or Path(args.pred).stem
+    outputs = dict(model_name=name, per_image_path=args.out, table_path=args.table)
+    metrics = [DepthMetric(protocol, references, args.bootstrap, **outputs)]
     metrics += [EdgeMetric(protocol)] if args.edges else []
     draw = make_drawer(args.show_dir, protocol) if args.show_dir else None
     if args.gt_file is not None:
-        truth = file_truth(args.gt_file)
+        truth = off.file_truth(args.gt_file)
     elif args.data_root and (args.split or args.drive):
-        keys = ('data_root', 'split', 'gt', 'gt_root', 'depth_axis')
-        truth = kitti_truth(drives=args.drive, **{key: getattr(args, key) for key in keys})
+        options = dict(gt=args.gt, improved_gt_root=args.gt_root, depth_axis=args.depth_axis)
+        truth = off.kitti_truth(args.data_root, args.split, args.drive, **options)
     else:
-        raise ValueError(
-            'name the ground truth: --data-root with --split FILE or --drive DATE/DRIVE, or '
-            '--gt-file'
-        )
-    preds = open_predictions(args.pred, args.kind, args.key, args.png_scale, args.disp_range)
-    return evaluate_predictions(preds, truth, metrics, args.conditions, draw)
+        raise ValueError('name the ground truth: --gt-file, or --data-root with --split or --drive')
+    preds = off.open_predictions(args.pred, args.kind, args.key)
+    return off.evaluate_predictions(preds, truth, metrics, args.conditions, draw)
 
 
 def make_drawer(folder: Path, protocol: DepthProtocol) -> Callable:
@@ -121,9 +75,32 @@ def make_drawer(folder: Path, protocol: DepthProtocol) -> Callable:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
-    """Run; what the user can mend is one sentence, not a traceback."""
+    """The command line."""
     parser = make_parser(__doc__)
-    add_options(parser)
+    add = parser.add_argument
+    add('pred', help='.npy, .npz, or a folder of .npy, .npz or 16-bit .png')
+    add('--kind', choices=off.KINDS, required=True, help='what PRED holds; inv_depth: up to scale')
+    add('--key', help='array of the .npz; default: the only one with maps')
+    add('--data-root', help='KITTI raw: holds the date folders')
+    add('--split', help='split file with lines `date/drive frame side`')
+    add('--drive', action='append', help='date/drive; repeat for several')
+    add('--gt', choices=('velodyne', 'improved'), default='velodyne')
+    add('--gt-root', help='folder of the improved ground truth')
+    add('--depth-axis', choices=('camera_z', 'velodyne_x'), default='camera_z')
+    add('--gt-file', type=Path, help='exported .npz, or folder of depth maps, not KITTI raw')
+    add('--conditions', type=Path, help='text file of lines `name condition`')
+    add('--protocol', choices=sorted(PROTOCOLS), default='kitti_eigen')
+    add('--alignment', choices=ALIGNMENTS, help="instead of the protocol's")
+    add('--scale', type=float, help='factor of --alignment fixed')
+    add('--min-depth', type=float, help="instead of the protocol's, metres")
+    add('--max-depth', type=float, help="instead of the protocol's, metres")
+    add('--bootstrap', type=int, nargs='?', const=2000, help='intervals from so many resamples')
+    add('--edges', action='store_true', help='errors at depth edges as well')
+    add('--references', action='store_true', help='add the naive predictors')
+    add('--name', help='row in the table; default: the name of PRED')
+    add('--out', help='.json or .csv with the metrics of every image')
+    add('--table', help='.json with the rows of the table')
+    add('--show-dir', type=Path, help='folder for a picture of every image')
     return run_tool(parser, run, argv)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 
 
 class SampleMetric(BaseMetric):
@@ -24,11 +26,7 @@ class SampleMetric(BaseMetric):
     dataset_size: int | None = None
 
     def judge_sample(self, sample: Mapping[str, Any]) -> Any:
-        """The record of one sample, a `DepthDataSample.to_dict()`.
-
-        Raises:
-            KeyError: the sample lacks what the metric needs.
-        """
+        """The record of one sample, a `DepthDataSample.to_dict()`; KeyError: it lacks something."""
         raise NotImplementedError
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
@@ -39,3 +37,8 @@ class SampleMetric(BaseMetric):
         """Collect the records of all ranks and compute the metrics of a data set of this length."""
         self.dataset_size = size
         return super().evaluate(sys.maxsize)
+
+
+def log(text: str, level: int = logging.INFO) -> None:
+    """Log what a metric has to say."""
+    print_log(text, 'current', level)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from mmscd.evaluation.bootstrap import build_bootstrap, metric_intervals
 from mmscd.evaluation.predictors import build_references
@@ -38,7 +37,7 @@ from mmscd.evaluation.tables import (
 )
 from mmscd.registry import METRICS
 
-from .base import SampleMetric
+from .base import SampleMetric, log
 
 # arguments that are of no use where the metric is not evaluated
 _OWN_OUTPUT = ('references', 'per_image_path', 'table_path')
@@ -116,38 +115,26 @@ class DepthMetric(SampleMetric):
         return record
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Means over the images, each counted once.
-
-        Args:
-            results: of `judge_sample`, of all ranks.
-
-        Raises:
-            ValueError: no image has valid ground truth.
-        """
+        """Means over the images of all ranks, each counted once; ValueError: none has ground
+        truth."""
         records = drop_doubles(results)
         size, self.dataset_size = self.dataset_size, None
         if size is not None and len(records) != size:
-            print_log(
+            log(
                 f'DepthMetric saw {len(records)} different images, but the data set has {size}: '
-                'the numbers below are of those seen. Check `sample_idx`, the sampler and whether '
-                'the loop ended early',
-                'current',
+                'check `sample_idx`, the sampler and whether the loop ended early',
                 logging.WARNING,
             )
         summary = self._summarize(records)
         # of the printed table: name -> kind and means
         rows = {self.model_name: dict(key='model', **summary)}
         summary |= self._add_references(records, rows) | self._add_conditions(records, rows)
-        warning = describe_unusable(records)
-        if warning:
-            print_log(warning, 'current', logging.WARNING)
+        if warning := describe_unusable(records):
+            log(warning, logging.WARNING)
         protocol = self.protocol.describe()
-        table = make_table(
-            rows,
-            f'{protocol}, {summary["n_images"]} images',
-            self.bootstrap.label if self.bootstrap else '',
-        )
-        print_log(f'\n{table}\n{describe_counts(summary)}', 'current')
+        title = f'{protocol}, {summary["n_images"]} images'
+        table = make_table(rows, title, self.bootstrap.label if self.bootstrap else '')
+        log(f'\n{table}\n{describe_counts(summary)}')
         if self.per_image_path is not None:
             write_per_image(self.per_image_path, records, summary, protocol)
         if self.table_path is not None:
@@ -190,11 +177,7 @@ class DepthMetric(SampleMetric):
 
 
 def find_protocol(cfg: Config) -> DepthProtocol:
-    """Protocol of the `DepthMetric` that a config tests with.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Protocol of the `DepthMetric` that a config tests with; ValueError where there is none."""
     listed = cfg.test_evaluator
     for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
         if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
 
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges
 from mmscd.evaluation.functional import align_depth, clip_depth, crop_bounds, invert, scale_ratio
@@ -16,7 +15,7 @@ from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_
 from mmscd.registry import METRICS
 from mmscd.utils.text_table import text_table
 
-from .base import SampleMetric
+from .base import SampleMetric, log
 
 EDGE_METRICS = ('edge_accuracy', 'edge_completeness', 'edge_precision')
 
@@ -81,15 +80,8 @@ class EdgeMetric(SampleMetric):
         return record
 
     def judge(self, pred: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float] | None, str]:
-        """The errors of one image.
-
-        Args:
-            pred: (H, W) depth, not aligned.
-            truth: (H, W) metres, 0 where there is none.
-
-        Returns:
-            those of `edges.compare_edges`, or None; and 'ok', 'sparse' or 'edgeless'.
-        """
+        """The errors of `compare_edges`, or None, of depth (H, W), not aligned, and metres (H, W),
+        0 where there is none; and 'ok', 'sparse' or 'edgeless'."""
         valid = (truth > 0) & np.isfinite(truth)
         counts = comparable_pixels(valid, self.detector.margin)
         top, bottom, left, right = crop_bounds(self.protocol.crop, truth.shape)
@@ -133,20 +125,17 @@ class EdgeMetric(SampleMetric):
         for state in ('sparse', 'edgeless'):
             summary[f'edge_n_{state}'] = states.count(state)
         if summary['edge_n_sparse']:
-            print_log(
+            log(
                 f'EdgeMetric: {summary["edge_n_sparse"]} of {len(records)} images have no ground '
-                f'truth, or sparse one (less than {self.min_density:.0%} of the pixels have it all '
-                f'around, {self.detector.margin} pixels far): edges cannot be seen in it, and they '
-                'are left out. LiDAR is always so; use rendered or dense stereo depth',
-                'current',
+                f'truth, or sparse one (less than {self.min_density:.0%} of the pixels have it '
+                f'{self.detector.margin} pixels all around): they are left out. LiDAR is always '
+                'so; use rendered or dense stereo depth',
                 logging.WARNING,
             )
-        title = (
-            f'depth edges (factor {self.detector.ratio:g}, predicted '
-            f'{self.pred_detector.ratio:g}, truncated at {self.max_distance:g} px), '
-            f'{len(judged)} images'
-        )
+        ratios = f'factor {self.detector.ratio:g}, predicted {self.pred_detector.ratio:g}'
+        cut = f'truncated at {self.max_distance:g} px'
+        title = f'depth edges ({ratios}, {cut}), {len(judged)} images'
         head = ['accuracy, px ↓', 'completeness, px ↓', 'precision ↑']
         table = text_table([head, [f'{summary[key]:.3f}' for key in EDGE_METRICS]], title)
-        print_log(f'\n{table}', 'current')
+        log(f'\n{table}')
         return summary

@@ -10,29 +10,20 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
 
 from mmscd.evaluation.samples import predicted_depth
 from mmscd.registry import METRICS
 from mmscd.utils.files import atomic_write
 
-from .base import SampleMetric
+from .base import SampleMetric, log
 
 SCALE = 256.0
 N_IMAGES = 500
 
 
 def encode_depth(depth: np.ndarray) -> bytes:
-    """A depth map as a PNG of the benchmark: uint16, metres x 256.
-
-    The server reads 0 as "no prediction" and fills it in, so every value is at least 1.
-
-    Args:
-        depth: (H, W) metres, positive; what exceeds 65535 / 256 m is cut off there.
-
-    Raises:
-        ValueError: a value is not finite.
-    """
+    """Depth (H, W), positive metres, as a PNG of the benchmark: uint16, metres x 256, cut off at
+    65535. The server reads 0 as "no prediction" and fills it in, so every value is at least 1."""
     if not np.isfinite(depth).all():
         raise ValueError('depth to submit must be finite; clip it first')
     stored = np.clip(np.round(depth.astype(np.float64) * SCALE), 1, np.iinfo(np.uint16).max)
@@ -80,13 +71,11 @@ class KITTISubmission(SampleMetric):
         if not 0 < scale < float('inf'):
             raise ValueError(f'scale must be a positive number, got {scale!r}')
         if not 0 < min_depth < max_depth < 65536 / SCALE:
-            raise ValueError(
-                f'expected 0 < min_depth < max_depth < 256 (all that the PNGs hold), got '
-                f'{min_depth!r} and {max_depth!r}'
-            )
+            given = f'{min_depth!r} and {max_depth!r}'
+            raise ValueError(f'PNGs hold 0 < min_depth < max_depth < 256 metres, got {given}')
         self.out_dir = Path(out_dir).expanduser()
-        self.scale, self.min_depth, self.max_depth = scale, min_depth, max_depth
-        self.n_images = n_images
+        self.scale, self.n_images = scale, n_images
+        self.min_depth, self.max_depth = min_depth, max_depth
         self._write('.writable', b'')
         (self.out_dir / '.writable').unlink(missing_ok=True)
 
@@ -94,17 +83,11 @@ class KITTISubmission(SampleMetric):
         try:
             atomic_write(self.out_dir / name, data)
         except OSError as error:
-            raise OSError(
-                f'cannot write {self.out_dir / name}: {error}; set out_dir to a folder that can be '
-                'written'
-            ) from error
+            mend = 'set out_dir to a folder that can be written'
+            raise OSError(f'cannot write {self.out_dir / name}: {error}; {mend}') from error
 
     def judge_sample(self, sample: Mapping[str, Any]) -> str:
-        """Write the depth of an image; returns the file's name.
-
-        Raises:
-            OSError: the file cannot be written.
-        """
+        """Write the depth of an image; returns the file's name."""
         depth = np.asarray(predicted_depth(sample, tuple(sample['ori_shape'])), np.float64)
         depth = np.nan_to_num(depth * self.scale, nan=self.max_depth, posinf=self.max_depth)
         name = f'{Path(sample["img_path"]).stem}.png'
@@ -114,12 +97,11 @@ class KITTISubmission(SampleMetric):
     def compute_metrics(self, results: list[str]) -> dict[str, int]:
         """The number of files; warns where it is not the expected one."""
         count = len(set(results))
-        print_log(f'{count} depth maps are in {self.out_dir}', 'current')
+        log(f'{count} depth maps are in {self.out_dir}')
         if self.n_images is not None and count != self.n_images:
-            print_log(
+            log(
                 f'the benchmark expects {self.n_images} files, these are {count}: check the data '
                 'set, or whether the loop ended early',
-                'current',
                 logging.WARNING,
             )
         return dict(n_written=count)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.logging import print_log
 
 from mmscd.evaluation.tables import check_output
 from mmscd.evaluation.trajectory import (
@@ -22,7 +21,7 @@ from mmscd.registry import METRICS
 from mmscd.utils.files import write_json
 from mmscd.utils.text_table import text_table
 
-from .base import SampleMetric
+from .base import SampleMetric, log
 
 # row in the table and metres per frame straight ahead
 _REFERENCES = {
@@ -91,11 +90,7 @@ class PoseMetric(SampleMetric):
         )
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Judge every sequence; the metrics are means over sequences.
-
-        Raises:
-            ValueError: a sequence has a gap, or a motion is missing.
-        """
+        """Means over sequences; ValueError: one has a gap, or a motion is missing."""
         if not results:
             raise ValueError('PoseMetric saw no frame')
         by_sequence: dict[str, dict[int, dict]] = {}
@@ -109,8 +104,8 @@ class PoseMetric(SampleMetric):
                 for predictor, poses in tracks.items()
                 if predictor != GROUND_TRUTH
             }
-            title = f'{name}, {len(frames)} frames, metres'
-            print_log(f'\n{self._table(rows[name], title)}', 'current')
+            table = self._table(rows[name], f'{name}, {len(frames)} frames, metres')
+            log(f'\n{table}')
         own = [judged[self.model_name] for judged in rows.values()]
         summary = {key: float(np.mean([row[key] for row in own])) for key in own[0]}
         summary['n_frames'] = sum(map(len, by_sequence.values()))
@@ -127,9 +122,7 @@ class PoseMetric(SampleMetric):
         motions = [frames[number]['pred_motion'] for number in numbers[:-1]]
         lacking = [n for n, motion in zip(numbers, motions, strict=False) if motion is None]
         if lacking:
-            raise ValueError(
-                f'{name}: frame {lacking[0]} has no `pred_motion`; only the last frame needs none'
-            )
+            raise ValueError(f'{name}: frame {lacking[0]} has no `pred_motion` and is not the last')
         gt = check_poses(np.stack([frames[n]['gt_pose'] for n in numbers]), f'gt_pose of {name}')
         pred = check_poses(accumulate(np.array(motions)), f'the predicted poses of {name}')
         tracks = {GROUND_TRUTH: gt, self.model_name: pred}
@@ -139,12 +132,9 @@ class PoseMetric(SampleMetric):
         return tracks
 
     def positions(self, sequence: str) -> dict[str, np.ndarray]:
-        """Where the cameras of a judged sequence are, for a picture.
-
-        Returns:
-            name of the track -> (N, 3) metres in the first true camera, the ground truth first and
-            the others at their best scale. Who stands still is left out.
-        """
+        """Where the cameras of a judged sequence are, for a picture: name of the track -> (N, 3)
+        metres in the first true camera, the truth first, the others at their best scale, without
+        who stands still."""
         tracks = self.trajectories[sequence]
         truth = tracks[GROUND_TRUTH]
         found = {GROUND_TRUTH: to_first(truth)[:, :3, 3]}
@@ -155,8 +145,8 @@ class PoseMetric(SampleMetric):
 
     def _table(self, rows: Mapping[str, Mapping[str, float]], title: str) -> str:
         lengths = self.snippet_lengths
-        lines = [['', *(f'ATE, {n} frames (norm / {n})' for n in lengths)]]
-        lines[0] += ['RMSE, similarity', 'RMSE, scale only', 'scale']
+        head = [f'ATE, {n} frames (norm / {n})' for n in lengths]
+        lines = [['', *head, 'RMSE, similarity', 'RMSE, scale only', 'scale']]
         for name, row in rows.items():
             ates = [f'{row[f"ate{n}_mean"]:.4f} +- {row[f"ate{n}_std"]:.4f}' for n in lengths]
             others = [f'{row[key]:.3f}' for key in ('rmse_similarity', 'rmse_scale', 'scale')]
