@@ -1,7 +1,7 @@
 """Evaluation of depth: pure functions, named protocols and the metric for mmengine's loops."""
 
 from .functional import METRIC_NAMES, depth_errors
-from .metrics.depth_metric import DepthMetric, predicted_depth
+from .metrics.depth_metric import DepthMetric
 from .metrics.edge_metric import EdgeMetric
 from .metrics.kitti_submission import KITTISubmission
 from .metrics.pose_metric import PoseMetric
@@ -14,6 +14,7 @@ from .protocols import (
     get_protocol,
     select_pixels,
 )
+from .samples import predicted_depth
 from .tables import make_table, summarize
 
 __all__ = [

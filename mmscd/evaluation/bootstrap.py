@@ -47,8 +47,8 @@ class Bootstrap:
         return f'{100 * self.confidence:g} %'
 
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end, () or (M,), of the interval of the mean of (N,) or (N, M), one row
-        per image. All columns share the draws. ValueError: there is no image, or a value is not
+        """Lower and upper end, () or (M,), of the interval of the mean of (N,) or (N, M), a row per
+        image, with the same draws for all columns. ValueError: there is no image, or a value is not
         finite."""
         from scipy import stats  # takes a second, which trainings need not wait
 
@@ -72,8 +72,8 @@ class Bootstrap:
 
 
 def build_bootstrap(option: bool | int | Mapping[str, Any] | Bootstrap | None) -> Bootstrap | None:
-    """From the option of a metric: False or None (none), True, a number of resamples, a dict of
-    `Bootstrap` fields, or one."""
+    """From a metric's option: False or None (none), True, a number of resamples, or `Bootstrap`'s
+    fields."""
     if option is None or option is False:
         return None
     if isinstance(option, Bootstrap):

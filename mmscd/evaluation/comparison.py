@@ -19,8 +19,7 @@ def paired_differences(
     baseline: Sequence[Mapping[str, float]],
     bootstrap: Bootstrap,
 ) -> dict[str, float]:
-    """`<metric>`, `<metric>_low`, `<metric>_high` of the mean of results - baseline, same images in
-    order.
+    """`<metric>`, `<metric>_low`, `<metric>_high` of the mean of results - baseline, in order.
 
     Both predictors find the same images hard, so the interval of the difference is much narrower
     than those of the two means: overlapping intervals of the means do not show a tie.

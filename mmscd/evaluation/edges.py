@@ -36,9 +36,6 @@ class EdgeDetector:
         weak_ratio: factor down to which an edge is followed (hysteresis); None: a third of the
             contrast of `ratio`.
         sigma: of the Gaussian, pixels.
-
-    Raises:
-        ValueError: a field has no sense.
     """
 
     ratio: float = 1.25
@@ -78,8 +75,7 @@ class EdgeDetector:
         return (math.erf(1.5 / scale) + math.erf(0.5 / scale)) / 4
 
     def __call__(self, inv_depth: np.ndarray) -> np.ndarray:
-        """Edges of inverse depth (H, W), finite and positive everywhere: bool (H, W), lines one
-        pixel thin."""
+        """Edges, bool (H, W), one pixel thin, of inverse depth (H, W), finite and positive."""
         contrast = self._contrast(np.ascontiguousarray(inv_depth, np.float32))
         weak, strong = self.contrasts
         _, labels = cv2.connectedComponents((contrast >= weak).astype(np.uint8), connectivity=8)
@@ -117,8 +113,8 @@ class EdgeDetector:
 
 
 def comparable_pixels(valid: np.ndarray, margin: int) -> np.ndarray:
-    """Pixels of which the whole square of `margin` pixels around is valid; beyond the image all
-    is."""
+    """Pixels with nothing invalid in the square of `margin` pixels around them, within the
+    image."""
     kernel: np.ndarray = np.ones((2 * margin + 1,) * 2, np.uint8)
     return cv2.erode(valid.astype(np.uint8), kernel, borderValue=1).astype(bool)
 
@@ -131,10 +127,7 @@ def distance_to(edges: np.ndarray) -> np.ndarray:
 
 
 def compare_edges(
-    pred: np.ndarray,
-    gt: np.ndarray,
-    gt_faint: np.ndarray | None = None,
-    max_distance: float = 10.0,
+    pred: np.ndarray, gt: np.ndarray, gt_faint: np.ndarray | None = None, max_distance: float = 10.0
 ) -> dict[str, float] | None:
     """Depth boundary errors of Koch et al., of bool maps (H, W); None where the truth has no edge.
 

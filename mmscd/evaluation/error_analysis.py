@@ -37,8 +37,7 @@ class ErrorTally:
             Pixels outside of all bins are left out.
         classes: names of the labels 0, 1, ...; None: no classes. Pixels with another label are
             'no class'. Those of `MOVABLE_NAMES` are pooled as 'movable' besides.
-        max_pixels: of an image, evenly chosen where it has more (dense ground truth would fill the
-            memory).
+        max_pixels: of an image, evenly chosen (dense ground truth would fill the memory).
     """
 
     def __init__(
@@ -100,11 +99,9 @@ class ErrorTally:
                 groups[name] = pixels
         rows = {}
         for name, chosen in groups.items():
-            mine, mine_number = signed[chosen], number[chosen]
-            cells = {ALL: describe_errors(mine, signed.size)}
-            for index, label in enumerate(self.bins):
-                cells[label] = describe_errors(mine[mine_number == index], signed.size)
-            rows[name] = cells
+            mine, place = signed[chosen], number[chosen]
+            cells = {ALL: mine} | {label: mine[place == i] for i, label in enumerate(self.bins)}
+            rows[name] = {key: describe_errors(cell, signed.size) for key, cell in cells.items()}
         return rows
 
 

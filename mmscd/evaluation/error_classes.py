@@ -36,8 +36,7 @@ class LabelFolder:
         self._owners: dict[Path, str] = {}
 
     def find(self, img_path: str) -> Path:
-        """The label image of an image; an error where there is none, or another image has it
-        already."""
+        """The label image of an image; an error where there is none, or another image has it."""
         parts = Path(img_path).with_suffix('').parts
         ends = ('/'.join(parts[start:]) for start in range(len(parts)))
         path = next((self.files[end] for end in ends if end in self.files), None)
@@ -74,13 +73,9 @@ class LabelFolder:
 class TeacherLabels:
     """Classes that a segmentation network of mmseg sees.
 
-    Args:
-        config: path, or `mmseg::...`.
-        checkpoint: path or URL.
-        size: (width, height) of its input; None: the image's.
-        device: e.g. 'cpu'; None: the best one there is.
-        classes: names; None: those of the checkpoint, or Cityscapes' where it has 19 classes and
-            no names.
+    `config` is a path or `mmseg::...`; `size` (width, height) of its input (None: the image's).
+    Without `classes` the names are those of the checkpoint, or Cityscapes' where it has 19 without
+    names.
     """
 
     def __init__(
@@ -102,8 +97,7 @@ class TeacherLabels:
     def __call__(
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
     ) -> np.ndarray:
-        """Labels (H, W) at a size, the largest of the resized logits for the uint8 RGB that `image`
-        gives."""
+        """Labels (H, W), the largest of the resized logits of what `image` gives, uint8 RGB."""
         pixels = torch.from_numpy(np.ascontiguousarray(image())).to(self.device)
         images = pixels.permute(2, 0, 1)[None].float() / 255
         logits = self.teacher(images)['logits']

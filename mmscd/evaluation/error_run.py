@@ -69,8 +69,8 @@ class ErrorAnalysis:
         self._worst: list[tuple[float, int, dict]] = []
 
     def add(self, sample: Mapping[str, Any]) -> None:
-        """One data sample, as a dict, with ground truth, prediction and `frame`, what the network
-        got, uint8 RGB (H, W, 3)."""
+        """One data sample, as a dict, with `gt_depth`, prediction and `frame`, uint8 RGB (H, W,
+        3)."""
         path, number = sample['img_path'], len(self._records)
         record = dict(identify(sample), metrics=None)
         self._records.append(record)
@@ -101,8 +101,8 @@ class ErrorAnalysis:
 
     @property
     def worst(self) -> list[dict[str, Any]]:
-        """What belongs to the worst images, worst first: `inv_depth`, `gt`, `img_path`,
-        `ori_shape` and `frame`."""
+        """`inv_depth`, `gt`, `img_path`, `ori_shape` and `frame` of the worst images, worst
+        first."""
         return [kept for *_, kept in sorted(self._worst, key=lambda item: item[:2], reverse=True)]
 
     def report(self, folder: Path) -> str:

@@ -27,8 +27,7 @@ FRACTION_CROPS = {
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """Array or tensor of any device as (H, W) numpy array without leading axes of 1; ValueError
-    where it is not one map."""
+    """One map, an array or tensor of any device, as numpy (H, W) without leading axes of 1."""
     if hasattr(array, 'detach'):
         # numpy knows no bfloat16
         array = array.detach().float().cpu().numpy()

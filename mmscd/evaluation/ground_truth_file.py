@@ -23,9 +23,8 @@ _KEYS = ('names', 'shapes', 'offsets', 'index', 'depth', 'K')
 def write_ground_truth(
     path: str | os.PathLike, maps: Iterable[tuple[str, np.ndarray, np.ndarray]]
 ) -> int:
-    """Write (name, depth (H, W) in metres with 0 where nothing was measured, K (3, 3)) of a
-    split as .npz, whole or not at all; returns the number of maps. ValueError: no map, or a name
-    twice."""
+    """Write (name, depth (H, W) in metres with 0 where nothing was measured, K (3, 3)) of a split,
+    whole or not at all; returns their number. ValueError: none, or a name twice."""
     if Path(path).suffix != '.npz':
         raise ValueError(f'ground truth is written as .npz, got {str(path)!r}')
     stored: dict[str, tuple] = {}
@@ -52,8 +51,7 @@ def write_ground_truth(
 
 
 class GroundTruthFile:
-    """Reads what `write_ground_truth` wrote; ValueError: it is broken or another kind of npz
-    file."""
+    """Reads what `write_ground_truth` wrote; ValueError: it is broken or of another kind."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         if not Path(path).is_file():
@@ -63,9 +61,8 @@ class GroundTruthFile:
                 self._arrays = {key: content[key] for key in _KEYS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f'ground-truth file {path} cannot be read ({error}): expected an npz file with '
-                f'{", ".join(_KEYS)}, as tools/dataset_converters/prepare_kitti_raw.py export-gt '
-                'writes it'
+                f'ground-truth file {path} cannot be read ({error}): expected what '
+                'tools/dataset_converters/prepare_kitti_raw.py export-gt writes'
             ) from None
         self.names = [str(name) for name in self._arrays['names']]
         count = len(self.names)

@@ -12,8 +12,8 @@ def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> 
     if not names:
         if count != len(truth_names):
             raise ValueError(
-                f'{count} predictions, but {len(truth_names)} images are asked for; without names '
-                'they must follow the split (or the frames of the drive) one by one'
+                f'{count} predictions, but {len(truth_names)} images: without names they must '
+                'follow the split (or the frames of the drive) one by one'
             )
         return {i: i for i in range(count)}
     found: dict[int, int] = {}

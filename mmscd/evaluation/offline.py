@@ -51,8 +51,8 @@ def open_predictions(path: str | Path, kind: str, key: str | None = None) -> Ima
     or a folder, searched below, with a .npy, .npz or 16-bit .png (value / 256) per image.
 
     `kind`, one of `KINDS`: 1 / depth up to scale, depth, or the sigmoid output in [0, 1] of a
-    network, whose 1 and 0 stand for 0.1 and 100 m. `key` is the array of an .npz (None: the only
-    one with maps).
+    network, whose 1 and 0 stand for 0.1 and 100 m. `key`: array of an .npz; None: the only one with
+    maps.
     """
     path = Path(path)
     if not path.exists():

@@ -43,9 +43,8 @@ class FlatRoad:
 
     def __init__(self, camera_height: float = 1.65, far_cap: float = 80.0) -> None:
         if not (camera_height > 0 and far_cap > 0):
-            raise ValueError(
-                f'camera_height and far_cap must be positive, got {camera_height} and {far_cap}'
-            )
+            given = f'{camera_height} and {far_cap}'
+            raise ValueError(f'camera_height and far_cap of a road must be positive, got {given}')
         self.camera_height, self.far_cap = camera_height, far_cap
         self.name = f'flat road, cap {far_cap:g} m'
 
@@ -57,8 +56,7 @@ class FlatRoad:
                 f'the reference {self.name!r} needs `K_ori` in the metainfo of the data sample '
                 f'({meta.get("img_path")}): let PackDepthInputs put it there'
             )
-        intrinsics = np.asarray(meta['K_ori'], np.float64)
-        fy, cy = intrinsics[1, 1], intrinsics[1, 2]
+        fy, cy = np.asarray(meta['K_ori'], np.float64)[1, 1:]
         factor = shape[0] / (meta.get('ori_shape') or shape)[0]
         fy, cy = fy * factor, (cy + 0.5) * factor - 0.5
         below = np.arange(shape[0]) - cy

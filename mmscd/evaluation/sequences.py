@@ -18,12 +18,8 @@ from mmengine.dataset import default_collate
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 
+from mmscd.datasets.formats import kitti_calibration as kitti
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
-from mmscd.datasets.formats.kitti_calibration import (
-    KITTICalibration,
-    projection_matrix,
-    read_calibration_file,
-)
 from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.models.loading import load_model
 from mmscd.registry import TRANSFORMS
@@ -81,11 +77,11 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
     if (folder / 'image_2').is_dir():
         images, path = folder / 'image_2', folder / 'calib.txt'
         poses = poses or folder.parents[1] / 'poses' / f'{folder.name}.txt'
-        K = projection_matrix(read_calibration_file(path), 'P2', path)[:, :3]
+        K = kitti.projection_matrix(kitti.read_calibration_file(path), 'P2', path)[:, :3]
     elif (folder / 'image_02' / 'data').is_dir():
         images = folder / 'image_02' / 'data'
         poses = poses or folder / 'poses' / 'image_02.txt'
-        K = KITTICalibration(folder.parent).intrinsics('l')
+        K = kitti.KITTICalibration(folder.parent).intrinsics('l')
     else:
         raise FileNotFoundError(
             f'{folder} has neither image_2 (KITTI odometry) nor image_02/data (KITTI raw): give '
@@ -187,9 +183,8 @@ def evaluate_consistency(
     """Judge whether the depth of neighbouring frames agrees; see `temporal`.
 
     `motion` is 'known' (poses of the video), 'predicted' (by the model) or 'both'; true depth below
-    `max_depth` metres sets the scale of a video. Returns video -> row of the printed table, of the
-    network and of flat depth -> the summary of `temporal.video_consistency`, `scale`,
-    `scale_origin` and `pairs`.
+    `max_depth` metres sets the scale of a video. Returns video -> row of the table, of the network
+    and of flat depth -> `temporal.video_consistency`, `scale`, `scale_origin` and `pairs`.
     """
     if motion == 'predicted' and not runner.has_motion:
         raise ValueError('--motion predicted needs a model with a pose network')

@@ -136,8 +136,7 @@ def write_per_image(
 def write_table(
     path: str | os.PathLike, rows: Mapping[str, Mapping[str, Any]], protocol: str
 ) -> None:
-    """Write the rows of the table as JSON: `protocol`, and `rows`, a list in the table's order with
-    `key` ('model', 'condition', or the kind of reference, e.g. 'flat_road') and `summarize`'s
-    entries."""
+    """Write the rows of the table as JSON: `protocol`, and `rows`, a list with `summarize`'s
+    entries and `key` ('model', 'condition', or the kind of reference, e.g. 'flat_road')."""
     listed = [dict(name=name, **row) for name, row in rows.items()]
     write_json(path, dict(protocol=protocol, rows=listed))

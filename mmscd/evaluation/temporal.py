@@ -59,11 +59,11 @@ def reproject_depth(
     depth: np.ndarray, next_inv_depth: np.ndarray, T_next_frame: np.ndarray, K: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Depths z and D, float64 (N,), at the same points of the next frame, derived from either
-    frame: of the pixels that fall inside the next image, before the camera, and have positive
-    finite depths.
+    frame.
 
-    Maps (H, W) of depth and of 1 / depth of the next frame; T (4, 4), x_next = T x_frame, in the
-    unit of the depths; K (3, 3), pixels of these maps.
+    They are of the pixels that fall inside the next image, before the camera, with positive finite
+    depths. Maps (H, W) of depth and of the next 1 / depth; T (4, 4), x_next = T x_frame, in the
+    unit of the depths; K (3, 3), pixels of the maps.
     """
     maps = [torch.from_numpy(np.array(m, np.float64))[None, None] for m in (depth, next_inv_depth)]
     T, K = (torch.from_numpy(np.array(m, np.float64))[None] for m in (T_next_frame, K))
@@ -76,9 +76,8 @@ def reproject_depth(
 def pair_consistency(
     depth: np.ndarray, next_inv_depth: np.ndarray, T_next_frame: np.ndarray, K: np.ndarray
 ) -> dict[str, float]:
-    """Agreement of two neighbouring frames, see `reproject_depth`: `inconsistency`, `agreement`,
-    `ratio` (see the module) and `coverage`, the share of pixels that count; NaN besides it where
-    none does."""
+    """Agreement of two neighbouring frames, see `reproject_depth`: the `PAIR_METRICS` and
+    `coverage`, the share of pixels that count; NaN besides it where none does."""
     if np.shape(depth) != np.shape(next_inv_depth) or np.ndim(depth) != 2:
         raise ValueError(
             f'expected two maps (H, W), got {np.shape(depth)} and {np.shape(next_inv_depth)}'
@@ -100,13 +99,11 @@ def pair_consistency(
 def video_consistency(
     inv_depths: Sequence[np.ndarray], motions: np.ndarray, K: np.ndarray, scale: float = 1.0
 ) -> tuple[dict[str, float], list[dict[str, float]]]:
-    """Temporal consistency of N maps (H, W), 1 / predicted depth, moved by T_next_frame (N - 1, 4,
-    4).
+    """Temporal consistency of N maps (H, W) of 1 / depth, moved by T_next_frame (N - 1, 4, 4).
 
     `K` is in pixels of the maps; `scale` brings predicted depth to the unit of the motions, see
     `video_scale`. Returns `inconsistency`, `agreement`, `coverage` (means over pairs), `flicker`
-    and `n_pairs` (those with pixels that count; ValueError without any), and the numbers of every
-    pair.
+    and `n_pairs` (those with pixels that count, at least one), and the numbers of every pair.
     """
     if len(inv_depths) < 2 or len(motions) != len(inv_depths) - 1:
         raise ValueError(

@@ -12,8 +12,7 @@ import numpy as np
 
 
 def check_poses(poses: np.ndarray, name: str = 'poses') -> np.ndarray:
-    """float64 (N, 4, 4) of rigid transforms; ValueError: they have another shape, numbers that are
-    not finite, or no rotations."""
+    """float64 (N, 4, 4), checked to be finite rigid transforms."""
     poses = np.asarray(poses, np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4):
         raise ValueError(f'{name} must have the shape (N, 4, 4), got {poses.shape}')
@@ -65,11 +64,9 @@ def umeyama(
     source: np.ndarray, target: np.ndarray, with_scale: bool = True
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Scale s, rotation R (3, 3) with det 1 and translation t (3,) with least |target - (s R source
-    + t)|^2, of points (N, 3). Where all source points coincide s is 1 and R the identity.
-
-    S. Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
-    PAMI 1991.
-    """
+    + t)|^2, of points (N, 3). Where all source points coincide s is 1 and R the identity. S.
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns",
+    PAMI 1991."""
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.shape != target.shape or source.ndim != 2 or source.shape[1] != 3 or not len(source):
         raise ValueError(f'expected two arrays (N, 3), N > 0, got {source.shape}, {target.shape}')
@@ -86,8 +83,8 @@ def umeyama(
 
 
 def trajectory_rmse(pred: np.ndarray, gt: np.ndarray, alignment: str = 'similarity') -> float:
-    """ATE of a whole trajectory T_world_camera (N, 4, 4), metres: root of the mean squared distance
-    of positions after alignment.
+    """ATE, metres, of a trajectory T_world_camera (N, 4, 4): root mean square distance once
+    aligned.
 
     'similarity' (`umeyama` of the positions) forgives scale, heading and offset; 'scale' (first
     cameras laid onto each other with their orientation, then one scale) forgives nothing else, so
@@ -119,9 +116,7 @@ def _residuals(pred: np.ndarray, gt: np.ndarray, alignment: str) -> np.ndarray:
 
 
 def snippet_errors(pred: np.ndarray, gt: np.ndarray, length: int = 5) -> np.ndarray:
-    """ATE of every snippet of consecutive frames, as the field reports it: float64 (N - length +
-    1,), metres, of T_world_camera (N, 4, 4), `pred` up to scale. Report mean and standard
-    deviation.
+    """ATE of every snippet of frames, float64 (N - length + 1,), metres; report mean and deviation.
 
     T. Zhou et al., "Unsupervised learning of depth and ego-motion from video", CVPR 2017, and all
     who compare with it: in the coordinates of the snippet's first camera, one scale per snippet by

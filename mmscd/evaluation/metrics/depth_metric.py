@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmscd.evaluation import samples, tables
 from mmscd.evaluation.bootstrap import build_bootstrap, metric_intervals
 from mmscd.evaluation.predictors import build_references
 from mmscd.evaluation.protocols import (
@@ -17,23 +18,6 @@ from mmscd.evaluation.protocols import (
     get_protocol,
     refuse_fields_beside,
     select_pixels,
-)
-from mmscd.evaluation.samples import (
-    drop_doubles,
-    get_map,
-    group_by_condition,
-    identify,
-    predicted_depth,
-    read_conditions,
-)
-from mmscd.evaluation.tables import (
-    check_output,
-    describe_counts,
-    describe_unusable,
-    make_table,
-    summarize,
-    write_per_image,
-    write_table,
 )
 from mmscd.registry import METRICS
 
@@ -94,20 +78,21 @@ class DepthMetric(SampleMetric):
         self.bootstrap = build_bootstrap(bootstrap)
         self.condition_key = condition_key
         self.model_name = model_name
-        check_output(per_image_path, '.json', '.csv')
-        check_output(table_path, '.json')
+        tables.check_output(per_image_path, '.json', '.csv')
+        tables.check_output(table_path, '.json')
         self.per_image_path, self.table_path = per_image_path, table_path
 
     def judge_sample(self, sample: Mapping[str, Any]) -> dict[str, Any]:
         """Errors of the model and of the references; None where no pixel counts."""
-        conditions = read_conditions(sample, self.condition_key)
-        record = dict(identify(sample), conditions=conditions, metrics=None, references=None)
-        truth = get_map(sample, 'gt_depth')
+        conditions = samples.read_conditions(sample, self.condition_key)
+        record = samples.identify(sample)
+        record |= dict(conditions=conditions, metrics=None, references=None)
+        truth = samples.get_map(sample, 'gt_depth')
         if truth is None:
             return record
         index, depth = select_pixels(truth, self.protocol)
         if depth.size:
-            pred = predicted_depth(sample, truth.shape)
+            pred = samples.predicted_depth(sample, truth.shape)
             preds = pred, *(reference(truth.shape, sample) for reference in self.references)
             record['metrics'], *record['references'] = (
                 evaluate_pixels(values.ravel()[index], depth, self.protocol) for values in preds
@@ -115,9 +100,8 @@ class DepthMetric(SampleMetric):
         return record
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        """Means over the images of all ranks, each counted once; ValueError: none has ground
-        truth."""
-        records = drop_doubles(results)
+        """Means over the images of all ranks, each once; ValueError: none has ground truth."""
+        records = samples.drop_doubles(results)
         size, self.dataset_size = self.dataset_size, None
         if size is not None and len(records) != size:
             log(
@@ -129,22 +113,22 @@ class DepthMetric(SampleMetric):
         # of the printed table: name -> kind and means
         rows = {self.model_name: dict(key='model', **summary)}
         summary |= self._add_references(records, rows) | self._add_conditions(records, rows)
-        if warning := describe_unusable(records):
+        if warning := tables.describe_unusable(records):
             log(warning, logging.WARNING)
         protocol = self.protocol.describe()
         title = f'{protocol}, {summary["n_images"]} images'
-        table = make_table(rows, title, self.bootstrap.label if self.bootstrap else '')
-        log(f'\n{table}\n{describe_counts(summary)}')
+        table = tables.make_table(rows, title, self.bootstrap.label if self.bootstrap else '')
+        log(f'\n{table}\n{tables.describe_counts(summary)}')
         if self.per_image_path is not None:
-            write_per_image(self.per_image_path, records, summary, protocol)
+            tables.write_per_image(self.per_image_path, records, summary, protocol)
         if self.table_path is not None:
-            write_table(self.table_path, rows, protocol)
+            tables.write_table(self.table_path, rows, protocol)
         return summary
 
     def _summarize(self, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Means over records, with intervals where they are asked for."""
         judged = [record['metrics'] for record in records]
-        summary = summarize(judged)
+        summary = tables.summarize(judged)
         if self.bootstrap is not None:
             summary |= metric_intervals(judged, self.bootstrap)
         return summary
@@ -154,7 +138,7 @@ class DepthMetric(SampleMetric):
         counted = [r['references'] for r in records if r['references'] is not None]
         kinds: dict[str, list[float]] = {}
         for i, reference in enumerate(self.references):
-            row = summarize([judged[i] for judged in counted])
+            row = tables.summarize([judged[i] for judged in counted])
             rows[reference.name] = dict(key=reference.key, **row)
             kinds.setdefault(reference.key, []).append(row['abs_rel'])
         return {
@@ -165,7 +149,7 @@ class DepthMetric(SampleMetric):
     def _add_conditions(self, records: list[dict], rows: dict) -> dict[str, float]:
         """Add the rows of the conditions; returns their metrics as `<condition>/<metric>`."""
         metrics: dict[str, float] = {}
-        for condition, group in group_by_condition(records).items():
+        for condition, group in samples.group_by_condition(records).items():
             if all(record['metrics'] is None for record in group):
                 metrics[f'{condition}/n_images'] = 0
                 continue

@@ -133,8 +133,8 @@ class EdgeMetric(SampleMetric):
                 logging.WARNING,
             )
         ratios = f'factor {self.detector.ratio:g}, predicted {self.pred_detector.ratio:g}'
-        cut = f'truncated at {self.max_distance:g} px'
-        title = f'depth edges ({ratios}, {cut}), {len(judged)} images'
+        limits = f'{ratios}, truncated at {self.max_distance:g} px'
+        title = f'depth edges ({limits}), {len(judged)} images'
         head = ['accuracy, px ↓', 'completeness, px ↓', 'precision ↑']
         table = text_table([head, [f'{summary[key]:.3f}' for key in EDGE_METRICS]], title)
         log(f'\n{table}')

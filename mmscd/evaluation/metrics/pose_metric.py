@@ -8,15 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmscd.evaluation import trajectory
 from mmscd.evaluation.tables import check_output
-from mmscd.evaluation.trajectory import (
-    accumulate,
-    align_trajectory,
-    check_poses,
-    judge_trajectory,
-    straight_ahead,
-    to_first,
-)
 from mmscd.registry import METRICS
 from mmscd.utils.files import write_json
 from mmscd.utils.text_table import text_table
@@ -99,10 +92,11 @@ class PoseMetric(SampleMetric):
         rows: dict[str, dict[str, dict[str, float]]] = {}
         for name, frames in sorted(by_sequence.items()):
             tracks = self.trajectories[name] = self._tracks(name, frames)
+            truth = tracks[GROUND_TRUTH]
             rows[name] = {
-                predictor: judge_trajectory(poses, tracks[GROUND_TRUTH], self.snippet_lengths)
-                for predictor, poses in tracks.items()
-                if predictor != GROUND_TRUTH
+                label: trajectory.judge_trajectory(poses, truth, self.snippet_lengths)
+                for label, poses in tracks.items()
+                if label != GROUND_TRUTH
             }
             table = self._table(rows[name], f'{name}, {len(frames)} frames, metres')
             log(f'\n{table}')
@@ -123,24 +117,26 @@ class PoseMetric(SampleMetric):
         lacking = [n for n, motion in zip(numbers, motions, strict=False) if motion is None]
         if lacking:
             raise ValueError(f'{name}: frame {lacking[0]} has no `pred_motion` and is not the last')
-        gt = check_poses(np.stack([frames[n]['gt_pose'] for n in numbers]), f'gt_pose of {name}')
-        pred = check_poses(accumulate(np.array(motions)), f'the predicted poses of {name}')
-        tracks = {GROUND_TRUTH: gt, self.model_name: pred}
+        gt = np.stack([frames[number]['gt_pose'] for number in numbers])
+        pred = trajectory.accumulate(np.array(motions))
+        tracks = {
+            GROUND_TRUTH: trajectory.check_poses(gt, f'gt_pose of {name}'),
+            self.model_name: trajectory.check_poses(pred, f'the predicted poses of {name}'),
+        }
         for reference, (label, step) in _REFERENCES.items():
             if reference in self.references:
-                tracks[label] = accumulate(straight_ahead(len(motions), step))
+                tracks[label] = trajectory.accumulate(trajectory.straight_ahead(len(motions), step))
         return tracks
 
     def positions(self, sequence: str) -> dict[str, np.ndarray]:
-        """Where the cameras of a judged sequence are, for a picture: name of the track -> (N, 3)
-        metres in the first true camera, the truth first, the others at their best scale, without
-        who stands still."""
+        """Where the cameras are, for a picture: track -> (N, 3) metres in the first true camera,
+        the truth first, the others at their best scale, without who stands still."""
         tracks = self.trajectories[sequence]
         truth = tracks[GROUND_TRUTH]
-        found = {GROUND_TRUTH: to_first(truth)[:, :3, 3]}
+        found = {GROUND_TRUTH: trajectory.to_first(truth)[:, :3, 3]}
         for name, poses in tracks.items():
             if name not in (GROUND_TRUTH, _REFERENCES['identity'][0]):
-                found[f'{name}, scaled'] = align_trajectory(poses, truth, 'scale')
+                found[f'{name}, scaled'] = trajectory.align_trajectory(poses, truth, 'scale')
         return found
 
     def _table(self, rows: Mapping[str, Mapping[str, float]], title: str) -> str:
