@@ -74,8 +74,11 @@ def benchmark(
             shape = ' x '.join(map(str, images.shape))
             notes.append(f'{onnx} does not take {shape}: {str(error).splitlines()[0]}')
             continue
-        on_device = cuda and engine == 'PyTorch'
-        memory = torch.cuda.max_memory_allocated(place) if on_device else _peak_memory()
+        # kibibytes, but bytes on a Mac
+        unit = 1 if platform.system() == 'Darwin' else 1024
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        if cuda and engine == 'PyTorch':
+            memory = torch.cuda.max_memory_allocated(place)
         rows.append(dict(engine=engine, **summarise(seconds, batch, memory)))
     return rows, notes
 
@@ -126,9 +129,3 @@ def describe_machine(device: str) -> str:
         names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
         name = f'{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads'
     return f'{name}, torch {torch.__version__}'
-
-
-def _peak_memory() -> int:
-    """Largest resident size of this process so far, bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == 'Darwin' else peak * 1024

@@ -94,8 +94,7 @@ def check_options(graph: DepthGraph, kind: str, options: ExportOptions) -> None:
 
 def require(*packages: str) -> None:
     """ImportError where a package of the extra `deploy` is missing."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
         raise ImportError(f'this needs {", ".join(missing)}: {INSTALL}')
 
 
@@ -107,13 +106,11 @@ def _example(options: ExportOptions) -> Tensor:
 
 
 def _dynamic_shapes(graph: DepthGraph, options: ExportOptions) -> tuple[dict[int, Any]]:
-    shapes: dict[int, Any] = {}
-    if options.dynamic_batch:
-        shapes[0] = torch.export.Dim('batch', min=1, max=4096)
-    if options.dynamic_size:
-        for axis, name in ((2, 'rows'), (3, 'columns')):
-            # reflection needs maps of two pixels at least
-            shapes[axis] = graph.stride * torch.export.Dim(name, min=2, max=512)
+    dim = torch.export.Dim
+    shapes: dict[int, Any] = {0: dim('batch', min=1, max=4096)} if options.dynamic_batch else {}
+    if options.dynamic_size:  # reflection needs maps of two pixels at least
+        shapes |= {2: graph.stride * dim('rows', min=2, max=512)}
+        shapes |= {3: graph.stride * dim('columns', min=2, max=512)}
     return (shapes,)
 
 

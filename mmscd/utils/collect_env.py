@@ -84,10 +84,5 @@ def _revision() -> str:
     return f'+{commit}{" (changed)" if changed else ""}'
 
 
-def main() -> None:
-    """Print it, a line each, to be pasted into a bug report."""
-    sys.stdout.write(''.join(f'{name}: {value}\n' for name, value in collect_env().items()))
-
-
 if __name__ == '__main__':
-    main()
+    print(*(f'{name}: {value}' for name, value in collect_env().items()), sep='\n')

@@ -18,9 +18,8 @@ _OWN = (_PACKAGE, *(_PACKAGE.parent / name for name in ('tools', 'projects', 'de
 
 def make_parser(doc: str | None) -> argparse.ArgumentParser:
     """A parser whose help is a tool's docstring, laid out as it stands there."""
-    return argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    as_it_stands = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=doc, formatter_class=as_it_stands)
 
 
 def add_model(parser: argparse.ArgumentParser, checkpoint: bool | None = True) -> None:

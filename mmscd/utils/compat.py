@@ -29,12 +29,9 @@ def require_openmmlab(*packages: str) -> None:
     and the maintained `onedl-*` ones) fill the same folders, and requiring one would let pip
     destroy the other.
     """
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ImportError(
-            f'mmscd needs {", ".join(missing)}, not found in this environment. '
-            f'Run `{INSTALL_COMMAND}` in the root of the mmscd repository.'
-        )
+    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
+        mend = f'run `{INSTALL_COMMAND}` in the root of the mmscd repository'
+        raise ImportError(f'mmscd needs {", ".join(missing)}, which is not installed: {mend}')
 
 
 def register_config_packages() -> None:

@@ -32,29 +32,25 @@ def download(url: str) -> Path:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f'.{target.name}.part')
-    for attempt in range(1, _TRIES + 1):
+    for _ in range(_TRIES):
         try:
             _fetch(url, part)
             _check_hash(part, target.name)
             os.replace(part, target)
             return target
         except (OSError, HTTPException, ValueError) as error:
+            failure: Exception = error
             if isinstance(error, ValueError):
                 part.unlink(missing_ok=True)
-            if attempt == _TRIES:
-                raise OSError(
-                    f'{url} cannot be downloaded ({error}): bring the file by other means and put '
-                    f'it at {target}, or give its path where the config names the URL'
-                ) from error
-    raise AssertionError('unreachable')
+    mend = f'bring it to {target} by other means, or give its path where the URL stands'
+    raise OSError(f'{url} cannot be downloaded ({failure}): {mend}') from failure
 
 
 def _fetch(url: str, part: Path) -> None:
     begin = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url, headers={'Range': f'bytes={begin}-'} if begin else {})
     with urllib.request.urlopen(request, timeout=30) as answer:
-        if begin and answer.status != 206:
-            begin = 0
+        begin = begin if answer.status == 206 else 0
         length = answer.headers.get('Content-Length')
         with part.open('ab' if begin else 'wb') as stream:
             while block := answer.read(_CHUNK):
