@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,9 +95,8 @@ class BaseDepthDataset(BaseDataset):
         frame_ids = self.default_frame_ids if frame_ids is None else frame_ids
         self.frame_ids = check_frame_ids(frame_ids, self.has_video, self.has_stereo)
         self.with_gt = test_mode if with_gt is None else with_gt
-        self.missing = missing
+        self.missing, self.named = missing, True
         self.incomplete: list[str] = []
-        self.named = True
         self.dataset_name = dataset_name or type(self).__name__
         data_root = os.path.expanduser(str(data_root))
         if not os.path.exists(data_root):
@@ -119,60 +119,38 @@ class BaseDepthDataset(BaseDataset):
         if self.ann_file is None:
             return
         given = Path(self.ann_file).expanduser()
-        for path in (given, Path(self.data_root) / given):
-            if path.is_file():
-                self.ann_file = str(path)
-                return
-        raise FileNotFoundError(
-            f'{self.dataset_name}: split file {str(given)!r} exists neither as given (working '
-            f'directory {os.getcwd()}) nor under {self.data_root!r}; the official KITTI splits '
-            'come from `python tools/dataset_converters/prepare_kitti_splits.py`'
-        )
+        found = next(filter(Path.is_file, (given, Path(self.data_root) / given)), None)
+        if found is None:
+            raise FileNotFoundError(
+                f'{self.dataset_name}: split file {str(given)!r} exists neither as given (working '
+                f'directory {os.getcwd()}) nor under {self.data_root!r}; the official KITTI splits '
+                'come from `python tools/dataset_converters/prepare_kitti_splits.py`'
+            )
+        self.ann_file = str(found)
 
     def list_samples(self, index: FileIndex) -> Iterable[Sample]:
-        """All samples.
-
-        Args:
-            index: of the files on disk.
-
-        Returns:
-            where each is asked for (such as `file:line`); the sample, with `frame_paths`, one per
-            frame id, and further paths under keys that end in `_path`; None, or what it lacks
-            other than these files, which are looked for here.
-        """
+        """All samples: where each is asked for (such as `file:line`); the sample, with
+        `frame_paths`, one per frame id, and further paths under keys that end in `_path`; None, or
+        what it lacks other than these files, which the base looks for. `index` is of the files on
+        disk."""
         raise NotImplementedError(f'{type(self).__name__} must implement list_samples')
 
     def load_data_list(self) -> list[dict]:
         """The samples that are complete on disk, with a look at every camera."""
         index = FileIndex()
-        samples = (self._look(index, *sample) for sample in self.list_samples(index))
-        named = self.listing_is_strict or self.ann_file is not None
-        data_list = self.keep_complete(samples, named)
+        data_list = self._keep_complete(index)
         cameras = {str([info[key] for key in self.camera_keys]): info for info in data_list}
         for info in cameras.values():
             self.check_camera(info)
         return data_list
 
-    def _look(self, index: FileIndex, where: str, info: dict, problem: str | None) -> Sample:
-        """The sample, with what it lacks on disk."""
-        if not self.with_gt:
-            info.pop('gt_path', None)
-        if problem is None:
-            others = (path for key, path in info.items() if key.endswith('_path') and path)
-            problem = index.first_problem([*info['frame_paths'], *others])
-        return where, info, problem
-
     def list_folder(self, index: FileIndex, folder: str | os.PathLike, mend: str) -> list[str]:
-        """Names in a folder, sorted.
-
-        Raises:
-            FileNotFoundError: it is missing or empty; ends with `mend`.
-        """
+        """Names in a folder, sorted; FileNotFoundError, ending with `mend`, where there are
+        none."""
         names = index.names(str(folder))
         if not names:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: folder {folder} does not exist or is empty; {mend}'
-            )
+            what = f'{self.dataset_name}: folder {folder}'
+            raise FileNotFoundError(f'{what} does not exist or is empty; {mend}')
         return sorted(names)
 
     def load_camera(self, info: dict) -> dict:
@@ -196,8 +174,8 @@ class BaseDepthDataset(BaseDataset):
         """Ground truth of a sample, (H, W) float32 metres, 0 where there is none. Here: of its
         `gt_path`, a 16-bit PNG of KITTI's encoding or a NumPy file."""
         if 'gt_path' not in info:
-            name = type(self).__name__
-            raise NotImplementedError(f'{name} has no ground truth; set with_gt=False')
+            text = 'has no ground truth; set with_gt=False'
+            raise NotImplementedError(f'{type(self).__name__} {text}')
         path = info['gt_path']
         return read_depth_npy(path) if path.endswith('.npy') else read_depth_png(path)
 
@@ -209,11 +187,8 @@ class BaseDepthDataset(BaseDataset):
         return self.data_list
 
     def get_data_info(self, idx: int) -> dict:
-        """The dict that the pipeline starts from; see the class.
-
-        Args:
-            idx: of the sample; a `SampleIndex` brings its own `draw_key`.
-        """
+        """The dict that the pipeline starts from, see the class; a `SampleIndex` has its
+        `draw_key`."""
         info = super().get_data_info(idx)
         info['sample_idx'] = int(info['sample_idx'])
         info['frame_ids'] = list(self.frame_ids)
@@ -221,8 +196,7 @@ class BaseDepthDataset(BaseDataset):
         info.update(self.load_camera(info))
         draw_key = getattr(idx, 'draw_key', None)
         if draw_key is None:
-            limits = np.iinfo(np.int64)
-            draw_key = np.random.randint(limits.min, limits.max, dtype=np.int64)
+            draw_key = np.random.randint(-(2**63), 2**63 - 1, dtype=np.int64)
         info['draw_key'] = int(draw_key)
         if self.with_gt:
             info['gt_depth'] = self.load_gt_depth(info)
@@ -243,6 +217,14 @@ class BaseDepthDataset(BaseDataset):
                 if line.strip():
                     yield f'{self.ann_file}:{number}', line.strip()
 
+    def match_split(self, pattern: str, expected: str) -> Iterator[tuple[str, re.Match]]:
+        """(`file:line`, match) of these lines; ValueError where one is not as `expected`."""
+        for where, line in self.read_split():
+            match = re.fullmatch(pattern, line)
+            if match is None:
+                raise ValueError(f'{where}: expected {expected}, got {line!r}; correct the line')
+            yield where, match
+
     def check_camera(self, info: dict) -> None:
         """Raise at start-up what the calibration of a sample would raise, and where it is of
         another size than the image."""
@@ -250,45 +232,36 @@ class BaseDepthDataset(BaseDataset):
         path = info['frame_paths'][0]
         check_size(path, image_size(read_bytes(path), path), expected)
 
-    def keep_complete(self, samples: Iterable[Sample], named: bool) -> list[dict]:
-        """Sort out the samples of which something is missing on disk.
-
-        Args:
-            samples: see `list_samples`.
-            named: the samples were asked for by name, so that a missing one is an error (or counted
-                in a warning, see `missing`); others are left out with a note.
-
-        Raises:
-            FileNotFoundError: names the first few problems.
-        """
+    def _keep_complete(self, index: FileIndex) -> list[dict]:
+        """The samples of which nothing is missing on disk. If they were asked for by name, a
+        missing one is an error that names the first few (or counted in a warning, see `missing`);
+        others are left out with a note."""
+        self.named = self.listing_is_strict or self.ann_file is not None
         complete, problems = [], []
-        for where, info, problem in samples:
+        for where, info, problem in self.list_samples(index):
+            if not self.with_gt:
+                info.pop('gt_path', None)
+            if problem is None:
+                others = (path for key, path in info.items() if key.endswith('_path') and path)
+                problem = index.first_problem([*info['frame_paths'], *others])
             if problem is None:
                 complete.append(info)
             else:
                 problems.append(f'{where}: {problem}')
-        self.incomplete, self.named = problems, named
+        self.incomplete = problems
+        if not problems:
+            return complete
         total = len(complete) + len(problems)
-        listed = '\n  '.join(problems[:_SHOWN_PROBLEMS])
-        if len(problems) > _SHOWN_PROBLEMS:
-            listed += f'\n  ... and {len(problems) - _SHOWN_PROBLEMS} more'
-        if problems and (not complete or (named and self.missing == 'error')):
-            mend = (
-                "get the missing files, name others, or set missing='drop' to go on without them"
-                if complete
-                else f'check data_root {self.data_root!r}, frame_ids {self.frame_ids} and the '
-                'options of the data set'
-            )
-            raise FileNotFoundError(
-                f'{self.dataset_name}: {len(problems)} of {total} samples are incomplete:\n'
-                f'  {listed}\n{mend}'
-            )
-        if problems:
-            first = f' (first: {problems[0]})' if named else ''
-            print_log(
-                f'{self.dataset_name}: {len(problems)} of {total} samples are incomplete and left '
-                f'out{first}',
-                logger='current',
-                level=logging.WARNING if named else logging.INFO,
-            )
+        count = f'{self.dataset_name}: {len(problems)} of {total} samples are incomplete'
+        if not complete or (self.named and self.missing == 'error'):
+            listed = problems[:_SHOWN_PROBLEMS]
+            if len(problems) > _SHOWN_PROBLEMS:
+                listed.append(f'... and {len(problems) - _SHOWN_PROBLEMS} more')
+            mend = f'check data_root {self.data_root!r}, frame_ids {self.frame_ids}, other options'
+            if complete:
+                mend = "get the missing files, name others, or set missing='drop' to leave them out"
+            raise FileNotFoundError('\n  '.join([f'{count}:', *listed]) + f'\n{mend}')
+        first = f' (first: {problems[0]})' if self.named else ''
+        level = logging.WARNING if self.named else logging.INFO
+        print_log(f'{count} and left out{first}', logger='current', level=level)
         return complete

@@ -20,16 +20,9 @@ from .options import choose, choose_positive
 
 SIZE = (2048, 1024)
 _NAME = re.compile(r'([a-z-]+)_(\d{6})_(\d{6})')
-_LINE = re.compile(r'(?:([a-z-]+)[ /])?([a-z-]+_\d{6}_\d{6})')
+_LINE = r'(?:([a-z-]+)[ /](?=\1_))?([a-z-]+_\d{6}_\d{6})'
 # the annotated image is number 20 of the 30 of its snippet
 _BEFORE, _AFTER = 19, 10
-# (value - 1) / 256 with value 1 is infinitely far; 0 is unknown
-_NO_DISPARITY = 1
-
-
-def disparity_of_png(stored: np.ndarray) -> np.ndarray:
-    """Disparity in pixels of the stored uint16 values p: (p - 1) / 256, 0 = unknown or infinite."""
-    return np.maximum(stored - _NO_DISPARITY, 0) / 256
 
 
 @DATASETS.register_module()
@@ -90,38 +83,29 @@ class CityscapesDataset(BaseDepthDataset):
         if gt == 'npy' and (gt_npy_dir is None or ann_file is None):
             raise ValueError("gt='npy' needs gt_npy_dir, and ann_file: files count by its lines")
         self.stride = choose_positive('stride', stride)
-        self.sequence, self.gt_npy_dir = sequence, gt_npy_dir or ''
+        self.gt_npy_dir, self._suffix = gt_npy_dir or '', '_sequence' if sequence else ''
         self._cameras: dict[str, dict] = {}
         super().__init__(data_root, ann_file, *args, **kwargs)
 
     def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The images that the split names, or all that are there."""
         annotated = self._annotated(index)
-        asked = self._list_names(index) if self.ann_file is None else self._read_names()
+        lines = self.match_split(_LINE, '`ulm ulm_000064_000012` (city and name)')
+        named = ((where, match[2]) for where, match in lines)
+        asked = self._list_names(index) if self.ann_file is None else named
         for number, (where, name) in enumerate(asked):
-            info, problem = self._sample(annotated, name, number)
-            yield where, info, problem
+            yield where, *self._sample(annotated, name, number)
 
     def _root(self, folder: str) -> str:
         return os.path.join(self.data_root, folder, self.split)
 
     def _list_names(self, index: FileIndex) -> Iterable[tuple[str, str]]:
-        root = self._root(self.image_folder + ('_sequence' if self.sequence else ''))
+        root = self._root(self.image_folder + self._suffix)
         mend = f'unpack these images there, or correct data_root and split (now {self.split!r})'
         for city in self.list_folder(index, root, mend):
             for name in sorted(index.names(os.path.join(root, city)) or ()):
                 if name.endswith(self.image_ending):
                     yield name, name[: -len(self.image_ending)]
-
-    def _read_names(self) -> Iterable[tuple[str, str]]:
-        for where, line in self.read_split():
-            match = _LINE.fullmatch(line)
-            if match is None or match[1] not in (None, match[2].split('_')[0]):
-                raise ValueError(
-                    f'{where}: expected `ulm ulm_000064_000012` (city and name), got {line!r}; '
-                    'correct the line'
-                )
-            yield where, match[2]
 
     def _annotated(self, index: FileIndex) -> dict[tuple[str, str], list[int]]:
         """Frames with a camera file, by city and sequence."""
@@ -140,11 +124,9 @@ class CityscapesDataset(BaseDepthDataset):
     def _frame_path(self, name: str, frame_id: int | str) -> str:
         city, sequence, frame = name.split('_')
         if frame_id == 0:
-            folder = self.image_folder + ('_sequence' if self.sequence else '')
-            return self._file(folder, name, self.image_ending)
+            return self._file(self.image_folder + self._suffix, name, self.image_ending)
         if frame_id == 's':
-            folder = 'rightImg8bit' + ('_sequence' if self.sequence else '')
-            return self._file(folder, name, '_rightImg8bit.png')
+            return self._file('rightImg8bit' + self._suffix, name, '_rightImg8bit.png')
         name = f'{city}_{sequence}_{int(frame) + time_offset(frame_id) * self.stride:06d}'
         return self._file('leftImg8bit_sequence', name, '_leftImg8bit.png')
 
@@ -160,9 +142,8 @@ class CityscapesDataset(BaseDepthDataset):
         nearest = min(own, key=lambda f: abs(f - int(frame)))
         camera = f'{city}_{sequence}_{nearest:06d}'
         info['camera_path'] = self._file('camera', camera, '_camera.json')
-        if self.gt == 'disparity':
-            info['gt_path'] = self._file('disparity', name, '_disparity.png')
-        else:
+        info['gt_path'] = self._file('disparity', name, '_disparity.png')
+        if self.gt == 'npy':
             info['gt_path'] = os.path.join(self.gt_npy_dir, f'{number:03d}_depth.npy')
         return info, None
 
@@ -175,10 +156,8 @@ class CityscapesDataset(BaseDepthDataset):
             baseline = (stored.get('extrinsic') or {}).get('baseline')
             baseline = float(finite_array(baseline, (), f'{path}: baseline'))
             if baseline <= 0:
-                raise ValueError(
-                    f'{path}: baseline must be positive metres, got {baseline:g}; restore the '
-                    'official file'
-                )
+                mend = 'restore the official file'
+                raise ValueError(f'{path}: baseline must be positive, got {baseline:g}; {mend}')
             self._cameras[path] = dict(K=K, baseline=baseline)
         return self._cameras[path]
 
@@ -196,7 +175,8 @@ class CityscapesDataset(BaseDepthDataset):
         if self.gt == 'npy':
             return super().load_gt_depth(info)
         camera = self._camera(info['camera_path'])
-        disparity = disparity_of_png(read_depth_png(info['gt_path'], scale=1))
+        # pixels are (p - 1) / 256 of the stored p; p = 1 is infinitely far, 0 is unknown
+        disparity = np.maximum(read_depth_png(info['gt_path'], scale=1) - 1, 0) / 256
         return disparity_to_depth(disparity, camera['baseline'] * camera['K'][0, 0])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -74,28 +75,21 @@ class DDADDataset(BaseDepthDataset):
         self.cache = DepthCache(gt_cache_dir)
         super().__init__(*args, **kwargs)
 
-    def list_samples(self, index: FileIndex) -> Iterator[Sample]:
+    def list_samples(self, index: FileIndex) -> list[Sample]:
         """The samples of all scenes that have all neighbours."""
-        found = False
-        for path in self._scene_files():
-            for sample in self._samples(path):
-                found = True
-                yield sample
-        if not found:
-            raise ValueError(
-                f'{self.dataset_name}: no scene of split {self.split!r} has {self.camera}; correct '
-                '`camera`'
-            )
+        samples = [sample for path in self._scene_files() for sample in self._samples(path)]
+        if not samples:
+            problem = f'no scene of split {self.split!r} has {self.camera}'
+            raise ValueError(f'{self.dataset_name}: {problem}; correct `camera`')
+        return samples
 
     def _scene_files(self) -> list[str]:
         path = os.path.join(self.data_root, self.index_file)
         splits = read_json(path, f'{_MEND}, or correct data_root and index_file')
         listed = splits.get('scene_splits', {}).get(SPLITS[self.split], {}).get('filenames', [])
         if not listed:
-            raise ValueError(
-                f'{path} lists no scenes of split {self.split!r} (key {SPLITS[self.split]} of '
-                'scene_splits); correct `split`'
-            )
+            asked = f'{self.split!r} (key {SPLITS[self.split]} of scene_splits)'
+            raise ValueError(f'{path} lists no scenes of split {asked}; correct `split`')
         return [os.path.join(self.data_root, name) for name in listed]
 
     def _samples(self, path: str) -> Iterator[Sample]:
@@ -108,13 +102,11 @@ class DDADDataset(BaseDepthDataset):
             rows.append((named.get(self.camera), named.get('LIDAR'), sample['calibration_key']))
         if not rows or rows[0][0] is None:
             return
-        cameras: dict[str, np.ndarray] = {}
+        intrinsics = cache(partial(self._intrinsics, os.path.dirname(path)))
         for positions in windows(len(rows), self.frame_ids):
             _, lidar, key = rows[positions[0]]
-            if key not in cameras:
-                cameras[key] = self._intrinsics(os.path.dirname(path), key)
             info, problem = self._sample(path, [rows[i][0] for i in positions], lidar)
-            info['K'] = cameras[key].tolist()
+            info['K'] = intrinsics(key).tolist()
             yield f'{path} sample {positions[0]}', info, problem
 
     def _sample(
@@ -152,9 +144,9 @@ class DDADDataset(BaseDepthDataset):
         """Depth of the frame at its original size."""
         K, T = np.array(info['K']), np.array(info['T_camera_lidar'])
         size = tuple(info['camera_size'])
-
-        def build() -> np.ndarray:
-            return project_points(read_points(info['lidar_path']), [T[:3], K], size)
-
         name = os.path.splitext(os.path.relpath(info['frame_paths'][0], self.data_root))[0]
-        return self.cache.get(name, K.tobytes() + T.tobytes() + repr(size).encode(), build)
+        return self.cache.get(
+            name,
+            K.tobytes() + T.tobytes() + repr(size).encode(),
+            lambda: project_points(read_points(info['lidar_path']), [T[:3], K], size),
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.logging import MMLogger
+from mmengine.logging import print_log
 
 from mmscd.registry import DATASETS
 
@@ -57,11 +57,7 @@ class DrivingStereoDataset(BaseDepthDataset):
     camera_keys = ('sequence',)
 
     def __init__(
-        self,
-        *args: Any,
-        weathers: Sequence[str] | None = None,
-        size: str = 'full',
-        **kwargs: Any,
+        self, *args: Any, weathers: Sequence[str] | None = None, size: str = 'full', **kwargs: Any
     ) -> None:
         self.weathers = choose_all('weathers', weathers, CONDITIONS)
         self.size = choose('size', size, tuple(_EXTENSIONS))
@@ -73,10 +69,9 @@ class DrivingStereoDataset(BaseDepthDataset):
         extension = _EXTENSIONS[self.size]
         for where, weather, name in self._names(index):
             kinds = ['right-image' if f == 's' else 'left-image' for f in self.frame_ids]
+            folders = [self._folder(weather, kind) for kind in kinds]
             info = dict(
-                frame_paths=[
-                    os.path.join(self._folder(weather, kind), name + extension) for kind in kinds
-                ],
+                frame_paths=[os.path.join(folder, name + extension) for folder in folders],
                 condition=weather,
                 sequence=name.partition('_')[0],
                 gt_path=os.path.join(self._folder(weather, 'depth-map'), f'{name}.png'),
@@ -89,37 +84,25 @@ class DrivingStereoDataset(BaseDepthDataset):
     def _names(self, index: FileIndex) -> list[tuple[str, str, str]]:
         """(where, weather, name without extension)."""
         if self.ann_file is not None:
-            return [(where, *self._parse(where, line)) for where, line in self.read_split()]
+            pattern = f'({"|".join(CONDITIONS)})[ /]([^ /]+)'
+            expected = f'`<weather>/<name>` with a weather out of {CONDITIONS}'
+            lines = self.match_split(pattern, expected)
+            return [(where, match[1], os.path.splitext(match[2])[0]) for where, match in lines]
         found = []
         for weather in self.weathers:
             folder = self._folder(weather, 'left-image')
-            mend = (
-                f'unpack the left images of {weather} there, leave it out of weathers, or change '
-                f'size (now {self.size!r})'
-            )
+            mend = f'unpack it there, leave it out of weathers, or change size (now {self.size!r})'
             for name in self.list_folder(index, folder, mend):
                 stem, extension = os.path.splitext(name)
                 if extension == _EXTENSIONS[self.size] and not name.startswith('.'):
                     found.append((f'{weather}/{stem}', weather, stem))
         return found
 
-    def _parse(self, where: str, line: str) -> tuple[str, str]:
-        weather, _, name = line.replace(' ', '/').partition('/')
-        if weather not in CONDITIONS or not name or '/' in name:
-            raise ValueError(
-                f'{where}: expected `<weather>/<name>` with a weather out of {CONDITIONS}, got '
-                f'{line!r}; correct the line'
-            )
-        return weather, os.path.splitext(name)[0]
-
-    def _calibration(self, sequence: str) -> str | None:
-        name = os.path.join(f'{self.size}-image-calib', f'{sequence}.txt')
-        candidates = [os.path.join(self.data_root, *part, name) for part in ((), ('calib',))]
-        return next(filter(os.path.isfile, candidates), None)
-
     def load_camera(self, info: dict) -> dict:
         """Intrinsics and stereo pose of the sequence, nominal where there is no calibration."""
-        path = self._calibration(info['sequence'])
+        name = os.path.join(f'{self.size}-image-calib', f'{info["sequence"]}.txt')
+        candidates = [os.path.join(self.data_root, folder, name) for folder in ('', 'calib')]
+        path = next(filter(os.path.isfile, candidates), None)
         if path is None:
             return dict(K_ori=self._nominal(info))
         values = read_calibration_file(path)
@@ -130,14 +113,12 @@ class DrivingStereoDataset(BaseDepthDataset):
         if 's' in self.frame_ids:
             raise FileNotFoundError(
                 f'{self.dataset_name}: no {self.size}-image-calib/{info["sequence"]}.txt under '
-                f'{self.data_root} or its folder calib; unpack the calibration archive, or set '
-                'frame_ids=(0,)'
+                f'{self.data_root}[/calib]; unpack the calibration archive, or set frame_ids=(0,)'
             )
         if not self._warned:
             self._warned = True
-            MMLogger.get_current_instance().info(
-                f'{self.dataset_name}: no calibration under {self.data_root}, K is nominal'
-            )
+            text = f'no calibration under {self.data_root}, K is nominal'
+            print_log(f'{self.dataset_name}: {text}', 'current')
         path = info['frame_paths'][0]
         width, height = image_size(read_bytes(path), path)
         fx, fy = (focal * (2 if self.size == 'full' else 1) for focal in _NOMINAL_FOCAL)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.logging import MMLogger
+from mmengine.logging import print_log
 
 from mmscd.registry import DATASETS
 
@@ -71,70 +71,45 @@ class FolderDepthDataset(BaseDepthDataset):
             raise ValueError(f'gt_scale must be positive, got {gt_scale!r}')
         if gt_root is None:
             refuse_gt(kwargs, 'needs gt_root, the folder of depth PNGs')
-        self.intrinsics = intrinsics
+        self.intrinsics, self.scale_intrinsics = intrinsics, scale_intrinsics
         self.stride = choose_positive('stride', stride)
-        self.scale_intrinsics = scale_intrinsics
         self.gt_root = Path(gt_root).expanduser() if gt_root is not None else None
         self.gt_scale = gt_scale
-        self.cache_dir = cache_dir
-        self.cache_format = cache_format
+        self.cache_dir, self.cache_format = cache_dir, cache_format
         super().__init__(data_root, **kwargs)
-
-    def _find_camera_file(self, root: Path) -> CameraFile:
-        given = Path(self.intrinsics).expanduser()
-        under = (root if root.is_dir() else root.parent) / given
-        return CameraFile(given if given.is_file() else under)
-
-    def _frames_root(self, root: Path) -> tuple[Path, int]:
-        """Folder of frames and the stride that is left to apply."""
-        if root.is_dir():
-            return root, self.stride
-        if root.suffix.lower() not in VIDEO_EXTENSIONS:
-            raise ValueError(
-                f'data_root {root} is neither a folder nor a video ({", ".join(VIDEO_EXTENSIONS)})'
-            )
-        return extract_frames(root, self.cache_dir, self.stride, self.cache_format), 1
 
     def _sequences(self, root: Path) -> Iterator[tuple[str, list[str]]]:
         """(relative folder, file names in natural order) of every folder with images."""
         gt_root = self.gt_root.resolve() if self.gt_root is not None else None
         for folder, children, names in os.walk(root, followlinks=True):
-            children[:] = sorted(
-                (
-                    child
-                    for child in children
-                    if not child.startswith('.') and Path(folder, child).resolve() != gt_root
-                ),
-                key=natural_key,
-            )
-            images = [
-                name
-                for name in names
-                if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.')
-            ]
+            shown = (name for name in sorted(children, key=natural_key) if name[0] != '.')
+            children[:] = [name for name in shown if Path(folder, name).resolve() != gt_root]
+            shown = (name for name in sorted(names, key=natural_key) if name[0] != '.')
+            images = [name for name in shown if name.lower().endswith(IMAGE_EXTENSIONS)]
             if images:
-                yield os.path.relpath(folder, root), sorted(images, key=natural_key)
+                yield os.path.relpath(folder, root), images
 
     def list_samples(self, index: FileIndex) -> Iterator[Sample]:
         """The frames of every sequence that have all neighbours."""
-        source = Path(self.data_root)
-        camera = self._find_camera_file(source)
-        root, stride = self._frames_root(source)
+        root, stride = Path(self.data_root), self.stride
+        given = Path(self.intrinsics).expanduser()
+        under = (root if root.is_dir() else root.parent) / given
+        camera = CameraFile(given if given.is_file() else under)
+        if not root.is_dir():
+            if root.suffix.lower() not in VIDEO_EXTENSIONS:
+                kinds = ', '.join(VIDEO_EXTENSIONS)
+                raise ValueError(f'data_root {root} is neither a folder nor a video ({kinds})')
+            root, stride = extract_frames(root, self.cache_dir, stride, self.cache_format), 1
         lengths, found = [], False
         for sequence, names in self._sequences(root):
             lengths.append(len(names))
             names = names[::stride]
             paths = [os.path.normpath(os.path.join(root, sequence, name)) for name in names]
-            K, size = self._sequence_camera(camera, paths[0])
+            stored = self._sequence_camera(camera, paths[0])
             for positions in windows(len(names), self.frame_ids):
                 target, found = positions[0], True
-                info = dict(
-                    frame_paths=[paths[i] for i in positions],
-                    sequence=sequence,
-                    frame=target,
-                    K=K.tolist(),
-                    camera_size=size,
-                )
+                frames = [paths[i] for i in positions]
+                info = dict(stored, frame_paths=frames, sequence=sequence, frame=target)
                 if self.gt_root is not None:
                     truth = self.gt_root / sequence / names[target]
                     info['gt_path'] = str(truth.with_suffix('.png'))
@@ -146,14 +121,13 @@ class FolderDepthDataset(BaseDepthDataset):
                 f'({", ".join(IMAGE_EXTENSIONS)}), of {lengths[:8]} frames; correct data_root'
             )
 
-    def _sequence_camera(self, camera: CameraFile, path: str) -> tuple[np.ndarray, tuple[int, int]]:
+    def _sequence_camera(self, camera: CameraFile, path: str) -> dict:
         size = image_size(read_bytes(path), path)
         K = camera.intrinsics(size, self.scale_intrinsics)
         if camera.size is not None and size != camera.size:
-            MMLogger.get_current_instance().info(
-                f'{camera.path}: intrinsics scaled from {camera.size} to {size} (width, height)'
-            )
-        return K, size
+            text = f'intrinsics scaled from {camera.size} to {size} (width, height)'
+            print_log(f'{camera.path}: {text}', 'current')
+        return dict(K=K.tolist(), camera_size=size)
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the target frame, (H, W) float32 metres, 0 where there is none."""

@@ -100,14 +100,10 @@ class KITTI2015Dataset(BaseDepthDataset):
     def _scenes(self, index: FileIndex) -> list[tuple[str, str]]:
         if self.ann_file is None:
             names = index.names(os.path.join(self.data_root, self.part, 'image_2')) or ()
-            return [
-                (name, name[:6]) for name in sorted(names) if re.fullmatch(r'\d{6}_10.png', name)
-            ]
-        scenes = list(self.read_split())
-        for where, scene in scenes:
-            if not re.fullmatch(r'\d{6}', scene):
-                raise ValueError(f'{where}: expected six digits such as 000046, got {scene!r}')
-        return scenes
+            names = sorted(name for name in names if re.fullmatch(r'\d{6}_10.png', name))
+            return [(name, name[:6]) for name in names]
+        lines = self.match_split(r'\d{6}', 'six digits such as 000046')
+        return [(where, match[0]) for where, match in lines]
 
     def _projections(self, info: dict) -> tuple[np.ndarray, np.ndarray]:
         """P of the left and the right camera, (3, 4) each."""

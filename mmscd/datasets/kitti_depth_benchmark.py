@@ -43,17 +43,10 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
     has_video = has_stereo = has_splits = False
     listing_is_strict = True
 
-    def __init__(
-        self,
-        data_root: str,
-        part: str = 'val_selection_cropped',
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, data_root: str, part: str = 'val_selection_cropped', **kwargs: Any) -> None:
         self.part = choose('part', part, PARTS)
         if part == 'test_depth_prediction_anonymous':
-            refuse_gt(
-                kwargs, 'is refused: the test images of the benchmark have no public ground truth'
-            )
+            refuse_gt(kwargs, 'is refused: the test images have no public ground truth')
         super().__init__(data_root, **kwargs)
 
     def list_samples(self, index: FileIndex) -> Iterator[Sample]:

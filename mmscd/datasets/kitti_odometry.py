@@ -21,17 +21,11 @@ from .options import choose, choose_names, refuse_gt
 
 
 def read_poses(path: str | os.PathLike) -> np.ndarray:
-    """A pose file: per line the upper 3 x 4 of T_world_camera, row by row.
+    """The poses T_world_camera (N, 4, 4) float64, metres, of a file with the upper 3 x 4 of one per
+    line, row by row. FileNotFoundError, or ValueError with file and line.
 
     The world is the left grey camera (camera 0) of the first frame, and the camera is camera 0 too:
     the colour cameras stand some centimetres beside it, which this field's evaluations ignore.
-
-    Returns:
-        (N, 4, 4) float64, metres.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is malformed; names file and line.
     """
     try:
         lines = Path(path).read_text(encoding='utf-8').splitlines()
@@ -96,14 +90,11 @@ class KITTIOdometryDataset(BaseDepthDataset):
             pose_path = os.path.join(self.data_root, 'poses', f'{sequence}.txt')
             poses = read_poses(pose_path) if self.with_pose else None
             if poses is not None and max(frames, default=-1) >= len(poses):
-                raise ValueError(
-                    f'{pose_path} has {len(poses)} lines, but there is a frame {max(frames)}: '
-                    'restore the official file'
-                )
+                found = f'has {len(poses)} lines, but there is a frame {max(frames)}'
+                raise ValueError(f'{pose_path} {found}: restore the official file')
             for frame in sorted(frames):
-                paths, problem = find_frames(
-                    index, self.frame_ids, frame, folders, IMAGE_EXTENSIONS
-                )
+                args = self.frame_ids, frame, folders, IMAGE_EXTENSIONS
+                paths, problem = find_frames(index, *args)
                 info: dict[str, Any] = dict(frame_paths=paths, sequence=sequence, frame=frame)
                 if poses is not None:
                     info['gt_pose'] = poses[frame].tolist()
@@ -112,15 +103,12 @@ class KITTIOdometryDataset(BaseDepthDataset):
     def _names(self, index: FileIndex) -> list[str]:
         root = os.path.join(self.data_root, 'sequences')
         found = index.names(root) or ()
-        names = (
-            sorted(n for n in found if n.isdigit()) if self.sequences is None else self.sequences
-        )
+        names = self.sequences or sorted(name for name in found if name.isdigit())
         missing = [name for name in names if name not in found]
         if missing or not names:
-            raise FileNotFoundError(
-                f'{self.dataset_name}: {root} has no sequence {", ".join(missing) or "at all"}; '
-                'unpack data_odometry_color.zip there, or correct data_root and sequences'
-            )
+            absent = ', '.join(missing) or 'at all'
+            mend = 'unpack data_odometry_color.zip there, or correct data_root and sequences'
+            raise FileNotFoundError(f'{self.dataset_name}: {root} has no sequence {absent}; {mend}')
         return names
 
     def load_camera(self, info: dict) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from .formats.lidar import read_points
 from .frames import find_frames
 from .options import choose, choose_all, choose_names, refuse_gt
 
-_LINE = re.compile(r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])')
+_LINE = r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])'
+_EXAMPLE = '`date/drive frame side` as `2011_09_26/2011_09_26_drive_0013_sync 0000000090 l`'
 _OTHER = {'l': 'r', 'r': 'l'}
 _IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg')
 
@@ -80,30 +80,22 @@ class KITTIRawDataset(BaseDepthDataset):
         """The lines of the split, or the frames of the drives."""
         asked = self._read_split() if self.ann_file else self._list_frames(index)
         for where, folder, frame, side in asked:
-            info, problem = self._sample(index, folder, frame, side)
-            yield where, info, problem
+            yield where, *self._sample(index, folder, frame, side)
 
     def _read_split(self) -> Iterator[tuple[str, str, int, str]]:
         """(file:line, date/drive, frame, side) of the lines that `drives` and `sides` let pass."""
         wanted = {Path(drive).name for drive in self.drives} if self.drives else None
         seen = set()
-        for where, line in self.read_split():
-            match = _LINE.fullmatch(line)
-            if match is None:
-                raise ValueError(
-                    f'{where}: expected `date/drive frame side`, such as '
-                    f'`2011_09_26/2011_09_26_drive_0013_sync 0000000090 l`, got {line!r}; correct '
-                    'the line'
-                )
+        for where, match in self.match_split(_LINE, _EXAMPLE):
             folder, frame, side = match.groups()
             drive = folder.split('/')[1]
             seen.add(drive)
             if side in self.sides and (wanted is None or drive in wanted):
                 yield where, folder, int(frame), side
         if wanted is not None and wanted - seen:
+            absent = sorted(wanted - seen)
             raise ValueError(
-                f'{self.ann_file} has no line of the drives {sorted(wanted - seen)}; correct '
-                '`drives`'
+                f'{self.ann_file} has no line of the drives {absent}; correct `drives`'
             )
 
     def _find_drives(self) -> list[str]:
@@ -117,9 +109,9 @@ class KITTIRawDataset(BaseDepthDataset):
             matches = [root / drive] if '/' in drive else sorted(root.glob(f'*/{drive}'))
             matches = [path for path in matches if path.is_dir()]
             if not matches:
+                mend = 'unpack it there as <date>/<drive>/image_02/data or correct `drives`'
                 raise FileNotFoundError(
-                    f'{self.dataset_name}: drive {drive!r} is not under {root}; unpack it there as '
-                    '<date>/<drive>/image_02/data or correct `drives`'
+                    f'{self.dataset_name}: drive {drive!r} is not under {root}; {mend}'
                 )
             folders += [path.relative_to(root).as_posix() for path in matches]
         return folders
@@ -141,16 +133,11 @@ class KITTIRawDataset(BaseDepthDataset):
         date, drive = folder.split('/')
         folders = (self._image_folder(folder, side), self._image_folder(folder, _OTHER[side]))
         paths, problem = find_frames(index, self.frame_ids, frame, folders, self.extensions)
-        info: dict[str, Any] = dict(
-            date=date, drive=drive, frame=frame, side=side, frame_paths=paths
-        )
-        if problem is not None:
-            return info, problem
-        if self.with_gt:
+        info: dict = dict(date=date, drive=drive, frame=frame, side=side, frame_paths=paths)
+        if problem is None and self.with_gt:
             info['gt_path'], problem = self._find_gt(index, info)
-            if problem is not None:
-                return info, f'ground truth: {problem}'
-        return info, None
+            problem = problem and f'ground truth: {problem}'
+        return info, problem
 
     def _find_gt(self, index: FileIndex, info: dict) -> tuple[str, str | None]:
         folder = os.path.join(info['date'], info['drive'])
@@ -164,10 +151,8 @@ class KITTIRawDataset(BaseDepthDataset):
                 candidate = os.path.join(root, part, drive, maps)
                 if index.frames(candidate, ('.png',)) is not None:
                     return index.find(candidate, info['frame'], ('.png',))
-        return '', (
-            f'no folder [train|val]/{info["drive"]}/{maps} under {root}; unpack '
-            'data_depth_annotated.zip and set improved_gt_root'
-        )
+        mend = 'unpack data_depth_annotated.zip and set improved_gt_root'
+        return '', f'no folder [train|val]/{info["drive"]}/{maps} under {root}; {mend}'
 
     def _calibration(self, date: str) -> KITTICalibration:
         if date not in self.calibrations:
@@ -195,9 +180,9 @@ class KITTIRawDataset(BaseDepthDataset):
             return super().load_gt_depth(info)
         calibration = self._calibration(info['date'])
         matrix, size = calibration.velodyne_to_image(info['side']), calibration.size(info['side'])
-
-        def build() -> np.ndarray:
-            return project_velodyne(read_points(info['gt_path']), matrix, size, self.depth_axis)
-
         name = f'{info["drive"]}/{info["frame"]:010d}_{info["side"]}_{self.depth_axis}'
-        return self.cache.get(name, matrix.tobytes() + repr(size).encode(), build)
+        return self.cache.get(
+            name,
+            matrix.tobytes() + repr(size).encode(),
+            lambda: project_velodyne(read_points(info['gt_path']), matrix, size, self.depth_axis),
+        )

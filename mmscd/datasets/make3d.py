@@ -51,12 +51,7 @@ class Make3DDataset(BaseDepthDataset):
     has_video = has_stereo = False
     listing_is_strict = True
 
-    def __init__(
-        self,
-        *args: Any,
-        crop: bool = True,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *args: Any, crop: bool = True, **kwargs: Any) -> None:
         self.crop = crop
         super().__init__(*args, **kwargs)
 

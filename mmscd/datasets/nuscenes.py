@@ -20,7 +20,7 @@ from .frames import time_offset
 from .options import choose, choose_all
 
 CONDITIONS = ('day', 'rain', 'night')
-MIN_DISTANCE = 1.0
+_NEAREST = 1.0  # metres
 
 
 def scene_condition(description: str) -> str:
@@ -77,10 +77,9 @@ class NuScenesDataset(BaseDepthDataset):
         gt_cache_dir: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.version = version
+        self.version, self.camera = version, camera
         self.split = choose('split', split, (None, *SPLITS))
         self.conditions = choose_all('conditions', conditions, CONDITIONS)
-        self.camera = camera
         self.neighbours = choose('neighbours', neighbours, ('sweeps', 'keyframes'))
         self.cache = DepthCache(gt_cache_dir)
         super().__init__(*args, **kwargs)
@@ -92,18 +91,15 @@ class NuScenesDataset(BaseDepthDataset):
         if self.ann_file is not None:
             rows = self._select(rows)
         for where, *row in rows:
-            info, problem = self._sample(tables, *row)
-            yield where, info, problem
+            yield where, *self._sample(tables, *row)
 
     def _keyframes(self, tables: NuScenesTables) -> Iterator[tuple[str, dict, dict | None, str]]:
         """(where, camera file, LiDAR file, condition)."""
         names = None if self.split is None else SPLITS[self.split]
         scenes = [s for s in tables.scenes if names is None or s['name'] in names]
         if not scenes:
-            raise ValueError(
-                f'{self.dataset_name}: {tables.folder}/scene.json has none of the scenes of split '
-                f'{self.split!r}; correct `split` or `version`'
-            )
+            problem = f'has none of the scenes of split {self.split!r}'
+            raise ValueError(f'{tables.folder}/scene.json {problem}; correct `split` or `version`')
         for scene in sorted(scenes, key=lambda scene: scene['name']):
             condition = scene_condition(scene['description'])
             if condition in self.conditions:
@@ -121,20 +117,16 @@ class NuScenesDataset(BaseDepthDataset):
             name = os.path.basename(line)
             name = name if name in known else os.path.splitext(name)[0]
             if name not in known:
+                options = f'split {self.split!r} and conditions {self.conditions}'
                 raise ValueError(
                     f'{where}: {line!r} names no keyframe of {self.camera} in {self.version} with '
-                    f'split {self.split!r} and conditions {self.conditions}; correct the line or '
-                    'these options'
+                    f'{options}; correct the line or these options'
                 )
             chosen.append((where, *known[name][1:]))
         return chosen
 
     def _sample(
-        self,
-        tables: NuScenesTables,
-        camera: dict,
-        lidar: dict | None,
-        condition: str,
+        self, tables: NuScenesTables, camera: dict, lidar: dict | None, condition: str
     ) -> tuple[dict, str | None]:
         info: dict[str, Any] = dict(
             frame_paths=[],
@@ -159,11 +151,9 @@ class NuScenesDataset(BaseDepthDataset):
         """Depth of the keyframe at its original size."""
         K, T = np.array(info['K']), np.array(info['T_camera_lidar'])
         size = tuple(info['camera_size'])
-
-        def build() -> np.ndarray:
-            points = read_points(info['lidar_path'], 5)
-            return project_points(points, [T[:3], K], size, MIN_DISTANCE)
-
         name = os.path.splitext(os.path.basename(info['frame_paths'][0]))[0]
-        fingerprint = K.tobytes() + T.tobytes() + repr((size, MIN_DISTANCE)).encode()
-        return self.cache.get(f'{self.camera}/{name}', fingerprint, build)
+        return self.cache.get(
+            f'{self.camera}/{name}',
+            K.tobytes() + T.tobytes() + repr((size, _NEAREST)).encode(),
+            lambda: project_points(read_points(info['lidar_path'], 5), [T[:3], K], size, _NEAREST),
+        )

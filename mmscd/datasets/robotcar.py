@@ -16,7 +16,6 @@ from .options import choose
 
 # condition by drive, of the two that depth estimation uses
 DRIVES = {'2014-12-09-13-21-02': 'day', '2014-12-16-18-44-24': 'night'}
-_SEPARATOR = '-----'
 
 
 @DATASETS.register_module()
@@ -66,9 +65,8 @@ class RobotCarDataset(BaseDepthDataset):
         self.drive = drive
         self.condition = condition or DRIVES.get(drive)
         if self.condition is None:
-            raise ValueError(
-                f"condition of drive {drive!r} is not known; set condition='day' or 'night'"
-            )
+            mend = "set condition='day' or 'night'"
+            raise ValueError(f'condition of drive {drive!r} is not known; {mend}')
         choose('part', part, ('train', 'test'))
         ann_file = ann_file or os.path.join(drive, f'{part}_split.txt')
         super().__init__(data_root, ann_file, *args, **kwargs)
@@ -89,16 +87,12 @@ class RobotCarDataset(BaseDepthDataset):
     def _runs(self) -> list[list[tuple[str, str]]]:
         """Runs of consecutive frames, each (where, time stamp)."""
         runs: list[list[tuple[str, str]]] = [[]]
-        for where, line in self.read_split():
-            if line.startswith(_SEPARATOR):
-                runs.append([])
-            elif line.isdigit():
-                runs[-1].append((where, line))
+        lines = self.match_split(r'(\d+)|-----.*', 'a time stamp such as 1418757162925551 or -----')
+        for where, match in lines:
+            if match[1]:
+                runs[-1].append((where, match[1]))
             else:
-                raise ValueError(
-                    f'{where}: expected a time stamp such as 1418757162925551 or {_SEPARATOR}, '
-                    f'got {line!r}; correct the line'
-                )
+                runs.append([])
         return runs
 
     def _path(self, folder: str, stamp: str, extension: str) -> str:
@@ -107,9 +101,6 @@ class RobotCarDataset(BaseDepthDataset):
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the drive."""
         path = os.path.join(self.data_root, self.drive, 'intrinsic.npy')
-        K = read_npy(
-            path,
-            'save K (3, 3) of the undistorted images there, from models/stereo_wide_left.txt of '
-            'the official SDK',
-        )
+        source = 'models/stereo_wide_left.txt of the official SDK'
+        K = read_npy(path, f'save K (3, 3) of the undistorted images there, from {source}')
         return dict(K_ori=camera_matrix(K[:3, :3] if K.ndim == 2 else K, path))

@@ -38,8 +38,7 @@ class SampleIndex(int):
 
 @DATA_SAMPLERS.register_module()
 class KeyedInfiniteSampler(Sampler):
-    """Endless shuffled stream of indices, split over the ranks one by one, that can be entered
-    anywhere.
+    """Endless shuffled stream of indices, split over the ranks, that can be entered anywhere.
 
     Position p of the stream is a function of (seed, p) alone. Rank r of W takes the positions r,
     r + W, ...: W ranks with batch b see together what one rank with batch W b sees. mmengine's
@@ -55,8 +54,7 @@ class KeyedInfiniteSampler(Sampler):
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
         if len(dataset) == 0:
             raise ValueError('the dataset is empty: there is nothing to sample')
-        self.size = len(dataset)
-        self.shuffle = shuffle
+        self.size, self.shuffle = len(dataset), shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.rank, self.world_size = get_dist_info()
         self.start = 0
@@ -67,19 +65,15 @@ class KeyedInfiniteSampler(Sampler):
             raise ValueError(f'num_samples must not be negative, got {num_samples}')
         self.start = num_samples
 
-    def _permutation(self, epoch: int) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.size))
-        generator = torch.Generator().manual_seed(make_key(self.seed, -1 - epoch) & (2**63 - 1))
-        return torch.randperm(self.size, generator=generator).tolist()
-
     def __iter__(self) -> Iterator[SampleIndex]:
         position = self.rank + self.start * self.world_size
-        epoch, order = -1, []
+        epoch, order = -1, list(range(self.size))
         while True:
-            if position // self.size != epoch:
+            if self.shuffle and position // self.size != epoch:
                 epoch = position // self.size
-                order = self._permutation(epoch)
+                seed = make_key(self.seed, -1 - epoch) & (2**63 - 1)
+                generator = torch.Generator().manual_seed(seed)
+                order = torch.randperm(self.size, generator=generator).tolist()
             yield SampleIndex(order[position % self.size], make_key(self.seed, position))
             position += self.world_size
 

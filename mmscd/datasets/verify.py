@@ -24,17 +24,9 @@ _SHOWN_SIZES = 4
 
 @dataclass
 class Report:
-    """What was found of one data loader.
-
-    Attributes:
-        name: of the data loader.
-        official: the number of samples that it should have; None: not known.
-        samples, checked: those that are there, and those that were read.
-        sizes: images by (width, height).
-        gt_shares: share of pixels with ground truth of each sample.
-        problems, notes: a sentence each.
-        interrupted: not all was read.
-    """
+    """What was found of one data loader: `official` is the number of samples that it should have
+    (None: not known), `samples` are there, `checked` were read. `sizes` counts the images by
+    (width, height), `gt_shares` has the share of pixels with ground truth of each sample."""
 
     name: str
     official: int | None = None
@@ -44,7 +36,6 @@ class Report:
     gt_shares: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    interrupted: bool = False
 
     def row(self) -> list[str]:
         """Its line of a table with `COLUMNS`."""
@@ -58,29 +49,17 @@ class Report:
 
 
 def verify(
-    cfg: Config,
-    loaders: Sequence[str] = LOADERS,
-    every: int = 1,
-    decode: bool = True,
-    workers: int = 4,
+    cfg: Config, loaders: Sequence[str], every: int = 1, decode: bool = True, workers: int = 4
 ) -> list[Report]:
-    """Index and read the data sets of a config.
+    """Index and read the data sets of a config with data loaders and, as `official_sizes`, the
+    numbers of their samples. One report per data set; Ctrl-C ends with what is known so far.
+    ValueError where the config has none of `loaders` (out of `LOADERS`).
 
-    Args:
-        cfg: with data loaders, and the numbers of their samples as `official_sizes`.
-        loaders: out of `LOADERS`.
-        every: read every so many-th sample only; 0: check only what there is.
-        decode: decode the images; else read their sizes only.
-        workers: threads.
-
-    Returns:
-        one report per data set; Ctrl-C ends with what is known so far.
-
-    Raises:
-        ValueError: the config has none of the data loaders.
+    Only every so many-th sample is read, with 0 none; without `decode` only the sizes of the images
+    are read. `workers` are threads.
     """
     reports = []
-    for name, config, official in find_loaders(cfg, loaders):
+    for name, config, official in _find_loaders(cfg, loaders):
         report = Report(name, official)
         reports.append(report)
         try:
@@ -89,16 +68,14 @@ def verify(
             report.problems.append(str(error))
             continue
         _count(dataset, report)
-        if every:
-            _read_all(dataset, report, every, decode, workers)
-        if report.interrupted:
+        if every and not _read_all(dataset, report, every, decode, workers):
             break
     if not reports:
         raise ValueError(f'{cfg.filename} has no data loader out of {tuple(loaders)}')
     return reports
 
 
-def find_loaders(cfg: Config, wanted: Sequence[str]) -> Iterator[tuple[str, dict, int | None]]:
+def _find_loaders(cfg: Config, wanted: Sequence[str]) -> Iterator[tuple[str, dict, int | None]]:
     """(name, data set config, official size) of the data loaders, each data set once."""
     sizes = cfg.get('official_sizes', {})
     seen: list[Any] = []
@@ -106,25 +83,19 @@ def find_loaders(cfg: Config, wanted: Sequence[str]) -> Iterator[tuple[str, dict
         if cfg.get(key) is None or cfg[key].dataset in seen:
             continue
         seen.append(cfg[key].dataset)
-        parts = list(_unwrap(cfg[key].dataset))
+        parts = _unwrap(cfg[key].dataset)
         for i, part in enumerate(parts):
             dataset = dict(part, pipeline=[], missing='drop')
-            if dataset.get('gt_cache_dir') is not None:
+            if 'gt_cache_dir' in dataset:
                 dataset['gt_cache_dir'] = None  # the files themselves are to be read
-            if len(parts) == 1:
-                yield key, dataset, sizes.get(key)
-            else:
-                yield f'{key} {i}', dataset, None
+            single = len(parts) == 1
+            yield (key if single else f'{key} {i}'), dataset, (sizes.get(key) if single else None)
 
 
-def _unwrap(dataset: dict) -> Iterator[dict]:
+def _unwrap(dataset: dict) -> list[dict]:
     """The data sets inside of mmengine's wrappers (ConcatDataset, RepeatDataset, ...)."""
-    inner = dataset.get('datasets') or [dataset.get('dataset')]
-    if inner == [None]:
-        yield dataset
-    else:
-        for part in inner:
-            yield from _unwrap(part)
+    inner = dataset.get('datasets') or ([dataset['dataset']] if dataset.get('dataset') else [])
+    return [part for child in inner for part in _unwrap(child)] or [dataset]
 
 
 def _count(dataset: Any, report: Report) -> None:
@@ -133,23 +104,21 @@ def _count(dataset: Any, report: Report) -> None:
     official = report.official
     whole = report.samples == official or (official is None and not dataset.named)
     if dataset.incomplete and whole:
-        report.notes.append(
-            f'{len(dataset.incomplete)} samples are left out, as ends of sequences are (first: '
-            f'{dataset.incomplete[0]})'
-        )
+        left_out = f'{len(dataset.incomplete)} samples are left out, as ends of sequences are'
+        report.notes.append(f'{left_out} (first: {dataset.incomplete[0]})')
     else:
         report.problems += [f'missing: {problem}' for problem in dataset.incomplete]
     if official is not None and report.samples != official:
-        report.problems.append(
-            f'{report.samples} complete samples, the official number is {official}: the copy is '
-            'not whole, or the options differ from the official ones'
-        )
+        found = f'{report.samples} complete samples, the official number is {official}'
+        reason = 'the copy is not whole, or the options differ from the official ones'
+        report.problems.append(f'{found}: {reason}')
 
 
-def _read_all(dataset: Any, report: Report, every: int, decode: bool, workers: int) -> None:
+def _read_all(dataset: Any, report: Report, every: int, decode: bool, workers: int) -> bool:
+    """Whether it was not interrupted."""
     indices = range(0, len(dataset), every)
     with ThreadPoolExecutor(workers) as pool:
-        results = pool.map(lambda i: check_sample(dataset, i, decode), indices)
+        results = pool.map(lambda i: _check_sample(dataset, i, decode), indices)
         try:
             for sizes, share, problem in track(results, len(indices), 'samples'):
                 report.checked += 1
@@ -158,19 +127,16 @@ def _read_all(dataset: Any, report: Report, every: int, decode: bool, workers: i
                 report.problems += [] if problem is None else [problem]
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            report.interrupted = True
             report.problems.append(f'interrupted after {report.checked} samples')
+            return False
+    return True
 
 
-def check_sample(
+def _check_sample(
     dataset: Any, index: int, decode: bool
 ) -> tuple[list[tuple[int, int]], float | None, str | None]:
-    """Read all of a sample.
-
-    Returns:
-        sizes (width, height) of its images; the share of pixels with ground truth (None: the data
-        set has none); what is wrong, or None.
-    """
+    """Sizes (width, height) of the images of a sample; the share of pixels with ground truth (None:
+    the data set has none); what is wrong, or None."""
     sizes: list[tuple[int, int]] = []
     try:
         info = dataset.get_data_info(index)

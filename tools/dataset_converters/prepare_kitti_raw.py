@@ -111,14 +111,19 @@ def run_cache(args: argparse.Namespace) -> None:
     print(f'{written} images written to {args.out}, {len(paths) - written} were there already')
 
 
-def main(argv: Sequence[str] | None = None) -> int | None:
-    """Command line; returns the exit status."""
-    cv2.setNumThreads(0)
+def run(args: argparse.Namespace) -> int | None:
+    """Do what the command says."""
     try:
-        return run_tool(build_parser(), lambda args: args.run(args), argv)
+        return args.run(args)
     except KeyboardInterrupt:
         print('interrupted: the same command goes on', file=sys.stderr)
         return 130
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    """Command line; returns the exit status."""
+    cv2.setNumThreads(0)
+    return run_tool(build_parser(), run, argv)
 
 
 if __name__ == '__main__':

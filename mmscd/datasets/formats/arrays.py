@@ -23,16 +23,8 @@ _MATLAB_NUMBERS = ('double', 'single', *(f'{u}int{n}' for u in ('', 'u') for n i
 
 
 def read_json(path: str | os.PathLike, mend: str) -> Any:
-    """Content of a json file.
-
-    Args:
-        path: of the file.
-        mend: what to do where it is missing or broken.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is empty or not json; names file and line.
-    """
+    """Content of a json file. One that is missing (FileNotFoundError), empty or no json
+    (ValueError, with the line) is named, with `mend`, what to do then."""
     try:
         return json.loads(Path(path).read_text(encoding='utf-8'))
     except FileNotFoundError:
@@ -42,16 +34,8 @@ def read_json(path: str | os.PathLike, mend: str) -> Any:
 
 
 def read_npy(path: str | os.PathLike, mend: str, key: str | None = None) -> np.ndarray:
-    """The array of a .npy file, or one of a .npz file, without pickles.
-
-    Args:
-        path: of the file.
-        mend: what to do where it is missing or broken.
-        key: of the array in a .npz file.
-
-    Raises:
-        OSError: the file is missing, empty, truncated or damaged.
-    """
+    """The array of a .npy file, or the one of a .npz file under `key`, without pickles. OSError
+    where the file is missing, empty, truncated or damaged; it ends with `mend`."""
     try:
         data = read_bytes(path)
     except FileNotFoundError:
@@ -64,16 +48,8 @@ def read_npy(path: str | os.PathLike, mend: str, key: str | None = None) -> np.n
 
 
 def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
-    """A real numeric array of a MATLAB file.
-
-    Args:
-        path: of the file.
-        name: of the variable.
-
-    Raises:
-        OSError: the file is missing, empty or broken.
-        ValueError: it is no MATLAB file of level 5, or has no such array.
-    """
+    """The real numeric array `name` of a MATLAB file. OSError where the file is missing, empty or
+    broken, ValueError where it is not of level 5 to 7 or has no such array."""
     data = read_bytes(path)
     if data[126:128] not in (b'IM', b'MI'):
         raise ValueError(f'{path} is no MATLAB file of level 5 to 7; download it again')
@@ -81,10 +57,8 @@ def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
         found = {key: kind for key, _, kind in scipy.io.whosmat(io.BytesIO(data))}
         stored = scipy.io.loadmat(io.BytesIO(data), variable_names=[name])
     except (*_BROKEN_MAT, scipy.io.matlab.MatReadError) as error:
-        raise OSError(
-            f'{path} is truncated or damaged ({error}); download it again, or leave it out of the '
-            'split'
-        ) from None
+        mend = 'download it again, or leave it out of the split'
+        raise OSError(f'{path} is truncated or damaged ({error}); {mend}') from None
     arrays = [key for key, kind in found.items() if kind in _MATLAB_NUMBERS]
     if name not in arrays:
         raise ValueError(f'{path} has no numeric array {name!r}, only {arrays}; download it again')
@@ -92,25 +66,13 @@ def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
 
 
 def parse_numbers(text: str, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """Finite float64 numbers of a text, in a shape; `what` names it in errors.
-
-    Raises:
-        ValueError: other words, or more or fewer.
-    """
+    """Finite float64 numbers of a text, in a shape; `what` names it in the ValueError."""
     return finite_array(text.split(), (math.prod(shape),), what).reshape(shape)
 
 
 def finite_array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """A float64 array of a shape, all finite.
-
-    Args:
-        value: anything numpy takes.
-        shape: expected.
-        what: names file and key in the error.
-
-    Raises:
-        ValueError: what came and what was expected.
-    """
+    """A float64 array of just that shape, all finite; `what` names file and key in the
+    ValueError."""
     try:
         array = np.asarray(value, np.float64)
     except (TypeError, ValueError):
@@ -123,59 +85,35 @@ def finite_array(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
 
 
 def camera_matrix(values: Any, what: str) -> np.ndarray:
-    """K (3, 3) float64 of a pinhole camera.
-
-    Args:
-        values: nine numbers (3, 3), or a list of fx, fy, cx, cy.
-        what: names file and key in the error.
-
-    Raises:
-        ValueError: a number is missing or not finite, a focal length not positive, or the last row
-            other than 0, 0, 1.
-    """
+    """K (3, 3) float64 of a pinhole camera, of nine numbers (3, 3) or a list of fx, fy, cx, cy.
+    ValueError (`what` names file and key) where one is missing or not finite, a focal length is not
+    positive, or the last row is not 0, 0, 1."""
     if isinstance(values, list) and not any(isinstance(value, list) for value in values):
         fx, fy, cx, cy = finite_array(values, (4,), f'{what}: fx, fy, cx, cy')
         values = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]]
     K = finite_array(values, (3, 3), what)
     if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
-        raise ValueError(
-            f'{what} holds no camera matrix (focal lengths above 0, last row 0 0 1): {K.tolist()}; '
-            'restore the official file'
-        )
+        expected = 'focal lengths above 0, last row 0 0 1; restore the official file'
+        raise ValueError(f'{what} holds no camera matrix: {K.tolist()}; expected {expected}')
     return K
 
 
 def disparity_to_depth(disparity: np.ndarray, focal_baseline: float) -> np.ndarray:
-    """depth = focal length x baseline / disparity.
-
-    Args:
-        disparity: (H, W) float pixels; 0 and below: no measurement.
-        focal_baseline: pixels times metres.
-
-    Returns:
-        (H, W) float32 metres, 0 where there is no measurement.
-    """
-    known = disparity > 0
+    """Depth (H, W) float32 metres, 0 = no measurement, of a disparity (H, W) in pixels, not above 0
+    = none: (focal length in pixels x baseline in metres) / disparity."""
     depth = np.zeros(disparity.shape, np.float32)
-    depth[known] = focal_baseline / disparity[known]
-    return depth
+    return np.divide(focal_baseline, disparity, out=depth, where=disparity > 0)
 
 
 def read_depth_npy(path: str | os.PathLike) -> np.ndarray:
-    """Depth that an evaluation code stored as a numpy array.
-
-    Returns:
-        (H, W) float32 metres, 0 where there is no measurement.
-
-    Raises:
-        OSError: the file is missing, empty or truncated.
-        ValueError: it holds something else than one map of finite numbers.
-    """
+    """Depth (H, W) float32 metres, 0 = no measurement, of a NumPy file of an evaluation code.
+    OSError where it is missing or damaged, ValueError where it is no single map of finite
+    numbers."""
     depth = read_npy(path, 'copy or export it again')
     depth = depth.squeeze() if depth.ndim == 3 else depth
     if depth.ndim != 2 or depth.dtype.kind not in 'fiu' or not np.isfinite(depth).all():
         raise ValueError(
-            f'depth file {path} must hold one map (H, W) of finite numbers, got {depth.dtype} of '
-            f'shape {depth.shape}; export it again with 0 where nothing was measured'
+            f'depth file {path} must hold one map (H, W) of finite numbers, 0 = none, got '
+            f'{depth.dtype} of shape {depth.shape}; export it again'
         )
     return depth.astype(np.float32)

@@ -15,30 +15,21 @@ import numpy as np
 
 IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp')
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
-_PNG_START = b'\x89PNG\r\n\x1a\n'
-_PNG_END = b'IEND\xaeB`\x82'
+_PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82'
 # start-of-frame markers: all of 0xC0..0xCF but DHT (C4), JPG (C8) and DAC (CC)
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_REDUCED = {
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
+# by n of the scale 1/n; the pixels as stored: intrinsics know nothing of EXIF rotation
+_FLAGS = {
+    1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
+    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
+    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
+    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
-# the pixels as stored: intrinsics know nothing of EXIF rotation
-_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def read_bytes(path: str | os.PathLike, empty: bool = False) -> bytes:
-    """Content of a file.
-
-    Args:
-        path: of the file.
-        empty: it may be empty.
-
-    Raises:
-        FileNotFoundError: names the file; it was there at start-up or is not checked there.
-        OSError: the file cannot be read or is empty.
-    """
+    """Content of a file, which may be empty only with `empty`. FileNotFoundError or OSError, which
+    name the file, where it is missing, unreadable or empty."""
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -53,11 +44,8 @@ def read_bytes(path: str | os.PathLike, empty: bool = False) -> bytes:
 def check_size(
     path: str | os.PathLike, found: tuple[int, int], expected: tuple[int, int] | None
 ) -> None:
-    """An image must have the size (width, height) of its calibration, where that is known.
-
-    Raises:
-        ValueError: names both sizes.
-    """
+    """Raise ValueError, which names both sizes (width, height), where an image has another than its
+    calibration; None: that is not known."""
     if expected is not None and tuple(expected) != found:
         raise ValueError(
             f'{path} is {found[0]}x{found[1]}, but its calibration is for '
@@ -82,15 +70,8 @@ def _jpeg_frame_header(data: bytes) -> int | None:
 
 
 def image_size(data: bytes, path: str | os.PathLike) -> tuple[int, int]:
-    """(width, height) in pixels as stored, from the header; also checks that the file is complete.
-
-    Args:
-        data: the file's content.
-        path: named in errors.
-
-    Raises:
-        OSError: the image is truncated or unreadable.
-    """
+    """(width, height) in pixels as stored, from the header of the content; OSError, which names
+    `path`, where the image is truncated or unreadable."""
     broken = OSError(
         f'image file {path} is truncated or unreadable ({len(data)} bytes); copy or download it '
         'again, or remove it from the split'
@@ -107,7 +88,7 @@ def image_size(data: bytes, path: str | os.PathLike) -> tuple[int, int]:
             raise broken
         width, height = struct.unpack_from('>II', data, 16)
     else:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[1])
         if image is None:
             raise broken
         height, width = image.shape[:2]
@@ -115,43 +96,28 @@ def image_size(data: bytes, path: str | os.PathLike) -> tuple[int, int]:
 
 
 def reduction_for(size: tuple[int, int], target: tuple[int, int]) -> int:
-    """Largest n of 1, 2, 4, 8 such that an image shrunk n times still covers the target.
-
-    Args:
-        size: (width, height) of the image.
-        target: (width, height) wanted.
-    """
-    fitting = [
-        n for n in (1, 2, 4, 8) if -(-size[0] // n) >= target[0] and -(-size[1] // n) >= target[1]
-    ]
-    return fitting[-1] if fitting else 1
+    """Largest n of 1, 2, 4, 8 such that an image of `size` shrunk n times still covers the target;
+    both (width, height)."""
+    covering = (
+        n for n in (8, 4, 2) if all(-(-a // n) >= b for a, b in zip(size, target, strict=True))
+    )
+    return next(covering, 1)
 
 
 def decode_rgb(
     data: bytes, path: str | os.PathLike, target: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, tuple[int, int], int]:
-    """Decode an image file.
+    """The image (H, W, 3) uint8 RGB of the content of a file, the stored size (width, height), and
+    n of its scale 1/n. OSError, which names `path`, where it is truncated or unreadable.
 
-    Args:
-        data: the file's content.
-        path: named in errors.
-        target: (width, height); a JPEG at least twice as large is decoded at 1/2, 1/4 or 1/8 of
-            its size by scaling inside the inverse DCT, which costs less than a full decode.
-
-    Returns:
-        the image (H, W, 3) uint8 RGB, the stored size (width, height), and n of the scale 1/n
-        (H = ceil(height / n): the last row and column may be padding in part, so that the scale
-        is exactly 1/n).
-
-    Raises:
-        OSError: the image is truncated or unreadable.
+    With a `target` (width, height) a JPEG at least twice as large is decoded at 1/2, 1/4 or 1/8 of
+    its size, by scaling inside the inverse DCT, which costs less than a full decode. Then H =
+    ceil(height / n): the last row and column may be padding in part, so that the scale is exactly
+    1/n.
     """
     size = image_size(data, path)
-    shrink = 1
-    if target is not None and data.startswith(_JPEG_START):
-        shrink = reduction_for(size, target)
-    flags = _FLAGS if shrink == 1 else _REDUCED[shrink] | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    shrink = reduction_for(size, target) if target and data.startswith(_JPEG_START) else 1
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[shrink])
     expected = (-(-size[1] // shrink), -(-size[0] // shrink))
     if image is None or image.shape[:2] != expected:
         raise OSError(
@@ -162,19 +128,9 @@ def decode_rgb(
 
 
 def read_depth_png(path: str | os.PathLike, scale: float = 256.0) -> np.ndarray:
-    """Depth from a 16-bit PNG as the KITTI depth benchmark stores it.
-
-    Args:
-        path: a single-channel uint16 PNG.
-        scale: stored value per metre.
-
-    Returns:
-        (H, W) float32 metres, 0 where there is no measurement.
-
-    Raises:
-        OSError: the file is missing, truncated or unreadable.
-        ValueError: it is not a single-channel 16-bit image.
-    """
+    """Depth (H, W) float32 metres, 0 = no measurement, of a single-channel 16-bit PNG as the KITTI
+    depth benchmark stores it: `scale` per metre. OSError where it is missing or broken, ValueError
+    where it is of another kind."""
     data = read_bytes(path)
     image_size(data, path)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

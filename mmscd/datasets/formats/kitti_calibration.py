@@ -18,21 +18,11 @@ DEPTH_AXES = ('camera_z', 'velodyne_x')
 
 
 def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
-    """Read `key: number number ...` lines.
-
-    Args:
-        path: e.g. `2011_09_26/calib_cam_to_cam.txt`.
-
-    Returns:
-        float64 vectors by key; `calib_time` is left out.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is malformed; names file and line.
-    """
-    path = Path(path)
+    """float64 vectors by key of a file of `key: number number ...` lines, such as
+    `2011_09_26/calib_cam_to_cam.txt`, without `calib_time`. FileNotFoundError; ValueError (file and
+    line) where a line is malformed."""
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
     except FileNotFoundError:
         raise FileNotFoundError(
             f'calibration file {path} does not exist; unpack the calibration archive of that date '
@@ -40,12 +30,10 @@ def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
         ) from None
     values = {}
     for number, line in enumerate(lines, 1):
-        key, colon, text = line.partition(':')
-        if not line.strip() or key.strip() == 'calib_time':
+        if not line.strip() or line.split(':')[0].strip() == 'calib_time':
             continue
         try:
-            if not colon:
-                raise ValueError('no colon')
+            key, text = line.split(':', 1)
             values[key.strip()] = np.array([float(word) for word in text.split()])
         except ValueError as error:
             raise ValueError(
@@ -56,16 +44,9 @@ def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def projection_matrix(values: Mapping[str, np.ndarray], key: str, path: str | Path) -> np.ndarray:
-    """P = K [I | t] (3, 4) float64 of a rectified camera.
-
-    Args:
-        values: of `read_calibration_file`.
-        key: such as `P2` or `P_rect_101`.
-        path: named in errors.
-
-    Raises:
-        ValueError: the key is missing, or holds other than 12 finite numbers of a camera.
-    """
+    """P = K [I | t] (3, 4) float64 of a rectified camera: `key` (`P2`, `P_rect_101`) of what
+    `read_calibration_file` gave for `path`. ValueError where it is missing or not 12 finite numbers
+    of a camera."""
     P = finite_array(values.get(key), (12,), f'{path}: {key}').reshape(3, 4)
     camera_matrix(P[:, :3], f'{path}: {key}')
     return P
@@ -74,18 +55,13 @@ def projection_matrix(values: Mapping[str, np.ndarray], key: str, path: str | Pa
 def stereo_from_projections(
     P_target: np.ndarray, P_source: np.ndarray, what: str | Path
 ) -> np.ndarray:
-    """T_source_target (4, 4) float64 metres of two rectified cameras with one K.
-
-    With P_i = K [I | t_i], a point of the common frame is x_i = x + t_i in camera i.
-
-    Raises:
-        ValueError: the cameras have different K.
-    """
+    """T_source_target (4, 4) float64 metres of two rectified cameras with one K, else ValueError.
+    With P_i = K [I | t_i], a point of the common frame is x_i = x + t_i in camera i."""
     K = P_target[:, :3]
     if not np.allclose(K, P_source[:, :3], rtol=1e-6):
         raise ValueError(
-            f'{what}: the two cameras have different camera matrices, but a stereo sample has one '
-            'K; restore the official file or use mono frame_ids'
+            f'{what}: the two cameras have different camera matrices, but a stereo sample has '
+            'one K; restore the official file or use mono frame_ids'
         )
     T = np.eye(4)
     T[:3, 3] = np.linalg.solve(K, P_source[:, 3] - P_target[:, 3])
@@ -93,12 +69,9 @@ def stereo_from_projections(
 
 
 class KITTICalibration:
-    """Rectified cameras 02 and 03 of one recording date, and the LiDAR.
-
-    Args:
-        folder: holds `calib_cam_to_cam.txt` and `calib_velo_to_cam.txt` (the second is read when
-            the LiDAR is asked for).
-    """
+    """Rectified cameras 02 and 03 of one recording date, and the LiDAR: `folder` holds
+    `calib_cam_to_cam.txt` and `calib_velo_to_cam.txt`, which is read when the LiDAR is asked
+    for."""
 
     def __init__(self, folder: str | Path) -> None:
         self.cam_path = Path(folder) / 'calib_cam_to_cam.txt'
@@ -141,19 +114,11 @@ def project_velodyne(
     size: tuple[int, int],
     depth_axis: str = 'camera_z',
 ) -> np.ndarray:
-    """Sparse depth map of a scan as the MATLAB development kit makes it: pixels count from 1, and
-    points with LiDAR x < 0 are dropped.
-
-    Args:
-        points: (N, 4) or (N, 3) LiDAR coordinates, metres.
-        velodyne_to_image: (3, 4), see `KITTICalibration.velodyne_to_image`.
-        size: (width, height) of the image.
-        depth_axis: `camera_z`, the depth in the rectified camera, or `velodyne_x`, the forward
-            axis of the LiDAR, on which the published tables of the 697 Eigen images stand.
-
-    Returns:
-        (H, W) float32 metres, 0 where nothing was measured.
-    """
+    """Sparse depth map (H, W) float32 metres, 0 = nothing measured, of LiDAR points (N, 3 or 4),
+    metres, as the MATLAB development kit makes it: pixels count from 1, and points with LiDAR x < 0
+    are dropped. `size` is (width, height). `depth_axis`: `camera_z`, the depth in the rectified
+    camera, or `velodyne_x`, the forward axis of the LiDAR, on which the published tables of the 697
+    Eigen images stand."""
     if depth_axis not in DEPTH_AXES:
         raise ValueError(f'depth_axis must be one of {DEPTH_AXES}, got {depth_axis!r}')
     points = points[points[:, 0] >= 0]

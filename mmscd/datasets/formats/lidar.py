@@ -13,18 +13,8 @@ from .images import read_bytes
 
 
 def rotation_from_quaternion(quaternion: Sequence[float], what: str = 'quaternion') -> np.ndarray:
-    """Rotation matrix of a quaternion.
-
-    Args:
-        quaternion: (w, x, y, z), normalised here.
-        what: names file and key in the error.
-
-    Returns:
-        (3, 3) float64.
-
-    Raises:
-        ValueError: it is not finite, or far from unit length.
-    """
+    """Rotation matrix (3, 3) float64 of a quaternion (w, x, y, z), normalised here. ValueError
+    (`what` names file and key) where it is not finite, or its length is over 1 % from 1."""
     q = finite_array(quaternion, (4,), what)
     norm = np.linalg.norm(q)
     if abs(norm - 1) > 1e-2:
@@ -43,11 +33,8 @@ def rotation_from_quaternion(quaternion: Sequence[float], what: str = 'quaternio
 
 
 def rigid_pose(rotation: Any, translation: Any, what: str) -> np.ndarray:
-    """T (4, 4) float64 of a quaternion (w, x, y, z) and a translation in metres.
-
-    Raises:
-        ValueError: a number is not finite; names file and key (`what`).
-    """
+    """T (4, 4) float64 of a quaternion (w, x, y, z) and a translation in metres; ValueError (`what`
+    names file and key) where a number is not finite."""
     T = np.eye(4)
     T[:3, :3] = rotation_from_quaternion(rotation, f'{what}: rotation')
     T[:3, 3] = finite_array(translation, (3,), f'{what}: translation')
@@ -55,19 +42,9 @@ def rigid_pose(rotation: Any, translation: Any, what: str) -> np.ndarray:
 
 
 def read_points(path: str | os.PathLike, columns: int = 4) -> np.ndarray:
-    """Points of a LiDAR scan.
-
-    Args:
-        path: raw little-endian float32, or a .npz file with an array `data` (DDAD).
-        columns: numbers per point of a raw file; the first three are x, y, z in metres.
-
-    Returns:
-        (N, columns), float32 of a raw file.
-
-    Raises:
-        OSError: there is no such file, or its .npz content is damaged.
-        ValueError: the file is empty, or holds no whole number of points.
-    """
+    """Points of a LiDAR scan, x, y, z in metres first: (N, columns) float32 of a raw little-endian
+    file, or the array `data` of a .npz file (DDAD). OSError where it is missing or damaged,
+    ValueError where it is empty or holds no whole number of points."""
     if str(path).endswith('.npz'):
         points = read_npy(path, 'copy or download the scan again', key='data')
         if points.ndim != 2 or points.shape[1] < 3 or len(points) == 0:
@@ -79,8 +56,7 @@ def read_points(path: str | os.PathLike, columns: int = 4) -> np.ndarray:
     if not data or len(data) % (4 * columns):
         raise ValueError(
             f'LiDAR scan {path} has {len(data)} bytes, expected a positive multiple of '
-            f'{4 * columns} ({columns} float32 per point): it is truncated; copy or download it '
-            'again'
+            f'{4 * columns} ({columns} float32 per point): copy or download it again'
         )
     return np.frombuffer(data, '<f4').reshape(-1, columns)
 
@@ -93,19 +69,17 @@ def project_points(
     depth: np.ndarray | None = None,
     first_pixel: int = 0,
 ) -> np.ndarray:
-    """Sparse depth map of LiDAR points; of several points in a pixel the nearest one stays.
+    """Sparse depth map (H, W) float32, 0 = nothing measured, of LiDAR points; of several points in
+    a pixel, round(u, v), the nearest one stays.
 
     Args:
         points: (N, 3 or more) LiDAR coordinates, metres.
         matrices: from these to homogeneous pixels, one after another, (3, 4) or (3, 3) each:
             `[T_camera_lidar[:3], K]`, or one projection matrix.
         size: (width, height) of the image.
-        min_depth: points at most that deep are dropped, metres; as are those behind the camera.
+        min_depth: points at most that deep, metres, are dropped, as are those behind the camera.
         depth: (N,) what to draw of the points; None: z of the camera, metres.
-        first_pixel: the number that the first row and column have. The pixel is round(u, v).
-
-    Returns:
-        (H, W) float32, 0 where nothing was measured.
+        first_pixel: the number that the first row and column have.
     """
     width, height = size
     pixels = points[:, :3].astype(np.float64)

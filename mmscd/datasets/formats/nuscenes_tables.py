@@ -18,28 +18,16 @@ _MEND = (
 )
 
 
-# characters of a table that are parsed at once
-_CHUNK = 1 << 24
-
-
 def read_records(
-    path: str | os.PathLike, keep: Callable[[dict], bool], mend: str, chunk: int = _CHUNK
+    path: str | os.PathLike, keep: Callable[[dict], bool], mend: str, chunk: int = 1 << 24
 ) -> list[dict[str, Any]]:
-    """The records of a large json table that are wanted, without ever holding all of them.
+    """The records of a large json table (a list of objects) that are wanted, without ever holding
+    all of them. FileNotFoundError, or ValueError with the line, end with `mend`.
 
     `sample_data.json` has 2.6 million records and needs over 6 GB as a whole. What lies between two
-    closing braces is parsed piece by piece; a cut in the wrong place (inside of a string or of a
-    nested object) is no valid json, and the file is then read as a whole.
-
-    Args:
-        path: a list of objects.
-        keep: whether a record is wanted.
-        mend: what to do where the file is missing or broken.
-        chunk: characters per piece.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no list of objects; names file and line.
+    closing braces is parsed piece by piece, `chunk` characters at once; a cut in the wrong place
+    (inside of a string or of a nested object) is no valid json, and the file is then read as a
+    whole.
     """
     try:
         return [row for rows in _pieces(path, chunk) for row in rows if keep(row)]
@@ -73,7 +61,8 @@ def _pieces(path: str | os.PathLike, chunk: int) -> Iterator[list[dict[str, Any]
 
 
 class NuScenesTables:
-    """Samples of one camera out of the json tables of nuScenes.
+    """Samples of one camera out of the json tables of nuScenes; `camera` and `lidar` are channels,
+    `version` is the folder of the tables under the data root, such as `v1.0-trainval`.
 
     Schema: https://www.nuscenes.org/nuscenes#data-format. `scene` -> `sample` (keyframes, 2 Hz) ->
     `sample_data` (files of the sensors; the camera at 12 Hz, linked by `prev` and `next`) ->
@@ -83,12 +72,6 @@ class NuScenesTables:
     The full tables are large: indexing v1.0-trainval reads 2 GB of json once, piece by piece, and
     keeps the records of the camera and the keyframes of the LiDAR. Made-up tables of that size (2.5
     million records in `sample_data.json` and in `ego_pose.json`) took 36 s of one core and 1.1 GB.
-
-    Args:
-        root: data root.
-        version: folder of the tables under it, e.g. `v1.0-trainval`.
-        camera: channel, e.g. `CAM_FRONT`.
-        lidar: channel.
     """
 
     def __init__(self, root: str, version: str, camera: str, lidar: str = 'LIDAR_TOP') -> None:
@@ -96,11 +79,10 @@ class NuScenesTables:
         self.scenes = self._load('scene')
         self.samples = {row['token']: row for row in self._load('sample')}
         channels = {row['token']: row['channel'] for row in self._load('sensor')}
-        self._sensors = {}
-        for row in self._load('calibrated_sensor'):
-            channel = channels.get(row['sensor_token'])
-            if channel in (camera, lidar):
-                self._sensors[row['token']] = (channel, row)
+        named = (
+            (channels.get(row['sensor_token']), row) for row in self._load('calibrated_sensor')
+        )
+        self._sensors = {row['token']: (c, row) for c, row in named if c in (camera, lidar)}
         kept = self._load('sample_data', lambda row: self._is_used(row, camera))
         self.data = {row['token']: row for row in kept}
         self._keyframes = {}
@@ -113,9 +95,7 @@ class NuScenesTables:
         self._poses = {row['token']: row for row in poses}
         self.camera, self.lidar = camera, lidar
 
-    def _load(
-        self, table: str, keep: Callable[[dict], bool] = lambda row: True
-    ) -> list[dict[str, Any]]:
+    def _load(self, table: str, keep: Callable[[dict], bool] = lambda row: True) -> list[dict]:
         return read_records(os.path.join(self.folder, f'{table}.json'), keep, _MEND)
 
     def _is_used(self, row: Mapping[str, Any], camera: str) -> bool:
@@ -125,10 +105,8 @@ class NuScenesTables:
 
     def _row(self, table: str, rows: Mapping[str, Any], token: str) -> Any:
         if token not in rows:
-            raise ValueError(
-                f'{self.folder}/{table}.json has no record {token!r} that another table names; '
-                f'{_MEND}'
-            )
+            problem = f'has no record {token!r} that another table names'
+            raise ValueError(f'{self.folder}/{table}.json {problem}; {_MEND}')
         return rows[token]
 
     def keyframes(self, scene: Mapping[str, Any]) -> Iterator[tuple[dict, dict | None]]:
@@ -138,16 +116,13 @@ class NuScenesTables:
             sample = self._row('sample', self.samples, token)
             row = self._keyframes.get((token, self.camera))
             if row is None:
-                raise ValueError(
-                    f'{self.folder}/sample_data.json has no keyframe of {self.camera} for sample '
-                    f'{token!r}; correct `camera` or restore the table'
-                )
+                lacking = f'has no keyframe of {self.camera} for sample {token!r}'
+                mend = 'correct `camera` or restore the table'
+                raise ValueError(f'{self.folder}/sample_data.json {lacking}; {mend}')
             yield row, self._keyframes.get((token, self.lidar))
             token = sample['next']
 
-    def neighbour(
-        self, row: Mapping[str, Any], offset: int, keyframes: bool
-    ) -> Mapping[str, Any] | None:
+    def neighbour(self, row: dict, offset: int, keyframes: bool) -> dict | None:
         """The camera's file that many steps later; None at the ends of the scene."""
         step, current = ('next' if offset > 0 else 'prev'), row
         for _ in range(abs(offset)):
@@ -165,17 +140,17 @@ class NuScenesTables:
         what = f'{self.folder}/calibrated_sensor.json: camera_intrinsic of {sensor["token"]}'
         return camera_matrix(sensor['camera_intrinsic'], what)
 
-    def global_pose(self, row: Mapping[str, Any]) -> np.ndarray:
+    def _global_pose(self, row: Mapping[str, Any]) -> np.ndarray:
         """T_global_sensor (4, 4) of a file at its own time stamp."""
         sensor = self._sensors[row['calibrated_sensor_token']][1]
         ego = self._row('ego_pose', self._poses, row['ego_pose_token'])
-        return self._pose('ego_pose', ego) @ self._pose('calibrated_sensor', sensor)
-
-    def _pose(self, table: str, row: Mapping[str, Any]) -> np.ndarray:
-        what = f'{self.folder}/{table}.json: {row["token"]}'
-        return rigid_pose(row['rotation'], row['translation'], what)
+        T_global_ego, T_ego_sensor = (
+            rigid_pose(r['rotation'], r['translation'], f'{self.folder}/{table}.json: {r["token"]}')
+            for table, r in (('ego_pose', ego), ('calibrated_sensor', sensor))
+        )
+        return T_global_ego @ T_ego_sensor
 
     def camera_from_lidar(self, camera: Mapping[str, Any], lidar: Mapping[str, Any]) -> np.ndarray:
         """T_camera_lidar (4, 4): sensor -> ego -> global -> ego -> camera, as the vehicle moves
         between the two time stamps."""
-        return np.linalg.solve(self.global_pose(camera), self.global_pose(lidar))
+        return np.linalg.solve(self._global_pose(camera), self._global_pose(lidar))

@@ -18,7 +18,7 @@ from mmengine.logging import print_log
 
 from .videos import Video
 
-_MANIFEST = 'manifest.json'
+_MANIFEST, _QUALITY = 'manifest.json', 95
 
 
 def extract_frames(
@@ -26,38 +26,21 @@ def extract_frames(
     cache_dir: str | os.PathLike | None = None,
     stride: int = 1,
     image_format: str = 'jpg',
-    quality: int = 95,
 ) -> Path:
-    """Write every `stride`-th frame of a video as an image, unless that was done before.
+    """The folder with `0000000000.jpg`, ... (numbered without gaps) of every `stride`-th frame of a
+    video, which are written unless that was done before. OSError where it cannot be decoded.
 
     The frames are written into a temporary folder, the manifest last, and the folder is renamed:
-    what is there is whole. Several processes may do this at once; the first one wins.
-
-    Args:
-        video: the file.
-        cache_dir: folder for the extracted frames; None: `<stem>_frames` beside the video.
-        stride: 1 keeps all frames.
-        image_format: `jpg` or `png` (lossless, about five times larger).
-        quality: of the JPEGs, 0..100.
-
-    Returns:
-        the folder with `0000000000.jpg`, ... (numbered without gaps).
-
-    Raises:
-        OSError: the video cannot be opened or has no frames.
+    what is there is whole. Several processes may do this at once; the first one wins. The folder
+    lies in `cache_dir`, or in `<stem>_frames` beside the video. `image_format` is `jpg` or `png`
+    (lossless, about five times larger).
     """
     if image_format not in ('jpg', 'png'):
         raise ValueError(f"image_format must be 'jpg' or 'png', got {image_format!r}")
     video = Path(video).expanduser()
     status = video.stat()
-    identity = dict(
-        video=video.name,
-        bytes=status.st_size,
-        modified=status.st_mtime_ns,
-        stride=stride,
-        format=image_format,
-        quality=quality,
-    )
+    identity: dict = dict(video=video.name, bytes=status.st_size, modified=status.st_mtime_ns)
+    identity.update(stride=stride, format=image_format, quality=_QUALITY)
     key = zlib.crc32(json.dumps([str(video.resolve()), identity]).encode())
     parent = Path(cache_dir).expanduser() if cache_dir else video.parent / f'{video.stem}_frames'
     folder = parent / f'{video.stem}_{key:08x}'
@@ -66,7 +49,7 @@ def extract_frames(
     parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f'.{video.stem}_'))
     try:
-        count = _decode(video, temporary, stride, image_format, quality)
+        count = _decode(video, temporary, stride, image_format)
         manifest = json.dumps(dict(identity, frames=count), indent=1)
         (temporary / _MANIFEST).write_text(manifest, encoding='utf-8')
         temporary.chmod(0o755)
@@ -87,13 +70,13 @@ def _move(temporary: Path, folder: Path) -> None:
             raise
 
 
-def _decode(video: Path, folder: Path, stride: int, image_format: str, quality: int) -> int:
+def _decode(video: Path, folder: Path, stride: int, image_format: str) -> int:
     """Write the frames and return how many."""
     frames = Video(video, stride)
     print_log(
         f'extracting frames of {video} (about {frames.announced}) to {folder.parent}', 'current'
     )
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == 'jpg' else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if image_format == 'jpg' else []
     for number, (_, frame) in enumerate(frames):
         path = folder / f'{number:010d}.{image_format}'
         if not cv2.imwrite(str(path), frame[..., ::-1], options):

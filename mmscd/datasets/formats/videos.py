@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator
@@ -21,10 +22,8 @@ class Video:
     """An open video file or camera; iterating it once gives (number in the file, frame), the frame
     as uint8 RGB (H, W, 3).
 
-    Args:
-        source: path, or number of a camera.
-        step: only every so many-th frame.
-        limit: at most so many frames.
+    `source` is a path or the number of a camera; only every `step`-th frame, at most `limit` ones.
+    OSError where it cannot be opened, or, while iterating, not one frame can be decoded.
 
     Attributes:
         name: of its outputs.
@@ -35,9 +34,6 @@ class Video:
         passed: frames of the file that went by so far.
         read: those handed out of them.
         ended_early: set when the file ended before what it announces.
-
-    Raises:
-        OSError: it cannot be opened, or, while iterating, not one frame can be decoded.
     """
 
     def __init__(
@@ -84,12 +80,9 @@ class Video:
             raise self._unreadable()
         if self.announced and self.read < _COMPLETE * (self.length or 0):
             self.ended_early = True
-            print_log(
-                f'{self.origin} ends early: it announces {self.announced} frames, {self.passed} '
-                'could be decoded; it is truncated or broken from there on',
-                'current',
-                30,
-            )
+            found = f'it announces {self.announced} frames, {self.passed} could be decoded'
+            text = f'{self.origin} ends early: {found}; it is truncated or broken from there on'
+            print_log(text, 'current', logging.WARNING)
 
     def _unreadable(self) -> OSError:
         if self.live:
@@ -98,9 +91,8 @@ class Video:
                 'not allowed for this user? The first one is 0'
             )
         return OSError(
-            f'video {self.origin} cannot be decoded: it is truncated, no video, or of a kind that '
-            'this build of OpenCV does not read; convert it to H.264 in .mp4, or give a folder of '
-            'its frames'
+            f'video {self.origin} cannot be decoded: it is broken, no video, or of a kind that '
+            'this build of OpenCV does not read; convert it to H.264 in .mp4, or give its frames'
         )
 
 

@@ -35,10 +35,7 @@ class Job:
 
     def is_done(self) -> bool:
         """True where the file is there: files appear whole, by a rename."""
-        try:
-            size = self.target.stat().st_size
-        except OSError:
-            return False
+        size = self.target.stat().st_size if self.target.is_file() else -1
         converted = self.target.suffix != Path(self.member.filename).suffix
         return size > 0 if converted else size == self.member.file_size
 
@@ -46,27 +43,25 @@ class Job:
 def unpack(
     paths: Sequence[Path], out: Path, parts: Sequence[str] = DEFAULT_PARTS, jpeg: int | None = None
 ) -> tuple[int, int]:
-    """Unpack what is missing, archive by archive.
+    """Unpack what is missing, archive by archive; returns the numbers of files written and of those
+    that were there. `paths` are zip files and folders with zip files, `out` is the root of the
+    tree, `parts` are out of `PARTS` (calibration is always taken). With `jpeg` images of the
+    cameras become .jpg of that quality.
 
-    Args:
-        paths: zip files and folders with zip files.
-        out: root of the tree.
-        parts: out of `PARTS`; calibration is always taken.
-        jpeg: images of the cameras become .jpg of that quality; None: as they are.
-
-    Returns:
-        numbers of files written, and of those that were there.
-
-    Raises:
-        ValueError: an archive is damaged, holds unsafe paths, or nothing of KITTI raw.
-        OSError: an archive is missing, or the disk is full or cannot be written to.
+    ValueError where an archive is damaged, holds unsafe paths or nothing of KITTI raw; OSError
+    where one is missing, or the disk is full or cannot be written to.
     """
     # every archive's index is read before anything is written
-    listed = (list_jobs(path, out, parts, jpeg is not None) for path in find_archives(paths))
-    jobs = [job for part in listed for job in part]
+    archives = _find_archives(paths)
+    jobs = [job for path in archives for job in _list_jobs(path, out, parts, bool(jpeg))]
     missing = [job for job in jobs if not job.is_done()]
     if missing and not jpeg:
-        _check_space(sum(job.member.file_size for job in missing), out)
+        needed = sum(job.member.file_size for job in missing)
+        folder = next(path for path in (out, *out.absolute().parents) if path.exists())
+        if needed > (free := shutil.disk_usage(folder).free):
+            raise OSError(
+                f'{needed / 1e9:.1f} GB are missing, {folder} has {free / 1e9:.1f} GB free'
+            )
     progress = track(missing, len(missing), 'files')
     for archive, group in groupby(progress, lambda job: job.archive):
         with zipfile.ZipFile(archive) as content:
@@ -75,12 +70,8 @@ def unpack(
     return len(missing), len(jobs) - len(missing)
 
 
-def find_archives(paths: Sequence[Path]) -> list[Path]:
-    """Zip files among paths and in folders.
-
-    Raises:
-        FileNotFoundError: a path does not exist, or a folder has no zip file.
-    """
+def _find_archives(paths: Sequence[Path]) -> list[Path]:
+    """Zip files among paths and in folders; FileNotFoundError where there is none."""
     found = []
     for path in paths:
         if not path.exists():
@@ -92,29 +83,22 @@ def find_archives(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def list_jobs(archive: Path, out: Path, parts: Sequence[str], jpeg: bool) -> list[Job]:
+def _list_jobs(archive: Path, out: Path, parts: Sequence[str], jpeg: bool) -> list[Job]:
     """What is to be unpacked of an archive; see `unpack`."""
     try:
         with zipfile.ZipFile(archive) as content:
             members = [info for info in content.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(
-            f'archive {archive} ({archive.stat().st_size} bytes) cannot be read: {error}; it is '
-            'truncated or no zip file: download it again'
-        ) from None
+        what = f'archive {archive} ({archive.stat().st_size} bytes)'
+        raise ValueError(f'{what} cannot be read ({error}): download it again') from None
     found = {info.filename: _part_of(archive, info.filename) for info in members}
     if not any(found.values()):
         raise ValueError(
-            f'archive {archive} holds nothing of KITTI raw (first of {len(members)} files: '
-            f'{members[0].filename if members else "none"}); expected paths such as '
-            '2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png'
+            f'archive {archive} holds nothing of KITTI raw, but {list(found)[:1]}; expected paths '
+            'such as 2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png'
         )
-    wanted = ('calibration', *parts)
-    return [
-        Job(archive, info, _target(out, info.filename, jpeg))
-        for info in members
-        if found[info.filename] in wanted
-    ]
+    wanted = [info for info in members if found[info.filename] in ('calibration', *parts)]
+    return [Job(archive, info, _target(out, info.filename, jpeg)) for info in wanted]
 
 
 def _part_of(archive: Path, name: str) -> str | None:
@@ -132,24 +116,12 @@ def _target(out: Path, name: str, jpeg: bool) -> Path:
     return target.with_suffix('.jpg') if jpeg and is_image else target
 
 
-def _check_space(needed: int, folder: Path) -> None:
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(
-            f'{needed / 1e9:.1f} GB are missing, but only {free / 1e9:.1f} GB are free at {folder}'
-        )
-
-
 def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
     try:
         data = content.read(job.member)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(
-            f'{job.member.filename} in {job.archive} is damaged ({error}): download the archive '
-            'again; what is unpacked already is kept'
-        ) from None
+        what = f'{job.member.filename} in {job.archive} is damaged ({error})'
+        raise ValueError(f'{what}: download the archive again; what is there is kept') from None
     if jpeg and job.target.suffix == '.jpg':
         image_size(data, job.member.filename)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)

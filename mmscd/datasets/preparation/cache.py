@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -33,13 +34,7 @@ _KEYS = re.compile(r'(?:S_rect|P_rect)_(\d\d):')
 
 @dataclass(frozen=True)
 class CacheSettings:
-    """How the images of a cache are stored.
-
-    Attributes:
-        size: (width, height), pixels.
-        format: `jpg` or `png`.
-        quality: of JPEGs, 1 to 100.
-    """
+    """How images are stored: (width, height) pixels, `png`, or `jpg` of a quality of 1 to 100."""
 
     size: tuple[int, int]
     format: str = 'jpg'
@@ -49,39 +44,29 @@ class CacheSettings:
 def build_cache(
     paths: Sequence[Path], data_root: Path, out: Path, settings: CacheSettings, workers: int = 1
 ) -> int:
-    """Write what is missing of a cache.
-
-    Args:
-        paths: images under `data_root`; see `list_frames`.
-        data_root: the original tree.
-        out: root of the cache.
-        settings: size and format.
-        workers: processes.
-
-    Returns:
-        the number of images written.
-
-    Raises:
-        OSError: an image is broken, or `out` cannot be written to.
-        ValueError: `out` holds another cache, or one of the two roots the other.
-    """
-    check_settings(out, data_root, settings)
-    write_calibrations(data_root, out, paths, settings.size)
-    targets = [
-        (out / path.relative_to(data_root)).with_suffix(f'.{settings.format}') for path in paths
-    ]
-    jobs = [
-        (path, target)
-        for path, target in zip(paths, targets, strict=True)
-        if not (target.is_file() and target.stat().st_size)
-    ]
+    """Write what is missing of a cache under `out`, and return the number of images. `paths` are
+    images under `data_root`, the original tree; see `list_frames`. OSError where one is broken or
+    `out` cannot be written to, ValueError where `out` holds another cache or lies in the
+    original."""
+    _check_settings(out, data_root, settings)
+    for date in sorted({path.relative_to(data_root).parts[0] for path in paths}):
+        text = _scale_calibration(data_root / date / 'calib_cam_to_cam.txt', settings.size)
+        atomic_write(out / date / 'calib_cam_to_cam.txt', text.encode())
+        for name in ('calib_velo_to_cam.txt', 'calib_imu_to_velo.txt'):
+            if (data_root / date / name).is_file():
+                atomic_write(out / date / name, (data_root / date / name).read_bytes())
+    jobs = []
+    for path in paths:
+        target = (out / path.relative_to(data_root)).with_suffix(f'.{settings.format}')
+        if not (target.is_file() and target.stat().st_size):
+            jobs.append((path, target))
     convert = partial(_convert, settings=settings)
-    if workers < 2:
-        for _ in track(map(convert, jobs), len(jobs)):
-            pass
-        return len(jobs)
-    with ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(0,)) as pool:
-        for _ in track(pool.map(convert, jobs, chunksize=16), len(jobs)):
+    with ExitStack() as stack:
+        results: Iterable = map(convert, jobs)
+        if workers > 1:
+            pool = ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(0,))
+            results = stack.enter_context(pool).map(convert, jobs, chunksize=16)
+        for _ in track(results, len(jobs)):
             pass
     return len(jobs)
 
@@ -92,28 +77,19 @@ def list_frames(
     frame_ids: Sequence[int | str],
     drives: Sequence[str] | None,
 ) -> list[Path]:
-    """The frames of splits with their neighbours, or all frames of drives.
-
-    Raises:
-        OSError, ValueError: of `KITTIRawDataset`; nothing is left out in silence.
-    """
+    """The frames of splits with their neighbours, or all frames of drives. What is missing of
+    samples is left out with the warning of `KITTIRawDataset`, whose errors are raised."""
     options: dict[str, Any] = dict(gt=None, drives=drives, missing='drop')
     if splits:
         sets = [KITTIRawDataset(str(data_root), str(s), frame_ids, **options) for s in splits]
     else:
         sets = [KITTIRawDataset(str(data_root), None, (0,), **options)]
-    paths = (
-        p for data in sets for i in range(len(data)) for p in data.get_data_info(i)['frame_paths']
-    )
-    return [Path(path) for path in dict.fromkeys(paths)]
+    infos = (data.get_data_info(i) for data in sets for i in range(len(data)))
+    return [Path(path) for path in dict.fromkeys(p for info in infos for p in info['frame_paths'])]
 
 
-def check_settings(out: Path, data_root: Path, settings: CacheSettings) -> None:
-    """A folder holds one cache: refuse to mix sizes, or to write into the source.
-
-    Raises:
-        ValueError: says why.
-    """
+def _check_settings(out: Path, data_root: Path, settings: CacheSettings) -> None:
+    """A folder holds one cache: ValueError where sizes would mix, or the source be written into."""
     source, target = data_root.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise ValueError(f'--out {out} and --data-root {data_root} must not hold one another')
@@ -126,13 +102,9 @@ def check_settings(out: Path, data_root: Path, settings: CacheSettings) -> None:
     atomic_write(path, (json.dumps(wanted, indent=1) + '\n').encode())
 
 
-def scale_calibration(path: Path, size: tuple[int, int]) -> str:
-    """Text of `calib_cam_to_cam.txt` for resized images: S_rect and P_rect of all cameras.
-
-    Args:
-        path: of the original file.
-        size: (width, height) of the resized images.
-    """
+def _scale_calibration(path: Path, size: tuple[int, int]) -> str:
+    """Text of the original `calib_cam_to_cam.txt` for images resized to (width, height): S_rect and
+    P_rect of all cameras."""
     values = read_calibration_file(path)
     lines = []
     for line in path.read_text(encoding='utf-8').splitlines():
@@ -146,18 +118,6 @@ def scale_calibration(path: Path, size: tuple[int, int]) -> str:
             line = f'{key}: ' + ' '.join(f'{number:.15e}' for number in new)
         lines.append(line)
     return '\n'.join(lines) + '\n'
-
-
-def write_calibrations(
-    data_root: Path, out: Path, paths: Iterable[Path], size: tuple[int, int]
-) -> None:
-    """Scaled `calib_cam_to_cam.txt` and copies of the other calibration files of every date."""
-    for date in sorted({path.relative_to(data_root).parts[0] for path in paths}):
-        text = scale_calibration(data_root / date / 'calib_cam_to_cam.txt', size)
-        atomic_write(out / date / 'calib_cam_to_cam.txt', text.encode())
-        for name in ('calib_velo_to_cam.txt', 'calib_imu_to_velo.txt'):
-            if (data_root / date / name).is_file():
-                atomic_write(out / date / name, (data_root / date / name).read_bytes())
 
 
 def _convert(job: tuple[Path, Path], settings: CacheSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmscd.corruptions import corrupt, get_parameters, image_id_from_path
+from mmscd.datasets.options import choose
 from mmscd.registry import TRANSFORMS
 
 PROTOCOLS = ('robodepth', 'native')
@@ -34,18 +35,15 @@ class CorruptFrames:
         data_root: str | None = None,
     ) -> None:
         get_parameters(name, severity)
-        if protocol not in (*PROTOCOLS, None):
-            raise ValueError(f'protocol must be one of {PROTOCOLS} or None, got {protocol!r}')
-        self.name, self.severity, self.seed = name, severity, seed
-        self.protocol, self.data_root = protocol, data_root
+        self.name, self.severity, self.seed, self.data_root = name, severity, seed, data_root
+        self.protocol = choose('protocol', protocol, (*PROTOCOLS, None))
 
     def __call__(self, results: dict) -> dict:
         self._check_place(results)
+        ids = [image_id_from_path(path, self.data_root) for path in results['frame_paths']]
         results['frames'] = [
-            corrupt(
-                frame, self.name, self.severity, self.seed, image_id_from_path(path, self.data_root)
-            )
-            for frame, path in zip(results['frames'], results['frame_paths'], strict=True)
+            corrupt(frame, self.name, self.severity, self.seed, image_id)
+            for frame, image_id in zip(results['frames'], ids, strict=True)
         ]
         return results
 
@@ -59,12 +57,5 @@ class CorruptFrames:
         if self.protocol == 'robodepth' and at_hand == stored:
             raise ValueError(
                 f"CorruptFrames(protocol='robodepth') must stand after ResizeFrames: the frames "
-                f'still have their stored (H, W) {stored}. Where the network takes them at this '
-                'size set protocol=None'
+                f'have their stored (H, W) {stored}; if the network takes these set protocol=None'
             )
-
-    def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(name={self.name!r}, severity={self.severity}, '
-            f'seed={self.seed}, protocol={self.protocol!r})'
-        )

@@ -51,11 +51,8 @@ class CropFrames:
         self.crop_gt = crop_gt
 
     def bounds(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-        """Rows top..bottom and columns left..right of the window in an image (H, W).
-
-        Raises:
-            ValueError: the window does not fit into the image.
-        """
+        """Rows top..bottom and columns left..right of the window in an image (H, W); ValueError
+        where it does not fit into the image."""
         height, width = shape
         if self.size is not None:
             top, left = (height - self.size[1]) // 2, (width - self.size[0]) // 2
@@ -67,8 +64,7 @@ class CropFrames:
         if not (0 <= top < bottom <= height and 0 <= left < right <= width):
             raise ValueError(
                 f'{self!r} gives rows {top}..{bottom}, columns {left}..{right}, which does not fit '
-                f'into an image of {height} x {width} pixels (height x width): use the original '
-                'images or correct the window'
+                f'into an image of {height} x {width} pixels (height x width): correct it'
             )
         return top, bottom, left, right
 
@@ -87,16 +83,14 @@ class CropFrames:
         if 'camera_size' in results:
             results['camera_size'] = (right - left, bottom - top)
         if self.crop_gt and 'gt_depth' in results:
-            if results['gt_depth'].shape != shape:
+            depth = results['gt_depth']
+            if depth.shape != shape:
                 raise ValueError(
-                    f'ground truth of {results["img_path"]} has (H, W) '
-                    f'{results["gt_depth"].shape}, its image {shape}: CropFrames(crop_gt=False) '
-                    'leaves it as it is'
+                    f'ground truth of {results["img_path"]} has (H, W) {depth.shape}, its image '
+                    f'{shape}: CropFrames(crop_gt=False) leaves it as it is'
                 )
-            results['gt_depth'] = results['gt_depth'][top:bottom, left:right]
+            results['gt_depth'] = depth[top:bottom, left:right]
         return results
 
     def __repr__(self) -> str:
-        return (
-            f'{type(self).__name__}(window={self.window}, size={self.size}, crop_gt={self.crop_gt})'
-        )
+        return f'CropFrames(window={self.window}, size={self.size}, crop_gt={self.crop_gt})'

@@ -48,6 +48,3 @@ class PackDepthInputs:
             depth = np.ascontiguousarray(results['gt_depth'], dtype=np.float32)
             data_sample.gt_depth = PixelData(data=torch.from_numpy(depth)[None])
         return dict(inputs=inputs, data_samples=data_sample)
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(meta_keys={self.meta_keys})'

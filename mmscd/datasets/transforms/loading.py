@@ -44,6 +44,3 @@ class LoadFrames:
         # the inverse DCT scales by exactly 1/n; an odd last row or column is padding in part
         results['K'] = scale_intrinsics(results['K_ori'], 1 / shrink, 1 / shrink)
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(reduce={self.target or False})'

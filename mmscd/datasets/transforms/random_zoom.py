@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from mmscd.registry import TRANSFORMS
@@ -41,11 +42,5 @@ class RandomZoom:
         crop_w, crop_h = round(width * share), round(height * share)
         x, y = round((width - crop_w) * left), round((height - crop_h) * top)
         results['frames'] = [f[y : y + crop_h, x : x + crop_w] for f in results['frames']]
-        K = results['K'].copy()
-        K[0, 2] -= x
-        K[1, 2] -= y
-        results['K'] = K
+        results['K'] = results['K'] - np.array([[0, 0, x], [0, 0, y], [0, 0, 0]])
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(scale={self.scale}, prob={self.prob})'

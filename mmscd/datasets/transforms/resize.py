@@ -12,19 +12,13 @@ from mmscd.registry import TRANSFORMS
 
 
 def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Shrink an image without aliasing.
+    """Shrink an image (H, W, 3) uint8 to `size` (width, height), neither larger than its own,
+    without aliasing; pixel centres at half pixels.
 
     Area averaging by a factor that is no whole number costs cv2 several times as much as by one
     that is. So the image first grows, bicubic, to the next whole multiple of the size. On KITTI
     frames the result is as close to a Lanczos filter as plain area averaging, or closer, at a third
     of the time (640x192; `tools/analysis_tools/benchmark_step.py --part loader`).
-
-    Args:
-        image: (H, W, 3) uint8.
-        size: (width, height) wanted, neither larger than the image's.
-
-    Returns:
-        (height, width, 3) uint8, pixel centres at half pixels.
     """
     height, width = image.shape[:2]
     multiple = (size[0] * -(-width // size[0]), size[1] * -(-height // size[1]))
@@ -57,6 +51,3 @@ class ResizeFrames:
         results['K'] = scale_intrinsics(results['K'], self.size[0] / width, self.size[1] / height)
         results['img_shape'] = (self.size[1], self.size[0])
         return results
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}(size={self.size})'
