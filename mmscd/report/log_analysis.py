@@ -48,21 +48,10 @@ def plot_curves(
     smooth: int = 1,
     log_scale: bool = False,
 ) -> None:
-    """Draw a panel per key with a line per log.
+    """Draw a panel per key with a line per log (see `read_log`) to `out`, .png, .svg or .pdf.
 
-    Args:
-        logs: work dirs or scalars.json files.
-        keys: what to draw.
-        out: .png, .svg or .pdf.
-        names: one per log; None: those of the folders.
-        title: above the panels.
-        smooth: mean over so many points.
-        log_scale: logarithmic heights.
-
-    Raises:
-        ValueError: a log lacks a key, names and logs differ in number, or the file is of another
-            kind.
-        FileNotFoundError: there is no log.
+    `names`: one per log, None: those of the folders. `smooth`: mean over so many points. Raises
+    ValueError where a log lacks a key, or names and logs differ in number.
     """
     paths = [Path(log) for log in logs]
     names = names or [path.stem if path.is_file() else path.name for path in paths]
@@ -91,11 +80,7 @@ def best_point(
 
 
 def summarize_log(path: str | os.PathLike) -> str:
-    """First, last and best value of every key, what was not a number, and the time it took.
-
-    Args:
-        path: see `read_log`.
-    """
+    """First, last and best value of every key, what was not a number, and the time it took."""
     rows = read_log(path)
     table = [['', 'entries', 'first', 'last', 'best', 'at iteration', 'not finite']]
     for key in known_keys(rows):

@@ -29,17 +29,10 @@ from .training_log import TrainingLog, read_training_log
 
 @dataclass(frozen=True)
 class Request:
-    """What a report is asked for.
+    """What a report is asked for; the command line says what each of them is.
 
-    Attributes:
-        config: path, or package::path.
-        checkpoint: path or URL.
-        work_dir: of the training: its log is read here.
-        out: .html file.
-        title: None: the name of the config.
-        images: so many test images, at least 2 (the best and the worst).
-        robustness: folder that `test_robustness.py --out` has written.
-        cfg_options: overrides of the config, dotted keys.
+    `work_dir` is read for its log; `images` are so many of the test set, at least 2 (the best and
+    the worst); `robustness` is a folder that `test_robustness.py --out` has written.
     """
 
     config: str
@@ -53,20 +46,14 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.images < 2:
-            raise ValueError(
-                f'--images must be at least 2 (the best and the worst), got {self.images}'
-            )
+            raise ValueError(f'--images must be at least 2 (best and worst), got {self.images}')
 
 
 def make_report(request: Request) -> str:
-    """Write the page and nothing else.
+    """Write the page and nothing else; returns what was written, in a sentence.
 
-    Returns:
-        what was written, in a sentence.
-
-    Raises:
-        ValueError: the weights are of another model, or nothing in the config judges depth.
-        FileNotFoundError: config, checkpoint, or a file of the robustness folder is missing.
+    Raises ValueError where the weights are of another model or nothing in the config judges depth,
+    FileNotFoundError where config, checkpoint, or a file of the robustness folder is missing.
     """
     cfg = load_config(request.config, request.cfg_options)
     compared = read_comparison(request.robustness) if request.robustness else None
@@ -86,11 +73,7 @@ def make_report(request: Request) -> str:
 
 
 def find_depth_metric(evaluator: Any) -> dict:
-    """The `DepthMetric` of a `test_evaluator`, which may be a list.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The `DepthMetric` of a `test_evaluator`, which may be a list; ValueError without one."""
     for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
         if str(metric.get('type')).rsplit('.', 1)[-1] == 'DepthMetric':
             return metric
@@ -98,15 +81,9 @@ def find_depth_metric(evaluator: Any) -> dict:
 
 
 def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dict]]:
-    """Test a checkpoint; logs, pictures and numbers go to `folder`.
+    """Test a checkpoint; logs, numbers and `pictures` go to `folder`. Changes `cfg`.
 
-    Args:
-        cfg: changed in place.
-        checkpoint: path or URL.
-        folder: pictures come to lie in `pictures`.
-
-    Returns:
-        what `DepthMetric` writes to its `table_path`, and the images of its `per_image_path`.
+    Returns what `DepthMetric` writes to its `table_path`, and the images of its `per_image_path`.
     """
     network = launch.load_for_test(cfg, checkpoint)
     cfg.work_dir = str(folder / 'work')
@@ -124,14 +101,9 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
 
 
 def choose_images(images: Sequence[Mapping[str, Any]], count: int) -> list[tuple[str, Mapping]]:
-    """The best, the worst, and others spread evenly over the set.
+    """(badge, image) of at most `count` >= 2 with an abs_rel (None: there is no ground truth).
 
-    Args:
-        images: with `abs_rel`, None where there is no ground truth.
-        count: at least 2; fewer come where there are fewer.
-
-    Returns:
-        (badge, image): best first, worst second, then the others in the order of the set.
+    Best first, worst second, then others spread evenly over the set, in its order.
     """
     judged = [image for image in images if image['abs_rel'] is not None]
     order = sorted(range(len(judged)), key=lambda i: judged[i]['abs_rel'])
@@ -210,10 +182,8 @@ def list_notes(checkpoint: str, cfg: Config, log: TrainingLog | None) -> list[st
         notes.append(f'Unfinished: the log ends at iteration {log.last_iteration} of {planned}.')
     used = re.search(r'iter_(\d+)', name)
     if log is not None and used and int(used[1]) < 0.98 * log.last_iteration:
-        notes.append(
-            f'The checkpoint is of iteration {used[1]}; the training log goes on to '
-            f'{log.last_iteration}.'
-        )
+        end = f'the training log goes on to {log.last_iteration}'
+        notes.append(f'The checkpoint is of iteration {used[1]}; {end}.')
     val, test = cfg.get('val_dataloader'), cfg.test_dataloader
     if val is not None and val.dataset == test.dataset and 'best' in name:
         notes.append(

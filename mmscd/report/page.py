@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +24,7 @@ _TYPES = {b'\xff\xd8': 'jpeg', b'\x89P': 'png', b'<s': 'svg+xml'}
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of the report.
-
-    Attributes:
-        picture: bytes of a JPEG or PNG file.
-        caption: beside the badge.
-        detail: small, below.
-        badge: '', 'best' or 'worst'.
-    """
+    """A picture, JPEG or PNG, with a badge ('', 'best' or 'worst'), caption, and small detail."""
 
     picture: bytes
     caption: str
@@ -43,16 +36,9 @@ class Shot:
 class Report:
     """What the page shows; everything is plain text and is escaped.
 
-    Attributes:
-        title: of the page.
-        rows: of the metrics table, as `DepthMetric(table_path=...)` writes them.
-        protocol: below the table.
-        log: of the training, None where there is none.
-        shots: pictures.
-        facts: name and value of what the numbers depend on.
-        commands: what it does, and the command line.
-        notes: what a reader should know before believing the numbers.
-        robustness: models compared on corrupted images.
+    `rows` are of the metrics table, as `DepthMetric(table_path=...)` writes them, with `protocol`
+    below it; `facts` are name and value of what the numbers depend on; `commands` what it does, and
+    the command line; `notes` what a reader should know before believing the numbers.
     """
 
     title: str
@@ -62,7 +48,7 @@ class Report:
     shots: Sequence[Shot] = ()
     facts: Sequence[tuple[str, str]] = ()
     commands: Sequence[tuple[str, str]] = ()
-    notes: Sequence[str] = field(default_factory=list)
+    notes: Sequence[str] = ()
     robustness: Comparison | None = None
 
 
@@ -86,11 +72,7 @@ _ROBUSTNESS = [
 
 
 def model_row(rows: Sequence[Mapping]) -> Mapping:
-    """The model's row.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The model's row; ValueError where there is none."""
     for row in rows:
         if row.get('key') == 'model':
             return row
@@ -106,12 +88,10 @@ def best_references(rows: Sequence[Mapping]) -> dict[str, float]:
     for row in rows:
         if row['key'] != 'model':
             kinds.setdefault(row['key'], []).append(row)
-    best = {
-        _kind_name(f'best_{key}') if len(group) > 1 else group[0]['name']: min(
-            row['abs_rel'] for row in group
-        )
-        for key, group in kinds.items()
-    }
+    best = {}
+    for key, group in kinds.items():
+        name = _kind_name(f'best_{key}') if len(group) > 1 else group[0]['name']
+        best[name] = min(row['abs_rel'] for row in group)
     return dict(sorted(best.items(), key=lambda item: item[1]))
 
 
@@ -135,12 +115,10 @@ def verdict(rows: Sequence[Mapping]) -> str:
         return ''
     name, floor = next(iter(naive.items()))
     share = 1 - model_row(rows)['abs_rel'] / floor
+    blind = f'predictor that never looks at the image ({name})'
     if share > 0:
-        return (
-            f'That is {100 * share:.0f} % less error than the best predictor that never looks at '
-            f'the image ({name}).'
-        )
-    return f'That is no better than a predictor that never looks at the image ({name}).'
+        return f'That is {100 * share:.0f} % less error than the best {blind}.'
+    return f'That is no better than a {blind}.'
 
 
 def describe_duration(seconds: float) -> str:
@@ -152,16 +130,9 @@ def describe_duration(seconds: float) -> str:
 
 
 def build_page(report: Report) -> str:
-    """The whole page.
+    """The whole page, HTML.
 
-    Args:
-        report: its content.
-
-    Returns:
-        HTML.
-
-    Raises:
-        ValueError: the table has no row of the model, or a picture is neither JPEG nor PNG.
+    Raises ValueError where the table has no row of the model, or a picture is of another kind.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
@@ -181,11 +152,7 @@ def build_page(report: Report) -> str:
 
 
 def data_uri(picture: bytes) -> str:
-    """A picture as an address that holds it.
-
-    Raises:
-        ValueError: it is neither JPEG nor PNG nor SVG.
-    """
+    """A picture as an address that holds it; ValueError unless it is JPEG, PNG or SVG."""
     kind = _TYPES.get(picture[:2])
     if kind is None:
         raise ValueError(f'a picture is neither JPEG nor PNG: it starts with {picture[:8]!r}')
@@ -226,9 +193,7 @@ def _draw_charts(log: TrainingLog) -> list[tuple[str, str, Markup]]:
 def smooth(values: Sequence[float], radius: float | None = None) -> list[float]:
     """Gaussian mean over neighbours, which lags behind nothing; the weights shrink at the ends.
 
-    Args:
-        values: (N,).
-        radius: standard deviation in points; None: a thirtieth of them, at least 1.
+    `radius`: standard deviation in points; None: a thirtieth of them, at least 1.
     """
     radius = max(1.0, len(values) / 30) if radius is None else radius
     total, mass = (
@@ -240,20 +205,16 @@ def smooth(values: Sequence[float], radius: float | None = None) -> list[float]:
 
 def _make_table(rows: Sequence[tuple[str, Mapping]], columns: Sequence[_Column]) -> dict:
     """What the template's `table` shows: texts, each with whether it is the best of its column."""
-    best = {}
+    cells: list[list[tuple[str, bool]]] = [[] for _ in rows]
     for column in columns:
-        shown = [_rounded(row, column) for _, row in rows if row[column.key] is not None]
-        best[column] = (max if column.higher else min)(shown, default=None)
-    lines = []
-    for name, row in rows:
-        cells = []
-        for column in columns:
-            value = row[column.key]
+        values = [row[column.key] for _, row in rows]
+        shown = [None if value is None else round(value, column.digits) for value in values]
+        best = (max if column.higher else min)((v for v in shown if v is not None), default=None)
+        for line, value in zip(cells, shown, strict=True):
             text = '' if value is None else f'{value:.{column.digits}f}'
-            cells.append((text, value is not None and _rounded(row, column) == best[column]))
-        lines.append(dict(name=name, is_model=row.get('key') == 'model', cells=cells))
+            line.append((text, value is not None and value == best))
+    lines = [
+        dict(name=name, is_model=row.get('key') == 'model', cells=line)
+        for (name, row), line in zip(rows, cells, strict=True)
+    ]
     return dict(columns=columns, rows=lines)
-
-
-def _rounded(row: Mapping, column: _Column) -> float:
-    return round(row[column.key], column.digits)

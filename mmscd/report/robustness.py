@@ -12,12 +12,8 @@ from pathlib import Path
 class Comparison:
     """What `test_robustness.py` found.
 
-    Attributes:
-        models: name -> clean_abs_rel, abs_rel, clean_dee, mean_dee, mce, mrr.
-        about: what the numbers depend on.
-        baseline: name of the model that others are compared with, '' where it is none of these.
-        chart: an SVG document.
-        examples: bytes of a PNG file.
+    `models`: name -> clean_abs_rel, abs_rel, clean_dee, mean_dee, mce, mrr; `about`: what they
+    depend on; `baseline`: '' where it is none of the models; `chart`: SVG; `examples`: PNG.
     """
 
     models: Mapping[str, Mapping[str, float]]
@@ -28,19 +24,15 @@ class Comparison:
 
 
 def read_comparison(folder: str | Path) -> Comparison:
-    """Read the folder that `test_robustness.py --out` wrote.
-
-    Raises:
-        FileNotFoundError: a file of it is missing, so the benchmark has not been finished.
-    """
+    """Read the folder of `test_robustness.py --out`; FileNotFoundError where it is unfinished."""
     folder = Path(folder)
     files = {}
     for name in ('summary.json', 'dee.svg', 'examples.png'):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(
-                f'{folder / name} is missing: run test_robustness.py --out {folder} to its end'
-            )
-        files[name] = (folder / name).read_bytes()
+        path = folder / name
+        if not path.is_file():
+            remedy = f'run test_robustness.py --out {folder} to its end'
+            raise FileNotFoundError(f'{path} is missing: {remedy}')
+        files[name] = path.read_bytes()
     content = json.loads(files['summary.json'])
     models = {}
     for name, model in content['models'].items():
@@ -52,9 +44,8 @@ def read_comparison(folder: str | Path) -> Comparison:
             abs_rel=sum(row['abs_rel'] for row in rows.values()) / len(rows),
         )
     settings = content['settings']
-    names = [key for key in rows if key != 'clean']
     about = (
-        f'{settings["n_images"]} test images; {len(names)} corruptions ({", ".join(names)}) at '
+        f'{settings["n_images"]} test images; {len(rows)} corruptions ({", ".join(rows)}) at '
         f'severities {", ".join(map(str, settings["severities"]))}; protocol '
         f'{settings["protocol"]}; {settings["metric"]}'
     )

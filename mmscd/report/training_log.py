@@ -21,18 +21,12 @@ _NO_CUDA = re.compile(r'^\s+CUDA available: False\s*$')
 
 @dataclass
 class TrainingLog:
-    """The course of one training, over all its starts.
+    """The course of one training, over all its `starts` (more than 1 where it was resumed).
 
-    Attributes:
-        loss: (iteration, loss) as logged.
-        validation: (iteration, abs_rel).
-        references: abs_rel of the naive predictors on the validation images, by kind.
-        last_iteration: the highest that was logged.
-        seconds: wall clock from the first to the last line of the logs, summed over the starts;
-            None where no log tells it.
-        begun: the first start, 'YYYY/MM/DD HH:MM:SS', or None.
-        device: name of the GPU, 'CPU', or None where the log does not say.
-        starts: how many runs wrote the points; more than 1 where the training was resumed.
+    `loss` and `validation` are (iteration, loss) and (iteration, abs_rel) as logged; `references`
+    abs_rel of naive predictors on the validation images, by kind. None where no log tells:
+    `seconds` of wall clock from the first to the last line, summed over the starts; `begun`, the
+    first start, 'YYYY/MM/DD HH:MM:SS'; `device`, the GPU's name or 'CPU'.
     """
 
     loss: Points = field(default_factory=list)
@@ -46,16 +40,8 @@ class TrainingLog:
 
 
 def read_training_log(work_dir: str | os.PathLike) -> TrainingLog | None:
-    """The course of the training in a work dir.
-
-    Args:
-        work_dir: see `read_starts`.
-
-    Returns:
-        TrainingLog, or None where no run logged a loss.
-    """
-    starts = read_starts(work_dir)
-    if not starts:
+    """The training in a work dir (see `read_starts`), None where no run logged a loss."""
+    if not (starts := read_starts(work_dir)):
         return None
     log = TrainingLog(starts=len(starts))
     for row in _join(starts):
@@ -65,14 +51,10 @@ def read_training_log(work_dir: str | os.PathLike) -> TrainingLog | None:
 
 
 def read_starts(work_dir: str | os.PathLike) -> list[tuple[Path, Rows]]:
-    """What `{work_dir}/*/vis_data/scalars.json` hold of a training, one folder for every start.
+    """(folder, rows with a `step`) of every start in `*/vis_data/scalars.json`, if any are left.
 
     A later start replaces what an earlier one logged from the later one's first iteration on, be
-    it resumed or begun anew. Runs without a loss, such as tests, are no starts. Lines that are no
-    JSON (a run that was killed, or still writes) are passed over.
-
-    Returns:
-        (folder, rows with a `step`) of every start that something is left of.
+    it resumed or begun anew. Runs without a loss, such as tests, are no starts.
     """
     starts: list[tuple[Path, Rows]] = []
     for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
@@ -86,22 +68,15 @@ def read_starts(work_dir: str | os.PathLike) -> list[tuple[Path, Rows]]:
 
 
 def read_log(path: str | os.PathLike) -> Rows:
-    """Rows of a training, steps ascending.
+    """Rows, steps ascending, of a work dir (see `read_starts`) or a scalars.json.
 
-    Args:
-        path: a work dir, see `read_starts`, or a file of one JSON object per line.
-
-    Raises:
-        FileNotFoundError: there is no log.
-        ValueError: nothing was logged.
+    Raises FileNotFoundError where there is no log, ValueError where nothing was logged.
     """
     path = Path(path)
     file = path / 'scalars.json' if (path / 'scalars.json').is_file() else path
     if not file.is_file() and not any(path.glob('*/vis_data/scalars.json')):
-        raise FileNotFoundError(
-            f'there is no log at {path}; name a work dir (with */vis_data/scalars.json) or a '
-            'scalars.json'
-        )
+        about = 'name a scalars.json, or a work dir with */vis_data/scalars.json'
+        raise FileNotFoundError(f'there is no log at {path}; {about}')
     rows = _join([(file, read_scalars(file))] if file.is_file() else read_starts(path))
     if not rows:
         raise ValueError(f'{path}: nothing was logged yet')

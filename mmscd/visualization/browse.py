@@ -39,23 +39,11 @@ def browse(
     frame_ids: Sequence[int | str] | None = None,
     focal_factor: float = 1.0,
 ) -> Iterator[str]:
-    """Draw one PNG per sample.
+    """Draw at most `num` samples of `split` (train or val), one PNG each, into the folder `out`.
 
-    Args:
-        cfg: of the training.
-        out: folder of the pictures.
-        split: `train` or `val`.
-        num: at most so many samples.
-        panel_width: pixels.
-        checkpoint: of a training; sources are warped by the network's depth and motion.
-        frame_ids: frames to load instead of the config's.
-        focal_factor: warp with focal lengths that much longer than they are.
-
-    Yields:
-        a line for each picture, and for what cannot be shown.
-
-    Raises:
-        OSError, ValueError: data or checkpoint are missing or broken; says what.
+    Yields a line for each picture, and for what cannot be shown. `checkpoint`: its depth and motion
+    warp the sources. `frame_ids`: instead of the config's. `focal_factor`: warp with focal lengths
+    that much longer than they are. Raises OSError or ValueError for broken data or checkpoint.
     """
     if frame_ids is not None:
         cfg[f'{split}_dataloader'].dataset.frame_ids = list(frame_ids)
@@ -86,15 +74,9 @@ def browse(
 
 
 def load_batch(cfg: Config, split: str, count: int) -> tuple[dict[str, Tensor], list]:
-    """The first samples of a split, through the data preprocessor.
+    """The first samples, at most `count`: as trained with ('train': flips, jitter) or as they are.
 
-    Args:
-        cfg: of the training.
-        split: `train` (order of the sampler, with flips and jitter) or `val` (in order, as is).
-        count: at most so many; fewer come where the set is smaller.
-
-    Returns:
-        what the model gets, with `picture`: the network input to look at; and the data samples.
+    Returns what the model gets, with `picture`: the network input to look at; and the data samples.
     """
     loader = cfg[f'{split}_dataloader']
     dataset = DATASETS.build(loader.dataset)
@@ -110,10 +92,10 @@ def load_batch(cfg: Config, split: str, count: int) -> tuple[dict[str, Tensor], 
         key: torch.stack([sample['inputs'][key] for sample in samples])
         for key in samples[0]['inputs']
     }
-    data_samples = [sample['data_samples'] for sample in samples]
     preprocessor = MODELS.build(
         cfg.model.get('data_preprocessor') or dict(type='DepthDataPreprocessor')
     )
+    data_samples = [sample['data_samples'] for sample in samples]
     batch = dict(inputs=inputs, data_samples=data_samples)
     inputs = preprocessor(batch, training=split == 'train')['inputs']
     inputs['picture'] = preprocessor.normalise.to_picture(inputs['network_input'])
@@ -132,10 +114,9 @@ def input_panels(
     inputs: Mapping[str, Tensor], index: int, frame_ids: Sequence[int | str]
 ) -> list[Panel | None]:
     """Every frame as the network sees it."""
-    names = [f'source {i}' if i else 'target 0' for i in frame_ids]
     return [
-        (f'network input: {name}', to_picture(frame))
-        for name, frame in zip(names, inputs['picture'][index], strict=True)
+        (f'network input: {"source" if i else "target"} {i}', to_picture(frame))
+        for i, frame in zip(frame_ids, inputs['picture'][index], strict=True)
     ]
 
 
@@ -159,12 +140,7 @@ def texture_panels(perturbed: Any, clean: Tensor, index: int) -> list[Panel | No
 
 
 def make_sheet(panels: Sequence[Panel | None], panel_width: int) -> np.ndarray:
-    """Labelled panels in rows, uint8 RGB.
-
-    Args:
-        panels: a None starts a new row.
-        panel_width: pixels.
-    """
+    """Labelled panels, each `panel_width` wide, uint8 RGB; a None starts a new row."""
     rows: list[np.ndarray] = []
     row: list[np.ndarray] = []
     for panel in [*panels, None]:

@@ -36,11 +36,7 @@ def tip(text: str) -> str:
 
 @in_style
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure as .png, .svg or .pdf, under a temporary name first.
-
-    Raises:
-        ValueError: another suffix.
-    """
+    """Write a figure as .png, .svg or .pdf (else ValueError), under a temporary name first."""
     suffix = Path(path).suffix.lower()
     if suffix not in ('.png', '.svg', '.pdf'):
         raise ValueError(f'a chart must end in .png, .svg or .pdf, got {str(path)!r}')
@@ -51,12 +47,10 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
 
 @in_style
 def to_svg(figure: Figure, label: str, themed: bool = False) -> str:
-    """An `<svg>` element, with the tooltips of `tip`.
+    """An `<svg>` as large as the figure in pixels, with the tooltips of `tip`.
 
-    Args:
-        figure: its size is the size in pixels.
-        label: for those who cannot see it.
-        themed: part of a page, whose CSS variables are the colours; else it is a whole document.
+    `label` is for those who cannot see it. `themed`: part of a page, whose CSS variables are the
+    colours; else it is a whole document.
     """
     stream = io.BytesIO()
     none = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))

@@ -32,20 +32,10 @@ def line_chart(
     references: Mapping[str, float] | None = None,
     x_max: float = 0.0,
 ) -> str:
-    """A chart over the iterations for a page, in the page's colours and as wide as there is room.
+    """An `<svg>` over the iterations for a page, in its colours and as wide as there is room.
 
-    Args:
-        points: (iteration, height), finite; without `smoothed` each gets a dot with a tooltip.
-        label: of the heights.
-        smoothed: drawn bold, over `points`, which are then thin and pale.
-        references: label -> height of a dashed horizontal line.
-        x_max: the axis reaches at least so far.
-
-    Returns:
-        an `<svg>` element.
-
-    Raises:
-        ValueError: there is no point to draw.
+    `points` are (iteration, height), finite, at least one; each gets a dot with a tooltip, or is
+    thin and pale below the bold `smoothed`. `references`: label -> height of a dashed line.
     """
     if not points:
         raise ValueError('a chart needs at least one point')
@@ -73,14 +63,7 @@ def line_chart(
 
 
 def spread_labels(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move label positions apart until neighbours are `gap` apart, inside [low, high] if they fit.
-
-    Args:
-        heights: wanted positions, any order.
-
-    Returns:
-        positions in the order given.
-    """
+    """Positions, in the order given, moved at least `gap` apart; inside [low, high] if they fit."""
     order = np.argsort(heights, kind='stable')
     steps = gap * np.arange(len(order))
     pushed = np.maximum.accumulate(np.asarray(heights, np.float64)[order] - steps)
@@ -98,14 +81,8 @@ def bar_chart(
 ) -> str:
     """Horizontal bars: a group per corruption, a bar per model, a mark for the baseline.
 
-    Args:
-        values: model -> corruption -> number, not negative.
-        label: of the axis.
-        baseline: corruption -> number.
-        baseline_name: in the legend.
-
-    Returns:
-        a whole SVG document that needs no style sheet.
+    `values`: model -> corruption -> number, not negative; `baseline`: corruption -> number. Returns
+    a whole SVG document that needs no style sheet.
     """
     names, count = list(next(iter(values.values()))), len(values)
     marks = {name: baseline[name] for name in names if baseline and name in baseline}
@@ -147,13 +124,7 @@ def error_matrix(
 ) -> Figure:
     """abs_rel by class and distance in colours; below it the median signed error and the share.
 
-    Args:
-        rows: of `ErrorTally.summarize`.
-        title: above the table.
-        max_error: drawn in the last colour, as everything above.
-
-    Returns:
-        for `save_figure`.
+    `rows` are those of `ErrorTally.summarize`; the last colour means `max_error` and above.
     """
     names, columns = list(rows), list(next(iter(rows.values())))
     cells = [[rows[name][column] for column in columns] for name in names]
@@ -190,14 +161,8 @@ def error_matrix(
 def trajectories(tracks: Mapping[str, np.ndarray], title: str) -> Figure:
     """Positions from above: forward (z) to the right, to the camera's right (x) downwards.
 
-    Where the tracks are long and thin the sideways axis is stretched, and the title says so.
-
-    Args:
-        tracks: name -> (N, 3) metres, the ground truth first.
-        title: above the plot.
-
-    Returns:
-        for `save_figure`.
+    `tracks`: name -> (N, 3) metres, the ground truth first. Where they are long and thin the
+    sideways axis is stretched, and the title says so.
     """
     width, lowest, highest = 1060, 320, 640
     sideways, forward = np.ptp(np.concatenate(list(tracks.values())), axis=0)[[0, 2]] + 1e-3
@@ -226,13 +191,7 @@ def curve_panels(
 ) -> Figure:
     """A panel for every key, at most three beside one another, with a line for every log.
 
-    Args:
-        panels: key -> name of the log -> (steps, values); a value that is NaN leaves a gap.
-        title: above all of them.
-        log_scale: logarithmic heights.
-
-    Returns:
-        for `save_figure`.
+    `panels`: key -> name of the log -> (steps, values); a value that is NaN leaves a gap.
     """
     columns = min(len(panels), 3)
     lines = math.ceil(len(panels) / columns)

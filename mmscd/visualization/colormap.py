@@ -15,14 +15,9 @@ INVALID_COLOR = (96, 96, 96)
 
 @cache
 def color_table(name: str = 'magma') -> np.ndarray:
-    """The 256 colours of a map, uint8 RGB (256, 3), read-only.
+    """The 256 colours of one of `COLORMAPS` (else ValueError), uint8 RGB (256, 3), read-only.
 
-    Args:
-        name: one of `COLORMAPS`. All are monotone to the eye, turbo excepted, which trades that
-            for contrast.
-
-    Raises:
-        ValueError: unknown name.
+    All are monotone to the eye, turbo excepted, which trades that for contrast.
     """
     if name not in COLORMAPS:
         raise ValueError(f'unknown colour map {name!r}: expected one of {sorted(COLORMAPS)}')
@@ -34,15 +29,7 @@ def color_table(name: str = 'magma') -> np.ndarray:
 
 
 def apply_color_table(values: np.ndarray, name: str = 'magma') -> np.ndarray:
-    """Colour values of [0, 1]; others are clipped, NaN gets `INVALID_COLOR`.
-
-    Args:
-        values: float (H, W).
-        name: the colour map.
-
-    Returns:
-        uint8 RGB (H, W, 3).
-    """
+    """uint8 RGB (H, W, 3) of values in [0, 1]; others are clipped, NaN gets `INVALID_COLOR`."""
     broken = np.isnan(values)
     index = np.clip(np.where(broken, 0, values) * 255, 0, 255).round().astype(np.uint8)
     colors = color_table(name)[index]
@@ -53,11 +40,7 @@ def apply_color_table(values: np.ndarray, name: str = 'magma') -> np.ndarray:
 def robust_limits(inv_depth: np.ndarray) -> tuple[float, float]:
     """Limits of the inverse depth that a few outliers do not move: its 2nd and 97th percentile.
 
-    Args:
-        inv_depth: any shape; values that are not positive and finite never count.
-
-    Returns:
-        (low, high), low < high; (0, 1) where nothing counts.
+    What is not positive and finite never counts. low < high; (0, 1) where nothing counts.
     """
     good = inv_depth[np.isfinite(inv_depth) & (inv_depth > 0)]
     if not good.size:
@@ -95,37 +78,22 @@ def colorize_depth(
 def scatter_mean(
     index: np.ndarray, values: np.ndarray, shape: tuple[int, int], size: tuple[int, int]
 ) -> np.ndarray:
-    """Values at sparse pixels of one image, moved to an image of another size.
+    """Move `values` (N,) at flat pixel indices of an image `shape` (H, W) to one of `size` (h, w).
 
-    Args:
-        index: int (N,), flat pixel indices in an image of `shape`.
-        values: float (N,).
-        shape: (H, W) they belong to.
-        size: (h, w) of the result.
-
-    Returns:
-        float64 (h, w): the mean of the values that fall on a pixel, NaN where none does.
+    Returns float64 (h, w): the mean of the values that fall on a pixel, NaN where none does.
     """
     rows, columns = np.divmod(index, shape[1])
     rows = ((rows + 0.5) * size[0] / shape[0]).astype(np.int64)
     columns = ((columns + 0.5) * size[1] / shape[1]).astype(np.int64)
     flat = rows * size[1] + columns
-    count = np.bincount(flat, minlength=size[0] * size[1])
-    total = np.bincount(flat, values, minlength=size[0] * size[1])
-    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return mean.reshape(size)
+    count, total = (np.bincount(flat, w, minlength=size[0] * size[1]) for w in (None, values))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).reshape(size)
 
 
 def spread_sparse(values: np.ndarray, radius: int = 1) -> np.ndarray:
-    """Let sparse points grow so that they can be seen.
+    """Let sparse points of (H, W), NaN where nothing is known, grow so that they can be seen.
 
-    Args:
-        values: float (H, W), NaN where nothing is known.
-        radius: an unknown pixel with known ones at most this far away (in rows and columns) gets
-            their mean; known ones keep their own value.
-
-    Returns:
-        float64 (H, W).
+    An unknown pixel gets the mean of those at most `radius` rows and columns away; known ones stay.
     """
     known = np.isfinite(values)
     size = (2 * radius + 1, 2 * radius + 1)

@@ -60,19 +60,14 @@ class DepthVisualizer(Visualizer):
     def draw(
         self, image: np.ndarray, data_sample: DepthDataSample, title: str = '', draw_gt: bool = True
     ) -> np.ndarray:
-        """The picture of one prediction.
+        """The picture of one prediction, uint8 RGB.
 
         Args:
             image: uint8 RGB (H, W, 3).
-            data_sample: with `pred_inv_depth` or `pred_depth`; `gt_depth` adds the error panel.
+            data_sample: with `pred_inv_depth` or `pred_depth`, else ValueError; `gt_depth` adds
+                the error panel.
             title: above the image.
             draw_gt: False leaves the error panel out.
-
-        Returns:
-            uint8 RGB.
-
-        Raises:
-            ValueError: there is no prediction.
         """
         if 'pred_inv_depth' in data_sample:
             inverse = to_numpy(data_sample.pred_inv_depth.data)
@@ -90,17 +85,7 @@ class DepthVisualizer(Visualizer):
     def draw_arrays(
         self, image: np.ndarray, inv_depth: np.ndarray, gt: np.ndarray | None, title: str = ''
     ) -> np.ndarray:
-        """`draw` without a data sample.
-
-        Args:
-            image: uint8 RGB (H, W, 3).
-            inv_depth: (h, w) 1 / depth at any resolution.
-            gt: (H', W') metres, or None: no error panel.
-            title: above the image.
-
-        Returns:
-            uint8 RGB.
-        """
+        """`draw` of `inv_depth` (h, w), 1 / depth at any resolution, and `gt` (H', W') metres."""
         size = panel_size(image.shape[:2], self.panel_width)
         picture = resize_image(image, size)
         depth = None if gt is None else invert(resize_inverse_depth(inv_depth, gt.shape))
@@ -119,18 +104,13 @@ class DepthVisualizer(Visualizer):
         out_file: str | os.PathLike | None = None,
         step: int = 0,
     ) -> np.ndarray:
-        """Draw one prediction and save it, on any rank.
+        """`draw` one prediction and save it, on any rank; returns the picture.
 
         Args:
             name: title, and the image's name for the backends.
-            image: uint8 RGB (H, W, 3).
-            data_sample: see `draw`.
-            draw_gt: see `draw`.
+            image, data_sample, draw_gt: see `draw`.
             out_file: .png or .jpg, written atomically; None hands the picture to the backends.
             step: for the backends.
-
-        Returns:
-            the picture, uint8 RGB.
         """
         picture = self.draw(image, data_sample, name, draw_gt)
         if out_file is not None:

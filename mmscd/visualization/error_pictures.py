@@ -17,14 +17,7 @@ from .rendering import save_image, stack_panels
 def save_error_pictures(
     analysis: ErrorAnalysis, folder: Path, panel_width: int = 480, max_error: float = 0.5
 ) -> None:
-    """Write `errors.png` and `worst.png`.
-
-    Args:
-        analysis: of all images.
-        folder: for the files.
-        panel_width: of image, depth and error, pixels.
-        max_error: end of the colours.
-    """
+    """Write `errors.png` and `worst.png`; image, depth and error are `panel_width` wide each."""
     title = 'abs_rel / median signed error, share of pixels'
     save_figure(error_matrix(analysis.tally.summarize(), title, max_error), folder / 'errors.png')
     save_image(draw_worst(analysis, panel_width, max_error), folder / 'worst.png')

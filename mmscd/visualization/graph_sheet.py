@@ -42,11 +42,7 @@ class Look(NamedTuple):
 
 
 class FeatureColours:
-    """Colours of feature maps by principal components, fitted on one map.
-
-    Args:
-        features: (C, h, w).
-    """
+    """Colours of feature maps by principal components, fitted on one map (C, h, w)."""
 
     def __init__(self, features: Tensor) -> None:
         cells = self._cells(features)
@@ -76,18 +72,12 @@ class FeatureColours:
 def edge_panel(
     row: np.ndarray, vertex: int, grid: tuple[int, int], picture: np.ndarray, title: str
 ) -> np.ndarray:
-    """Edges of a vertex as a heat map over a dim picture.
+    """A vertex's row (N,) of an adjacency as a heat map over a dim picture (h, w, 3).
 
-    Args:
-        row: (N,) of an adjacency.
-        vertex: whose row it is; it is framed.
-        grid: (rows, columns), N together.
-        picture: uint8 RGB (h, w, 3).
-        title: of the panel.
+    `grid` is (rows, columns), N together; the vertex is framed.
     """
     height, width = picture.shape[:2]
-    heat = row.reshape(grid).astype(np.float32)
-    heat = cv2.resize(heat, (width, height), interpolation=cv2.INTER_LINEAR)
+    heat = cv2.resize(row.reshape(grid).astype(np.float32), (width, height))
     share = np.clip(heat / max(row.max(), 1e-12), 0, 1)[..., None]
     colours = color_table('inferno')[(share[..., 0] * 255).round().astype(np.uint8)]
     dim = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None] * 0.6
@@ -99,32 +89,20 @@ def edge_panel(
 
 
 def vertex_of(pixel: tuple[int, int], shape: tuple[int, int], grid: tuple[int, int]) -> int:
-    """Index of the vertex that a pixel (u, v) of an image of `shape` (H, W) lies in.
-
-    Raises:
-        ValueError: the pixel lies outside.
-    """
+    """Index of the vertex that pixel (u, v) of an image `shape` (H, W) lies in, or ValueError."""
     u, v = pixel
     if not (0 <= u < shape[1] and 0 <= v < shape[0]):
         raise ValueError(f'the pixel {u} {v} is outside of the image {shape[1]}x{shape[0]}')
-    row, column = (
-        int((x + 0.5) * n / side) for x, n, side in zip((v, u), grid, shape, strict=True)
-    )
-    return row * grid[1] + column
+    row, column = (np.array([v, u]) + 0.5) * grid // shape
+    return int(row * grid[1] + column)
 
 
 class Looker:
     """A depth network with its distiller and teacher, ready to look at images.
 
-    Args:
-        cfg: with `model.distiller`; changed in place.
-        checkpoint: of a training with that distiller.
-        size: (width, height) of the network's input; None: of the test pipeline.
-        index: which of the distiller's graphs.
-        device: of the networks.
-
-    Raises:
-        ValueError: no distiller, no graph in the checkpoint, or no size.
+    The checkpoint is of a training with the config's distiller; `size` is (width, height) of the
+    network's input, None: of the test pipeline; `index` says which of the distiller's graphs.
+    `cfg` changes in place. Raises ValueError: no distiller, no graph in the checkpoint, or no size.
     """
 
     def __init__(
@@ -156,26 +134,21 @@ class Looker:
         maps = outputs.student_feats[name]
         outputs.student_feats = dict.fromkeys(self.distiller.passes, maps)
         self.distiller.run_teacher(outputs)
-        pairs = self.distiller.graph_pairs(outputs)
-        pair = pairs[self.index * len(self.distiller.passes)][1]
+        assert outputs.teacher is not None
+        number = self.index * len(self.distiller.passes)
+        pair = self.distiller.graph_pairs(outputs)[number][1]
         s, t = self.distiller.pairs[self.index]
-        depth = disp_to_depth(disps[0][0, 0], *self.model.depth_range)
-        teacher = outputs.teacher['feats'][t][0]
-        inv_depth, grid = (1 / depth).cpu().numpy(), self.distiller.grid(target)
-        return Look(image, inv_depth, maps[s][0].float(), teacher, pair, grid)
+        inv_depth = (1 / disp_to_depth(disps[0][0, 0], *self.model.depth_range)).cpu().numpy()
+        student, teacher = maps[s][0].float(), outputs.teacher['feats'][t][0]
+        return Look(image, inv_depth, student, teacher, pair, self.distiller.grid(target))
 
 
 def draw_column(
     look: Look, clean: Look, vertex: int | None, title: str, panel_width: int = 640
 ) -> np.ndarray:
-    """The panels of one image below one another.
+    """The panels of one image below one another, features in the colours of the clean image.
 
-    Args:
-        look: of the image to draw.
-        clean: of the clean image, which gives the colours of the feature maps.
-        vertex: whose edges are drawn; None draws none.
-        title: above the image.
-        panel_width: in pixels.
+    `vertex`: whose edges are drawn; None draws none.
     """
     size = panel_size(look.image.shape[:2], panel_width)
     picture = resize_image(look.image, size)
@@ -183,12 +156,13 @@ def draw_column(
     for role in ('student', 'teacher'):
         features = getattr(look, role)
         colours = FeatureColours(getattr(clean, role))(features, size)
-        channels, height, width = features.shape
-        panels.append(add_head(colours, f'{role} features, {channels} x {height} x {width}'))
+        panels.append(add_head(colours, f'{role} features, {" x ".join(map(str, features.shape))}'))
     panels.append(depth_panel(look.inv_depth, size))
-    for role in ('student', 'teacher') if vertex is not None else ():
-        row = getattr(look.pair, role).adjacency[0, vertex].detach().cpu().numpy()
-        panels.append(edge_panel(row, vertex, look.grid, picture, f"edges in the {role}'s graph"))
+    if vertex is not None:
+        for role in ('student', 'teacher'):
+            row = getattr(look.pair, role).adjacency[0, vertex].detach().cpu().numpy()
+            title = f"edges in the {role}'s graph"
+            panels.append(edge_panel(row, vertex, look.grid, picture, title))
     return stack_panels(panels, 'vertical')
 
 
@@ -201,15 +175,9 @@ def draw_sheet(
 ) -> np.ndarray:
     """The sheet of one frame, uint8 RGB: the image as it is, and corrupted beside it.
 
-    Args:
-        looker: both models.
-        path: of the image.
-        pixel: (u, v) in the image file; the edges of its vertex are drawn.
-        corruption: name and severity, applied at the network's resolution as the benchmark does it.
-        corrupted: instead, a file with the same frame in bad weather.
-
-    Raises:
-        ValueError: a pixel is given, and no loss has a learnt graph.
+    `pixel`: (u, v) in the image file; the edges of its vertex are drawn, ValueError where no loss
+    has a learnt graph. `corruption`: name and severity, applied at the network's resolution as the
+    benchmark does it; or `corrupted`, a file with the same frame in bad weather.
     """
     original = read_image(path)
     clean = looker.look(original)

@@ -39,15 +39,9 @@ def text_width(text: str) -> int:
 def add_head(
     picture: np.ndarray, title: str, bar: tuple[str, np.ndarray, str] | None = None
 ) -> np.ndarray:
-    """Put a strip with a title, and a colour bar at its right end, on top of a panel.
+    """Put a strip of HEAD_HEIGHT on top of a panel (H, W, 3), its title cut where it does not fit.
 
-    Args:
-        picture: uint8 RGB (H, W, 3).
-        title: cut at the end where it does not fit.
-        bar: text left of the bar, its colours uint8 (N, 3), text right of it.
-
-    Returns:
-        uint8 RGB (H + HEAD_HEIGHT, W, 3).
+    `bar` at its right end: text left of it, its colours uint8 (N, 3), text right of it.
     """
     width = picture.shape[1]
     head = np.full((HEAD_HEIGHT, width, 3), _HEAD_COLOR, np.uint8)
@@ -71,15 +65,9 @@ def add_head(
 
 
 def stack_panels(panels: Sequence[np.ndarray], direction: str = 'auto', gap: int = 4) -> np.ndarray:
-    """Join panels of the same size with a thin gap.
+    """Join panels of the same size, uint8 RGB (H, W, 3) each, with a gap of so many pixels.
 
-    Args:
-        panels: uint8 RGB (H, W, 3) each.
-        direction: 'vertical', 'horizontal', or 'auto': below one another where they are wide.
-        gap: pixels between them.
-
-    Raises:
-        ValueError: unknown direction.
+    'vertical', 'horizontal', or 'auto': below one another where they are wide; else ValueError.
     """
     height, width = panels[0].shape[:2]
     if direction == 'auto':
@@ -109,14 +97,7 @@ def depth_panel(
     factor: float | None = None,
     colormap: str = 'magma',
 ) -> np.ndarray:
-    """The predicted depth in colours.
-
-    Args:
-        inv_depth: (h, w) 1 / depth at any resolution.
-        size: (h, w) of the panel.
-        factor: metres per unit of the prediction's depth; None: up to scale.
-        colormap: one of `colormap.COLORMAPS`.
-    """
+    """Depth in colours, of `inv_depth` (h, w) at any resolution; the rest see `depth_bar`."""
     inverse = resize_inverse_depth(inv_depth, size)
     limits = robust_limits(inverse)
     colors = colorize_depth(invert(inverse), limits, colormap)
@@ -126,12 +107,9 @@ def depth_panel(
 def depth_bar(
     limits: tuple[float, float], factor: float | None, colormap: str
 ) -> tuple[str, tuple[str, np.ndarray, str]]:
-    """Title and colour bar of a depth panel, for `add_head`.
+    """Title and colour bar, for `add_head`, of a depth whose colours span `limits` of the inverse.
 
-    Args:
-        limits: (low, high) of the inverse depth that the colours span.
-        factor: metres per unit of the depth; None: up to scale.
-        colormap: one of `colormap.COLORMAPS`.
+    `factor`: metres per unit of the depth; None: up to scale.
     """
     unit = '' if factor is None else ' m'
     far, near = (f'{(factor or 1.0) / max(limit, 1e-9):.3g}{unit}' for limit in limits)
@@ -146,14 +124,10 @@ def error_panel(
     background: np.ndarray,
     max_error: float = 0.5,
 ) -> np.ndarray:
-    """|pred - gt| / gt at the pixels that count, with the abs_rel of the image in its head.
+    """|pred - gt| / gt at the protocol's pixels, with the abs_rel of the image in its head.
 
-    Args:
-        depth: (H, W) predicted depth at the ground truth's size.
-        gt: (H, W) metres, 0 where nothing was measured.
-        protocol: which pixels count, alignment and clipping.
-        background: uint8 RGB (h, w, 3) at the panel's size.
-        max_error: end of the colour bar.
+    `depth` and `gt` are (H, W), gt in metres, 0 where nothing was measured; `background` has the
+    panel's size; the colours end at `max_error`.
     """
     index, truth = select_pixels(gt, protocol)
     error, title = np.full(background.shape[:2], np.nan), 'error: no valid ground truth'
@@ -184,18 +158,13 @@ def metric_factor(
 def read_image(path: str | os.PathLike) -> np.ndarray:
     """An image as uint8 RGB (H, W, 3), its pixels as stored: as the networks see it.
 
-    Raises:
-        FileNotFoundError, OSError: it is missing, truncated or unreadable.
+    Raises FileNotFoundError or OSError where it is missing, truncated or unreadable.
     """
     return decode_rgb(read_bytes(path), path)[0]
 
 
 def save_image(picture: np.ndarray, path: str | os.PathLike) -> None:
-    """Write a uint8 RGB picture as .png or .jpg, under a temporary name first.
-
-    Raises:
-        ValueError: another suffix.
-    """
+    """Write a uint8 RGB picture as .png or .jpg (else ValueError), under a temporary name first."""
     suffix = Path(path).suffix.lower()
     if suffix not in ('.png', '.jpg', '.jpeg'):
         raise ValueError(f'pictures are written as .png or .jpg, got {str(path)!r}')

@@ -27,23 +27,17 @@ from .colormap import apply_color_table
 
 Panel = tuple[str, np.ndarray]
 
-# measured points grow by that share of the width, so that there is something to see between them
-SPREAD = 0.006
-# cells of the checkerboard of target and warped source, in a row
-CELLS = 20
-# differences are drawn that much brighter than they are
-GAIN = 3
+SPREAD = 0.006  # of the width: by so much measured points grow, so that they can be seen
+CELLS = 20  # of the checkerboard of target and warped source, in a row
+GAIN = 3  # differences are drawn that much brighter than they are
 _UNKNOWN = 0.12
 
 
 class Pair(NamedTuple):
     """A source and what its re-projection needs.
 
-    Attributes:
-        position: of the source among the frames.
-        depth: of the target, (H, W) float32 metres or the network's unit, 0 where unknown.
-        T_source_target: (4, 4) in the unit of `depth`.
-        origin: where depth and pose are from, for the title.
+    `position` of the source among the frames; `depth` of the target, (H, W) float32 metres or the
+    network's unit, 0 where unknown; (4, 4) pose in that unit; where both are from, for the title.
     """
 
     position: int
@@ -53,15 +47,9 @@ class Pair(NamedTuple):
 
 
 class Network:
-    """Depth and motion of a checkpoint.
+    """Depth and motion of a checkpoint, for samples of `frame_ids`, the target 0 first.
 
-    Args:
-        cfg: its config; not changed.
-        checkpoint: local file.
-        frame_ids: of the samples, target 0 first.
-
-    Raises:
-        ValueError: the checkpoint lacks weights of the model, as a published one its pose net.
+    Raises ValueError where it lacks weights of the model, as a published one its pose net.
     """
 
     def __init__(self, cfg: Config, checkpoint: str, frame_ids: Sequence[int | str]) -> None:
@@ -84,16 +72,10 @@ def is_flipped(draw_key: Tensor, probability: float) -> bool:
 
 
 def true_depth(sample: Any, K: np.ndarray, size: tuple[int, int], flipped: bool) -> np.ndarray:
-    """Ground truth in the image that the network gets, however that was cut and resized.
+    """Ground truth (H, W) float32 metres in the image that the network gets, 0 where unknown.
 
-    Args:
-        sample: with `gt_depth`, `K_ori` and `ori_shape`.
-        K: (3, 3) of the network's image.
-        size: (width, height) of it.
-        flipped: it is mirrored.
-
-    Returns:
-        (H, W) float32 metres, 0 where unknown; measured points have grown by `SPREAD`.
+    However that image of `size` (width, height) was cut and resized: `K` (3, 3) is its own.
+    Measured points have grown by `SPREAD`. `sample` has `gt_depth`, `K_ori` and `ori_shape`.
     """
     gt = sample.gt_depth.data[0].numpy()
     height, width = sample.ori_shape
@@ -109,10 +91,9 @@ def spread_nearest(depth: np.ndarray, radius: float) -> np.ndarray:
     """Unknown pixels (0) at most `radius` away from a known one get its depth."""
     if not (depth > 0).any():
         return depth
-    known = (depth <= 0).astype(np.uint8)
-    distance, labels = cv2.distanceTransformWithLabels(
-        known, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    unknown = (depth <= 0).astype(np.uint8)
+    options: dict[str, int] = dict(labelType=cv2.DIST_LABEL_PIXEL)
+    distance, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, **options)
     # labels count the known pixels, in an order of OpenCV's own
     table = np.zeros(labels.max() + 1, depth.dtype)
     table[labels[depth > 0]] = depth[depth > 0]
@@ -125,16 +106,9 @@ def find_pairs(
     network: Network | None,
     flip_prob: float,
 ) -> tuple[list[list[Pair]], list[str]]:
-    """The pairs of every sample whose depth and pose are known.
+    """The pairs of every sample, and a sentence for every frame id that cannot be warped.
 
-    Args:
-        inputs: of the batch, as the model gets it.
-        samples: data samples.
-        network: None without checkpoint.
-        flip_prob: of the preprocessor; 0 outside of training.
-
-    Returns:
-        pairs per sample, and a sentence for every frame id that cannot be warped.
+    `flip_prob` is that of the preprocessor, and 0 outside of training.
     """
     frame_ids = list(samples[0].frame_ids)
     size = tuple(inputs['frames'].shape[:-3:-1])
@@ -144,9 +118,8 @@ def find_pairs(
     for index, sample in enumerate(samples):
         truth = None
         if 'gt_depth' in sample and 's' in frame_ids:
-            flipped = is_flipped(inputs['draw_key'][index], flip_prob)
-            K = inputs['K'][index].double().numpy()
-            truth = torch.from_numpy(true_depth(sample, K, size, flipped))
+            K, key = inputs['K'][index].double().numpy(), inputs['draw_key'][index]
+            truth = torch.from_numpy(true_depth(sample, K, size, is_flipped(key, flip_prob)))
         for position, frame_id in enumerate(frame_ids[1:], 1):
             if frame_id == 's' and truth is not None:
                 pose, origin = inputs['T_stereo'][index], 'ground truth, stereo'
@@ -167,15 +140,9 @@ def find_pairs(
 
 
 def warp(source: Tensor, pair: Pair, K: Tensor) -> tuple[Tensor, Tensor]:
-    """The source as the target's camera would see it.
+    """The source (3, H, W) in [0, 1] as the target's camera sees it, by its pair and K (3, 3).
 
-    Args:
-        source: (3, H, W) in [0, 1].
-        pair: of it.
-        K: (3, 3).
-
-    Returns:
-        (3, H, W), and bool (H, W): where depth is known and the point lies in the source.
+    With bool (H, W): where depth is known and the point lies in the source.
     """
     known = pair.depth > 0
     depth = torch.where(known, pair.depth, torch.ones_like(pair.depth))
@@ -187,18 +154,12 @@ def warp(source: Tensor, pair: Pair, K: Tensor) -> tuple[Tensor, Tensor]:
 def warp_panels(
     frames: Tensor, pair: Pair, K: Tensor, frame_id: int | str, focal_factor: float = 1.0
 ) -> list[Panel | None]:
-    """(title, uint8 RGB picture) of one pair, a row of its own.
+    """A row of (title, picture) of one pair; `frames` (F, 3, H, W) in [0, 1] are clean.
 
-    Args:
-        frames: (F, 3, H, W) in [0, 1], clean.
-        pair: source, depth and pose.
-        K: (3, 3).
-        frame_id: of the source.
-        focal_factor: the focal lengths are taken that much longer than they are.
+    The focal lengths are taken `focal_factor` times as long as they are.
     """
     K = K.clone()
-    K[0, 0] *= focal_factor
-    K[1, 1] *= focal_factor
+    K[[0, 1], [0, 1]] *= focal_factor
     target, source = frames[0], frames[pair.position]
     warped, valid = warp(source, pair, K)
     drawn = torch.where(valid, warped, torch.full_like(warped, _UNKNOWN))

@@ -39,17 +39,9 @@ def run(args: argparse.Namespace) -> None:
             option = f'--{name.replace("_", "-")}'
             raise ValueError(f'{option} must be at least {low}, got {getattr(args, name)}')
     torch.set_num_threads(1)
-    lines = browse(
-        load_config(args.config, args.cfg_options),
-        args.out,
-        args.split,
-        args.num,
-        args.panel_width,
-        args.checkpoint,
-        args.frame_ids,
-        args.focal_factor,
-    )
-    for line in lines:
+    options = vars(args)
+    cfg = load_config(options.pop('config'), options.pop('cfg_options'))
+    for line in browse(cfg, **options):
         print(line)
 
 

@@ -24,27 +24,6 @@ from mmscd.visualization import save_image
 from mmscd.visualization.graph_sheet import Looker, draw_sheet
 
 
-def make_arguments() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = make_parser(__doc__)
-    add_model(parser)
-    parser.add_argument('--images', nargs='+', type=Path, required=True)
-    parser.add_argument('--out', type=Path, required=True, help='folder for the sheets')
-    other = parser.add_mutually_exclusive_group()
-    other.add_argument('--corrupt', choices=CORRUPTIONS, help='name of a corruption')
-    other.add_argument(
-        '--corrupted-images', nargs='+', type=Path, help='instead: the same frames in bad weather'
-    )
-    parser.add_argument('--severity', type=int, default=3, choices=range(1, 6))
-    parser.add_argument(
-        '--pixel', nargs=2, type=int, metavar=('U', 'V'), help='column and row in the image file'
-    )
-    parser.add_argument('--size', nargs=2, type=int, metavar=('W', 'H'), help="network's input")
-    parser.add_argument('--pair', type=int, default=0, help='which graph, where there are several')
-    parser.add_argument('--device', default='cpu')
-    return parser
-
-
 def run(args: argparse.Namespace) -> None:
     """Draw the sheets."""
     others = args.corrupted_images or [None] * len(args.images)
@@ -62,8 +41,22 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Draw the sheets."""
-    run_tool(make_arguments(), run, argv)
+    """Command line."""
+    parser = make_parser(__doc__)
+    add_model(parser)
+    parser.add_argument('--images', nargs='+', type=Path, required=True)
+    parser.add_argument('--out', type=Path, required=True, help='folder for the sheets')
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument('--corrupt', choices=CORRUPTIONS, help='name of a corruption')
+    about = 'instead: the same frames in bad weather'
+    other.add_argument('--corrupted-images', nargs='+', type=Path, help=about)
+    parser.add_argument('--severity', type=int, default=3, choices=range(1, 6))
+    about = 'column and row in the image file'
+    parser.add_argument('--pixel', nargs=2, type=int, metavar=('U', 'V'), help=about)
+    parser.add_argument('--size', nargs=2, type=int, metavar=('W', 'H'), help="network's input")
+    parser.add_argument('--pair', type=int, default=0, help='which graph, where there are several')
+    parser.add_argument('--device', default='cpu')
+    run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':
