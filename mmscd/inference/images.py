@@ -21,19 +21,9 @@ _ARRAYS = 'expected uint8 RGB of shape (H, W, 3) (or grey (H, W), RGBA (H, W, 4)
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
-    """Read an image of any common kind.
-
-    Args:
-        path: 8 or 16 bits; grey, colour, palette; alpha is dropped. The rotation in EXIF data is
-            applied, so that the image is the one that viewers show.
-
-    Returns:
-        uint8 RGB (H, W, 3).
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        OSError: it is no image, truncated, or of a kind that cannot be read.
-    """
+    """uint8 RGB (H, W, 3) of a file of 8 or 16 bits: grey, colour or palette. Alpha is dropped and
+    EXIF's rotation applied, so that the image is the one that viewers show. OSError: no image,
+    truncated, or of an unknown kind."""
     data = read_bytes(path)
     try:
         image_size(data, path)
@@ -51,20 +41,9 @@ def read_rgb(path: str | os.PathLike) -> np.ndarray:
 
 
 def as_rgb(image: Any, name: str = 'the image') -> np.ndarray:
-    """An array as uint8 RGB.
-
-    Args:
-        image: uint8 or uint16, (H, W) grey, (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA, whose alpha
-            is dropped; or a PIL image. OpenCV's own arrays are BGR: turn them by `[..., ::-1]`.
-        name: in errors.
-
-    Returns:
-        uint8 RGB (H, W, 3), contiguous.
-
-    Raises:
-        TypeError: no array, or of another dtype.
-        ValueError: another shape, or empty.
-    """
+    """uint8 RGB (H, W, 3), contiguous, of a PIL image or a uint8 or uint16 array: grey (H, W) or
+    (H, W, 1), RGB (H, W, 3), or RGBA (H, W, 4), whose alpha is dropped. OpenCV's arrays are BGR:
+    turn them by `[..., ::-1]`. TypeError, ValueError: all else; `name` stands in the error."""
     if hasattr(image, 'convert') and hasattr(image, 'mode'):
         # of PIL; those of 16 bits are grey, and convert('RGB') would cut them off at 255
         image = np.asarray(image if image.mode.startswith('I;16') else image.convert('RGB'))

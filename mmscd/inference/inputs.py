@@ -24,16 +24,9 @@ _KINDS = (
 
 @dataclass(eq=False)
 class Frame:
-    """One image to predict for.
-
-    Attributes:
-        image: uint8 RGB (H, W, 3).
-        name: of its outputs, without suffix; may hold folders; unique in a stream.
-        origin: for messages: path, 'frame 12 of drive.mp4', ...
-        video: the video it belongs to, or None.
-        index: number in its video, or in the stream.
-        K: (3, 3), pixels of the image; None where the camera is not known.
-    """
+    """One image, uint8 RGB (H, W, 3), to predict for. `name`: of its outputs, without suffix, may
+    hold folders, unique in a stream; `origin`: for messages; `index`: in its video, or in the
+    stream; `K`: (3, 3), pixels of the image."""
 
     image: np.ndarray
     name: str
@@ -45,18 +38,9 @@ class Frame:
 
 @dataclass
 class FrameReader:
-    """Reads inputs one after the other.
-
-    Args:
-        inputs: see `DepthInferencer.__call__`.
-        on_error: 'raise' or 'skip' inputs that cannot be read; the latter says so for each.
-        frame_step: of videos and cameras only every so many-th frame.
-        max_frames: of each video and camera at most so many.
-        camera: gives the K of images of a shape.
-
-    Attributes:
-        failures: what was skipped: (origin, reason).
-    """
+    """Reads inputs (see `DepthInferencer.__call__`) one after the other. `on_error`: 'raise', or
+    'skip' what cannot be read and list it in `failures`; `frame_step`, `max_frames`: of each video
+    and camera; `camera`: gives the K for a shape."""
 
     inputs: Any
     on_error: str = 'raise'
@@ -69,10 +53,8 @@ class FrameReader:
         if self.on_error not in ('raise', 'skip'):
             raise ValueError(f"on_error must be 'raise' or 'skip', got {self.on_error!r}")
         if self.frame_step < 1 or (self.max_frames is not None and self.max_frames < 1):
-            raise ValueError(
-                'frame_step and max_frames must be at least 1, got '
-                f'{self.frame_step} and {self.max_frames}'
-            )
+            got = f'{self.frame_step} and {self.max_frames}'
+            raise ValueError(f'frame_step and max_frames must be at least 1, got {got}')
         self._used: set[str] = set()
         self._count = 0
 
@@ -80,12 +62,7 @@ class FrameReader:
         yield from self._read(self.inputs)
 
     def fail(self, origin: str, error: Exception) -> None:
-        """An input is unusable: skip it and say so, or raise the error.
-
-        Args:
-            origin: of the input.
-            error: why.
-        """
+        """An input is unusable: skip it and say so, or raise the error."""
         if self.on_error == 'raise':
             raise error
         self.failures.append((origin, str(error)))
@@ -128,12 +105,7 @@ class FrameReader:
             yield self._frame(image, f'{video.name}/{index:06d}', origin, video, index)
 
     def _frame(
-        self,
-        image: np.ndarray,
-        name: str,
-        origin: str,
-        video: Video | None = None,
-        index: int | None = None,
+        self, image: np.ndarray, name: str, origin: str, video: Video | None = None, index: int = -1
     ) -> Frame:
         K = None
         if self.camera is not None:
@@ -142,9 +114,8 @@ class FrameReader:
             except ValueError as error:
                 raise ValueError(f'{origin}: {error}') from None
         self._count += 1
-        index = self._count - 1 if index is None else index
-        # the names of a video's frames lie in a folder of the video's own
-        name = name if video is not None else self._unique(name)
+        if video is None:  # the names of a video's frames lie in a folder of the video's own
+            name, index = self._unique(name), self._count - 1
         return Frame(image, name, origin, video, index, K)
 
     def _unique(self, name: str) -> str:
@@ -167,11 +138,7 @@ def _is_image(item: Any) -> bool:
 
 def find_files(text: str) -> list[tuple[Path, str]]:
     """The files that a path or pattern means, sorted, each with the name of its outputs.
-
-    Raises:
-        FileNotFoundError: there is none; says what there is.
-        ValueError: it is an address.
-    """
+    FileNotFoundError: there is none, and what there is; ValueError: an address."""
     path = Path(text).expanduser()
     if path.is_file():
         return [(path, path.stem)]
@@ -185,17 +152,15 @@ def find_files(text: str) -> list[tuple[Path, str]]:
     known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
     files = sorted(p for p in found if p.is_file() and p.suffix.lower() in known)
     if not files:
-        raise FileNotFoundError(
-            f'no image or video matches {path} ({len(found)} other files and folders do)'
-        )
+        others = f'{len(found)} other files and folders do'
+        raise FileNotFoundError(f'no image or video matches {path} ({others})')
     # folders tell files of one name apart
     common = os.path.commonpath([file.parent for file in files])
     return [(file, str(file.relative_to(common).with_suffix(''))) for file in files]
 
 
 def _list_images(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if files:
+    if files := sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES):
         return files
     below = next((p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES), None)
     if below is not None:
@@ -208,10 +173,8 @@ def _list_images(folder: Path) -> list[Path]:
 
 
 def make_batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    """Lists of at most `size` frames; those of a camera do not wait for one another.
-
-    Where reading fails, what was read before is handed on first.
-    """
+    """Lists of at most `size` frames; those of a camera do not wait for one another. Where reading
+    fails, what was read before is handed on first."""
     batch: list[Frame] = []
     try:
         for frame in frames:
@@ -235,9 +198,8 @@ def count_images(inputs: Any) -> int | None:
     if isinstance(inputs, np.ndarray):
         return len(inputs)
     if isinstance(inputs, (list, tuple)):
-        counts = [count_images(item) for item in inputs]
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        counts: list[Any] = [count_images(item) for item in inputs]
+        return None if None in counts else sum(counts)
     if isinstance(inputs, (str, os.PathLike)):
         path = Path(inputs).expanduser()
         if path.is_dir():
@@ -248,14 +210,8 @@ def count_images(inputs: Any) -> int | None:
 
 
 def count_frames(inputs: Any, step: int = 1, limit: int | None = None) -> int | None:
-    """As `count_images`, with the frames that a video file announces; for progress only.
-
-    Args:
-        inputs: see `DepthInferencer.__call__`.
-        step: only every so many-th frame.
-        limit: at most so many.
-    """
-    if isinstance(inputs, (str, os.PathLike)) and is_video(Path(inputs).expanduser()):
-        count = -(-count_video_frames(Path(inputs).expanduser()) // step)
+    """As `count_images`, with the frames that a video file announces; for progress only."""
+    if isinstance(inputs, (str, os.PathLike)) and is_video(path := Path(inputs).expanduser()):
+        count = -(-count_video_frames(path) // step)
         return min(count, limit or count) or None
     return count_images(inputs)

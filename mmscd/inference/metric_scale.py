@@ -34,13 +34,9 @@ _WAYS = (
 
 @dataclass
 class RoadPlane:
-    """The road as fitted.
-
-    Attributes:
-        normal: unit vector, down into the road, in the camera's frame (x right, y down, z ahead).
-        height: of the camera over it, in the unit of the depth.
-        inliers: share of the points that lie on it, 0..1.
-    """
+    """The road as fitted. `normal`: unit vector, down into the road, in the camera's frame (x
+    right, y down, z ahead); `height`: of the camera over it, in the unit of the depth; `inliers`:
+    share of the points that lie on it, 0..1."""
 
     normal: np.ndarray
     height: float
@@ -59,16 +55,9 @@ class NoRoadError(ValueError):
 def fit_road_plane(
     points: np.ndarray, threshold: float = 0.1, max_tilt_deg: float = 25.0
 ) -> RoadPlane | None:
-    """Fit m . p = 1, see the module.
-
-    Args:
-        points: (N, 3), in the camera's frame.
-        threshold: relative depth error up to which a point belongs to the plane.
-        max_tilt_deg: of the plane against the camera's horizontal plane: walls are no roads.
-
-    Returns:
-        the plane; None where no allowed one has three points.
-    """
+    """Fit m . p = 1, see the module, to points (N, 3) in the camera's frame; None where no allowed
+    plane has three. `threshold`: relative depth error up to which a point belongs to the plane;
+    `max_tilt_deg`: of the plane against the camera's horizontal plane: walls are no roads."""
     if len(points) < 3:
         return None
     points = points[:: -(-len(points) // _MAX_POINTS)]
@@ -166,12 +155,7 @@ class CameraHeightScale:
         self._stream: Any = None
 
     def find_road(self, depth: np.ndarray, K: np.ndarray) -> RoadPlane | None:
-        """The road in the lower middle of a depth map.
-
-        Args:
-            depth: (H, W).
-            K: (3, 3), pixels of this map.
-        """
+        """The road in the lower middle of a depth map (H, W); K (3, 3) in its pixels."""
         height, width = depth.shape
         top, bottom = (int(share * height) for share in self.rows)
         left, right = (int(share * width) for share in self.columns)
@@ -182,17 +166,9 @@ class CameraHeightScale:
         return fit_road_plane(points, self.threshold, self.max_tilt_deg)
 
     def __call__(self, depth: np.ndarray, K: np.ndarray | None, origin: str, stream: Any) -> float:
-        """Metres per unit of depth.
-
-        Args:
-            depth: (H, W).
-            K: (3, 3), pixels of this map.
-            origin: of the image, for errors.
-            stream: the video that it belongs to, any object; None: a single image.
-
-        Raises:
-            NoRoadError: no road was found, nor in the frames before.
-        """
+        """Metres per unit of a depth (H, W); K (3, 3) in its pixels. `origin`: of the image, for
+        errors; `stream`: the video that it belongs to, any object, or None. NoRoadError: no road
+        was found, nor in the frames before."""
         if stream is None or stream is not self._stream:
             self._recent.clear()
             self._stream = stream
@@ -203,22 +179,16 @@ class CameraHeightScale:
         elif not self._recent:
             share = 0 if road is None else road.inliers
             raise NoRoadError(
-                f'{origin}: no road found in the lower middle of the image ({share:.0%} of its '
-                f'points lie on one plane, {self.min_inliers:.0%} are needed), so its scale is '
-                'unknown; set rows and columns to where the road is, or give a fixed scale'
+                f'{origin}: no road found in the lower middle ({share:.0%} of its points lie on a '
+                f'plane, {self.min_inliers:.0%} are needed), so the scale is unknown; set rows and '
+                'columns to where the road is, or give a fixed scale'
             )
         return float(np.median(self._recent))
 
 
 def build_scale(scale: Any) -> FixedScale | CameraHeightScale | None:
-    """A scale from the argument of `DepthInferencer`.
-
-    Args:
-        scale: None, a number, or a dict with `type` 'fixed' or 'camera_height'.
-
-    Raises:
-        ValueError: something else.
-    """
+    """A scale of None, a number, or a dict with `type` 'fixed' or 'camera_height'; a ValueError for
+    all else."""
     if scale is None or isinstance(scale, (FixedScale, CameraHeightScale)):
         return scale
     if isinstance(scale, (int, float)):

@@ -7,7 +7,6 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -40,19 +39,10 @@ class OutputWriter:
     - `kitti_png`: uint16 .png, depth x 256, as KITTI stores depth; 0 means none and is not used;
     - `npy`: float32 (H, W) depth;
     - `ply`: coloured point cloud;
-    - `video`: image and colour map in one, .mp4, one file per video.
+    - `video`: as `beside`, .mp4, one file per video; left out for inputs that are no videos.
 
-    Args:
-        out_dir: made if need be.
-        kinds: which of these; `video` is left out for inputs that are no videos.
-        painter: colours the depth.
-        layout: of `beside` and `video`, see `DepthPainter.paint_beside`.
-        panel_width: pixels of each half of `beside` and `video`; None: as the input, in videos 960
-            at most.
-        ply_options: of `make_point_cloud`: `max_depth`, `jump`.
-
-    Raises:
-        OSError: `out_dir` cannot be written to.
+    `panel_width`: pixels of each half of `beside` and `video`; None: as the input, in videos 960 at
+    most. OSError: `out_dir`, which is made if need be, cannot be written to.
     """
 
     def __init__(
@@ -73,18 +63,9 @@ class OutputWriter:
         check_writable(self.out_dir)
 
     def write(self, frame: Frame, depth: np.ndarray) -> dict[str, str]:
-        """Write the outputs of one image.
-
-        Args:
-            frame: the image; `ply` needs its K.
-            depth: (H, W).
-
-        Returns:
-            paths by kind.
-
-        Raises:
-            OSError: a file cannot be written; it is not there then, and those before it are whole.
-        """
+        """Write the outputs of one image of a depth (H, W), `ply` with the K of the frame; returns
+        paths by kind. OSError: a file cannot be written; it is not there then, and those before it
+        are whole."""
         if frame.video is not self._video:
             self.finish_video()
             self._video = frame.video
@@ -135,22 +116,17 @@ class OutputWriter:
         except OSError as error:
             kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else OSError
             raise kind(
-                f'cannot write {target} ({len(data) / 1024:.0f} KiB): '
-                f'{error.strerror or error}; {self.written} files of this run are whole. Free some '
-                'space, or choose another out_dir'
+                f'cannot write {target} ({len(data) / 1024:.0f} KiB): {error.strerror or error}; '
+                f'{self.written} files of this run are whole. Free space, or choose another out_dir'
             ) from None
         self.written += 1
 
     def finish_video(self, stopped: bool = False) -> None:
-        """Close the video at hand, if there is one.
-
-        Args:
-            stopped: it did not come to its end. What is there becomes a file of its own that says
-                so in its name.
-        """
-        movie, self._movie = self._movie, None
-        if movie is None:
+        """Close the video at hand, if there is one. One that was `stopped` becomes a file that says
+        so in its name."""
+        if self._movie is None:
             return
+        movie, self._movie = self._movie, None
         target = movie.path
         if stopped and self._video is not None and not self._video.live:
             target = target.with_name(f'{target.stem}_first_{movie.written}_frames.mp4')
@@ -161,12 +137,7 @@ class OutputWriter:
     def __enter__(self) -> OutputWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         if kind is None:
             self.finish_video()
             return
@@ -175,22 +146,13 @@ class OutputWriter:
         except OSError as second:  # the first error is the one to tell
             print_log(str(second), 'current', 40)
         if issubclass(kind, KeyboardInterrupt):
-            print_log(
-                f'stopped; {self.written} finished files in {self.out_dir} are whole', 'current'
-            )
+            told = f'stopped; {self.written} finished files in {self.out_dir} are whole'
+            print_log(told, 'current')
 
 
 def check_kinds(kinds: str | Sequence[str], camera: bool, metric: bool) -> tuple[str, ...]:
-    """What to save, as a tuple without repetitions; warns of what is easily misread.
-
-    Args:
-        kinds: of output.
-        camera: intrinsics are known.
-        metric: the depth is metres.
-
-    Raises:
-        ValueError: an unknown kind, or a point cloud without camera.
-    """
+    """What to save, as a tuple without repetitions; warns where values are easily misread.
+    ValueError: an unknown kind, or a point cloud without camera."""
     kinds = (kinds,) if isinstance(kinds, str) else tuple(dict.fromkeys(kinds))
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
@@ -199,7 +161,6 @@ def check_kinds(kinds: str | Sequence[str], camera: bool, metric: bool) -> tuple
         raise ValueError(f'a point cloud {NO_CAMERA}')
     if 'kitti_png' in kinds and not metric:
         MMLogger.get_current_instance().warning(
-            'the depth is up to scale, so the values of kitti_png are not metres x 256: give the '
-            'inferencer a scale'
+            'the depth is up to scale: kitti_png will not hold metres x 256; give a scale'
         )
     return kinds

@@ -22,19 +22,9 @@ _PAD_COLOR = (28, 28, 32)
 
 
 class DepthPainter:
-    """Colours depth, with limits that move slowly within a video.
-
-    Args:
-        colormap: one of `mmscd.visualization.colormap.COLORMAPS`.
-        limits: (near, far) that the colours span, in the unit of the depth; None: robust ones of
-            each image.
-        metric: the depth is metres, and the scale bar says so.
-        scale_bar: draw the strip with the bar above the colours.
-        momentum: share of the previous frame's limits in a video's; 0 flickers.
-
-    Raises:
-        ValueError: unknown colour map, or limits that are none.
-    """
+    """Colours depth within `limits`: (near, far) in its unit, or None for robust ones of each
+    image, which in a video keep the share `momentum` of the previous frame's (0 flickers).
+    `metric`: the scale bar says metres."""
 
     def __init__(
         self,
@@ -56,34 +46,22 @@ class DepthPainter:
         self._last = None
 
     def inverse_limits(self, depth: np.ndarray, smooth: bool = False) -> tuple[float, float]:
-        """(low, high) of the inverse depth that the colours span.
-
-        Args:
-            depth: (H, W).
-            smooth: it is a frame of a video that goes on.
-        """
+        """(low, high) of the inverse of a depth (H, W) that the colours span; `smooth`: a video
+        goes on."""
         if self.limits is not None:
             return 1 / self.limits[1], 1 / self.limits[0]
         low, high = robust_limits(invert(np.asarray(depth, np.float64)))
         if smooth and self._last is not None:
-            keep = self.momentum
-            low = keep * self._last[0] + (1 - keep) * low
-            high = keep * self._last[1] + (1 - keep) * high
+            keep, last = self.momentum, self._last
+            low, high = (keep * a + (1 - keep) * b for a, b in zip(last, (low, high), strict=True))
         if smooth:
             self._last = (low, high)
         return low, high
 
     def paint(self, depth: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
-        """The colour map, under its scale bar.
-
-        Args:
-            depth: (H, W).
-            limits: of `inverse_limits`; None: this map's own.
-
-        Returns:
-            uint8 RGB (H + strip, W, 3); (H, W, 3) without bar. Images narrower than
-            `MIN_PANEL_WIDTH` get a margin, so that the bar has room.
-        """
+        """The colours of a depth (H, W), uint8 RGB (H, W, 3); with a scale bar (H + strip, W, 3),
+        where images narrower than `MIN_PANEL_WIDTH` get a margin for it. `limits`: of
+        `inverse_limits`; None: this map's own."""
         limits = limits or self.inverse_limits(depth)
         colors = colorize_depth(depth, limits=limits, colormap=self.colormap)
         return _add_head(colors, *self._bar(limits)) if self.scale_bar else colors
@@ -100,19 +78,9 @@ class DepthPainter:
         layout: str = 'auto',
         limits: tuple[float, float] | None = None,
     ) -> np.ndarray:
-        """Image and depth in one picture.
-
-        Args:
-            image: uint8 RGB (H, W, 3).
-            depth: (H, W).
-            title: above the image.
-            panel_width: of each of the two, pixels; None: as they are.
-            layout: 'horizontal', 'vertical' or 'auto': wide images above one another.
-            limits: of `inverse_limits`; None: this map's own.
-
-        Returns:
-            uint8 RGB.
-        """
+        """A uint8 RGB image (H, W, 3) and its depth (H, W) in one picture, each `panel_width`
+        pixels wide (None: as they are); `layout`: 'horizontal', 'vertical', or 'auto': wide images
+        above one another. `limits`: as of `paint`."""
         limits = limits or self.inverse_limits(depth)
         colors = colorize_depth(depth, limits=limits, colormap=self.colormap)
         if panel_width is not None:

@@ -26,11 +26,9 @@ _LEFT_OUT = ('LoadFrames', 'CropFrames', 'PackDepthInputs')
 
 
 def build_pipeline(cfg: Config) -> Pipeline:
-    """What turns a `Frame` into one sample for `default_collate`.
-
-    It is the config's test pipeline without what reads files, and without the crop that some
-    benchmarks prescribe: the prediction has the size of the whole input.
-    """
+    """What turns a `Frame` into one sample for `default_collate`: the config's test pipeline
+    without what reads files, and without the crop of some benchmarks: the prediction has the size
+    of the whole input."""
     steps = find_pipeline(cfg)
     crops = [step for step in steps if step['type'] == 'CropFrames']
     if crops:
@@ -61,14 +59,7 @@ def build_pipeline(cfg: Config) -> Pipeline:
 def predict(
     model: nn.Module, pipeline: Pipeline, frames: Iterable[Frame], batch_size: int
 ) -> Iterator[tuple[Frame, DepthDataSample]]:
-    """Each frame with the network's prediction; only one batch is in memory.
-
-    Args:
-        model: of `init_model`.
-        pipeline: of `build_pipeline`.
-        frames: any iterable.
-        batch_size: images at once.
-    """
+    """Each frame with the network's prediction; only one batch is in memory."""
     for batch in make_batches(frames, batch_size):
         samples = model.test_step(default_collate([pipeline(frame) for frame in batch]))
         yield from zip(batch, samples, strict=True)
@@ -102,16 +93,8 @@ def inference_depth(
 def depth_and_disp(
     sample: DepthDataSample, model: nn.Module
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Maps at the input's size.
-
-    Args:
-        sample: prediction of the model.
-        model: its `depth_range` (min, max) says how disparity became depth.
-
-    Returns:
-        depth, float32 (H, W), as the network gives it, and the network's disparity in (0, 1); None
-        for a model that has no `depth_range`.
-    """
+    """Depth, float32 (H, W) of the input's size, as the network gives it, and its disparity in (0,
+    1), by the model's `depth_range` (min, max); None for a model that has none."""
     depth = np.ascontiguousarray(to_numpy(sample.pred_depth.data), np.float32)
     depth_range = getattr(model, 'depth_range', None)
     if depth_range is None:

@@ -16,17 +16,9 @@ NO_CAMERA = (
 
 
 class Intrinsics:
-    """A pinhole camera for images of several sizes.
-
-    Args:
-        source: path of a yaml file (see `CameraFile`), or a (3, 3) matrix in pixels of the input
-            images, pixel centres at whole numbers.
-        scale: images that are a plain resize of what the file describes are allowed.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: not a pinhole camera.
-    """
+    """A pinhole camera for images of several sizes: a yaml file (see `CameraFile`), which with
+    `scale` also holds for plain resizes of what it describes, or a (3, 3) matrix in pixels of the
+    input images, pixel centres at whole numbers."""
 
     def __init__(self, source: Any, scale: bool = False) -> None:
         self.scale = scale
@@ -34,29 +26,22 @@ class Intrinsics:
         self.camera = CameraFile(source) if path else check_matrix(source)
 
     def __call__(self, shape: tuple[int, ...]) -> np.ndarray:
-        """K (3, 3) float64 for images of `shape` (H, W, ...).
-
-        Raises:
-            ValueError: the camera is for images of another size.
-        """
+        """K (3, 3) float64 for images of `shape` (H, W, ...). ValueError: the camera is for another
+        size."""
         height, width = shape[:2]
         if isinstance(self.camera, CameraFile):
             return self.camera.intrinsics((width, height), self.scale)
         cx, cy = self.camera[:2, 2]
         if not (-0.5 <= cx < width and -0.5 <= cy < height):
             raise ValueError(
-                f'the principal point ({cx:g}, {cy:g}) of the intrinsics lies outside of the image '
-                f'of {width}x{height}: the matrix must be in pixels of the input images'
+                f'intrinsics: the principal point ({cx:g}, {cy:g}) lies outside of the image of '
+                f'{width}x{height}; the matrix must be in pixels of the input images'
             )
         return self.camera
 
 
 def check_matrix(matrix: Any) -> np.ndarray:
-    """A (3, 3) matrix of a pinhole camera as float64.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A (3, 3) matrix of a pinhole camera as float64. ValueError: it is none."""
     try:
         K = np.array(matrix, np.float64)
     except (TypeError, ValueError):
@@ -73,16 +58,8 @@ def check_matrix(matrix: Any) -> np.ndarray:
 def back_project(
     depth: np.ndarray, K: np.ndarray, part: tuple[slice, slice] = np.s_[:, :]
 ) -> np.ndarray:
-    """Points in the camera's frame: x right, y down, z ahead.
-
-    Args:
-        depth: (H, W), along z.
-        K: (3, 3), pixel centres at whole numbers.
-        part: rows and columns that are wanted.
-
-    Returns:
-        float64 (h, w, 3) in the unit of the depth.
-    """
+    """Points of a depth (H, W) along z: float64 (h, w, 3), x right, y down, z ahead, in its unit.
+    `K`: (3, 3), pixel centres at whole numbers; `part`: rows and columns that are wanted."""
     rows, columns = (np.arange(side)[kept] for side, kept in zip(depth.shape, part, strict=True))
     u, v = np.meshgrid(columns, rows)
     rays = np.stack([u, v, np.ones_like(u)], axis=-1) @ np.linalg.inv(K).T
@@ -90,23 +67,13 @@ def back_project(
 
 
 def at_edge(depth: np.ndarray, jump: float) -> np.ndarray:
-    """Where depth jumps to a neighbour: such points hang between object and background.
-
-    Args:
-        depth: (H, W).
-        jump: relative difference to one of the four neighbours that counts as a jump.
-
-    Returns:
-        bool (H, W).
-    """
+    """bool (H, W): where depth (H, W) jumps to one of the four neighbours by more than the relative
+    difference `jump`. Such points hang between object and background."""
     log, edge = np.log(np.maximum(depth, 1e-12)), np.zeros(depth.shape, bool)
-    across, down = (np.abs(np.diff(log, axis=axis)) > np.log1p(jump) for axis in (1, 0))
-    for steps, before, after in (
-        (across, edge[:, :-1], edge[:, 1:]),
-        (down, edge[:-1], edge[1:]),
-    ):
-        before |= steps
-        after |= steps
+    for values, marks in ((log, edge), (log.T, edge.T)):
+        steps = np.abs(np.diff(values, axis=0)) > np.log1p(jump)
+        marks[:-1] |= steps
+        marks[1:] |= steps
     return edge
 
 
@@ -117,19 +84,9 @@ def make_point_cloud(
     max_depth: float | None = None,
     jump: float | None = 0.1,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points and their colours.
-
-    Args:
-        depth: (H, W), positive.
-        image: uint8 RGB (H, W, 3).
-        K: (3, 3) pixels of the image.
-        max_depth: farther points are left out; None: those beyond the 98th percentile of depth,
-            which are sky for the most part.
-        jump: see `at_edge`; such points are left out. None keeps them.
-
-    Returns:
-        float32 (N, 3), x right, y down, z ahead, and uint8 RGB (N, 3).
-    """
+    """Points, float32 (N, 3), x right, y down, z ahead, and their colours, uint8 RGB (N, 3), of a
+    depth (H, W) and an image (H, W, 3). Left out: what is farther than `max_depth` (None: than the
+    98th percentile, for the most part sky) and edges by `jump` (see `at_edge`; None keeps them)."""
     limit = np.percentile(depth, 98) if max_depth is None else max_depth
     keep = np.isfinite(depth) & (depth > 0) & (depth <= limit)
     if jump is not None:
@@ -138,12 +95,7 @@ def make_point_cloud(
 
 
 def encode_ply(points: np.ndarray, colors: np.ndarray) -> bytes:
-    """A binary little-endian .ply.
-
-    Args:
-        points: (N, 3).
-        colors: uint8 RGB (N, 3).
-    """
+    """A binary little-endian .ply of points (N, 3) and uint8 RGB colours (N, 3)."""
     kinds = dict(x='<f4', y='<f4', z='<f4', red='u1', green='u1', blue='u1')
     vertices = np.empty(len(points), list(kinds.items()))
     for name, column in zip(kinds, [*points.T, *colors.T], strict=True):

@@ -25,15 +25,7 @@ class VideoWriter:
     """Writes an .mp4 under a temporary name and renames it when it is closed.
 
     OpenCV's writer tells nothing when the disk is full. So free space is watched while there is
-    still enough of it to close the file, and the finished file is opened and its frames counted.
-
-    Args:
-        path: of the finished file.
-        fps: frames per second.
-
-    Raises:
-        OSError: the folder cannot be written to.
-    """
+    still enough of it to close the file, and the finished file is opened and its frames counted."""
 
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
         self.path, self.fps = Path(path), fps
@@ -44,15 +36,9 @@ class VideoWriter:
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame.
-
-        Args:
-            frame: uint8 RGB (H, W, 3); of another size than the first one it is resized.
-
-        Raises:
-            DiskFullError: too little space is left; what was written can still be closed.
-            OSError: the encoder does not start.
-        """
+        """Append a frame, uint8 RGB (H, W, 3); of another size than the first one it is resized.
+        DiskFullError: too little space, but what was written can still be closed; OSError: the
+        encoder does not start."""
         self._check_space()
         height, width = frame.shape[:2]
         # the encoder drops a last odd row or column
@@ -88,36 +74,29 @@ class VideoWriter:
             )
 
     def close(self, path: str | os.PathLike | None = None) -> Path | None:
-        """Finish the file and give it its name.
-
-        Args:
-            path: another name than planned, for a video that was stopped.
-
-        Returns:
-            the file; None where no frame was written.
-
-        Raises:
-            OSError: the file is not whole; it is removed.
-        """
+        """Finish the file and give it its name, or `path` for a video that was stopped; None where
+        no frame was written. OSError: the file is not whole; it is removed."""
         if self._writer is None:
             return None
-        self._writer.release()
-        self._writer = None
+        self._release()
         target = Path(path or self.path)
         found = count_video_frames(self._temporary)
         if found != self.written:
             self.discard()
             raise OSError(
-                f'{target} could not be written: {self.written} frames were encoded, the file has '
-                f'{found}; is the disk full?'
+                f'{target}: {self.written} frames were encoded, the file has {found}; is the disk '
+                'full?'
             )
         os.replace(self._temporary, target)
         return target
 
     def discard(self) -> None:
         """Leave nothing behind."""
+        self._release()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
+
+    def _release(self) -> None:
         if self._writer is not None:
             self._writer.release()
             self._writer = None
-        with contextlib.suppress(OSError):
-            self._temporary.unlink()
