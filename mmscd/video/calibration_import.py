@@ -40,18 +40,9 @@ class Calibration(NamedTuple):
 
 
 def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibration:
-    """A camera out of COLMAP's text model.
-
-    COLMAP puts the centre of the first pixel at (0.5, 0.5), we at (0, 0).
-
-    Args:
-        path: `cameras.txt`, lines `CAMERA_ID MODEL WIDTH HEIGHT PARAMS...`.
-        camera_id: which one; None where the file has one only.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: names the file, the line and the mend.
-    """
+    """A camera out of COLMAP's text model `cameras.txt`, lines `CAMERA_ID MODEL WIDTH HEIGHT
+    PARAMS...`; `camera_id` where it has several. COLMAP puts the centre of the first pixel at (0.5,
+    0.5), we at (0, 0). ValueErrors name the line and the mend."""
     path = Path(path)
     cameras: dict[int, tuple[int, list[str]]] = {}
     for number, line in enumerate(_read_text(path).splitlines(), 1):
@@ -80,15 +71,9 @@ def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibr
 
 
 def read_opencv(path: str | os.PathLike) -> Calibration:
-    """A camera as OpenCV's calibration sample (`cv::FileStorage`) or ROS writes it in yaml.
-
-    Args:
-        path: yaml with `camera_matrix`, `distortion_coefficients`, `image_width`, `image_height`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: names the file, the key and the mend.
-    """
+    """A camera as OpenCV's calibration sample (`cv::FileStorage`) or ROS writes it in yaml:
+    `camera_matrix`, `distortion_coefficients`, `image_width`, `image_height`. ValueErrors name the
+    key and the mend."""
     path = Path(path)
     lines = _read_text(path).splitlines()
     # FileStorage's header and tags are no plain yaml
@@ -100,15 +85,13 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
     needed = ('camera_matrix', 'image_width', 'image_height')
     missing = [k for k in needed if not isinstance(stored, Mapping) or k not in stored]
     if missing:
-        raise ValueError(
-            f'calibration {path} lacks {missing}; expected the keys of OpenCV and ROS: {needed} '
-            'and distortion_coefficients'
-        )
+        expected = f'{needed} and distortion_coefficients, as OpenCV and ROS write them'
+        raise ValueError(f'calibration {path} lacks {missing}; expected {expected}')
     model = stored.get('distortion_model', 'plumb_bob')
     if model not in ('plumb_bob', 'rational_polynomial', 'none', ''):
         raise ValueError(
-            f'calibration {path}: the distortion model {model!r} is not supported, only plumb_bob '
-            'and rational_polynomial: undistort the video first'
+            f'calibration {path}: the distortion model {model!r} is not supported (plumb_bob and '
+            'rational_polynomial are): undistort the video first'
         )
     K = _numbers(stored['camera_matrix'], f'{path}: camera_matrix', (9,))
     values = dict(zip(('fx', 'cx', 'fy', 'cy'), K[[0, 2, 4, 5]], strict=True))
@@ -121,20 +104,12 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
 
 
 def undistort_maps(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What takes a distorted image to a pinhole image without black borders.
+    """What takes a distorted image to a pinhole image of the same size without black borders: two
+    maps for `cv2.remap`, and K (3, 3) float64 of the new image.
 
     The principal point stays, and both focal lengths are multiplied by one factor, the smallest
     that leaves no border (OpenCV's `getOptimalNewCameraMatrix` squeezes the pixels instead).
-
-    Args:
-        calibration: with `distortion`.
-
-    Returns:
-        two maps for `cv2.remap`, and K (3, 3) float64 of the new image, of the same size.
-
-    Raises:
-        ValueError: no factor between 0.5 and 2 does.
-    """
+    ValueError: none between 0.5 and 2 does."""
     K, size, distortion = calibration
     assert distortion is not None
     low, high = 0.5, 2.0
@@ -156,8 +131,7 @@ def _covered(calibration: Calibration, factor: float) -> bool:
     K, (width, height), distortion = calibration
     u, v = np.arange(width, dtype=float), np.arange(height, dtype=float)
     rim = [(u, 0 * u), (u, 0 * u + height - 1), (0 * v, v), (0 * v + width - 1, v)]
-    pixels = np.hstack([np.stack(side) for side in rim])
-    rays = (pixels - K[:2, 2:]) / (factor * np.diag(K)[:2, None])
+    rays = (np.hstack(rim) - K[:2, 2:]) / (factor * np.diag(K)[:2, None])
     points = np.vstack([rays, np.ones(rays.shape[1])]).T
     found = cv2.projectPoints(points, np.zeros(3), np.zeros(3), K, distortion)[0][:, 0]
     return bool((found >= 0).all() and (found <= [width - 1, height - 1]).all())
@@ -172,10 +146,8 @@ def _assemble(
     cx, cy = values['cx'] - first_centre, values['cy'] - first_centre
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
     distortion = np.array([values.get(name, 0.0) for name in _DISTORTION])
-    used = 8 if distortion[5:].any() else 5
-    return Calibration(
-        K, (round(size[0]), round(size[1])), distortion[:used] if distortion.any() else None
-    )
+    used = distortion[: 8 if distortion[5:].any() else 5] if distortion.any() else None
+    return Calibration(K, (round(size[0]), round(size[1])), used)
 
 
 def _read_text(path: Path) -> str:
@@ -184,9 +156,8 @@ def _read_text(path: Path) -> str:
     except FileNotFoundError:
         raise FileNotFoundError(f'calibration {path} does not exist') from None
     except UnicodeDecodeError:
-        raise ValueError(
-            f'calibration {path} is no text; COLMAP: `colmap model_converter --output_type TXT`'
-        ) from None
+        mend = '`colmap model_converter --output_type TXT`'
+        raise ValueError(f'calibration {path} is no text; COLMAP: {mend}') from None
 
 
 def _numbers(value: Any, where: str, counts: Sequence[int] = ()) -> np.ndarray:

@@ -26,23 +26,14 @@ from .training_config import write_config, write_intrinsics
 
 @dataclass(frozen=True)
 class VideoConverter:
-    """Makes a data set of videos of one camera.
+    """Makes a data set of videos of one camera: `frames/VIDEO/part_000/0000000012.jpg`,
+    `intrinsics.yaml` and a config in `out`. A video that was finished before is left alone; one
+    that was interrupted starts anew.
 
-    It leaves `frames/VIDEO/part_000/0000000012.jpg`, `intrinsics.yaml` and a config in its folder.
-    A video that was finished before is left alone; one that was interrupted starts anew.
-
-    Args:
-        out: folder of the data set.
-        calibrate: the camera of a video of a (width, height).
-        motion: a frame is kept once the view has moved by so many percent of the width.
-        stride: every n-th frame instead, but none while the camera stands.
-        crop: (left, top, right, bottom) of the undistorted video, pixels; None keeps all.
-        max_width: wider frames are shrunk.
-        quality: of the JPEGs, 1..100.
-
-    Raises:
-        ValueError: a number is out of range.
-    """
+    `calibrate`: the camera of a video of a (width, height); `motion`: a frame is kept once the view
+    has moved by so many percent of the width; `stride`: every n-th frame instead, but none while
+    the camera stands; `crop`: (left, top, right, bottom) of the undistorted video, pixels;
+    `max_width`: wider frames are shrunk; `quality`: of the JPEGs, 1..100."""
 
     out: Path
     calibrate: Callable[[tuple[int, int]], Calibration]
@@ -59,21 +50,15 @@ class VideoConverter:
             raise ValueError('--max-width must be at least 32, --quality lie in 1..100')
 
     def __call__(self, videos: Sequence[Path]) -> Path:
-        """Convert videos, or folders of frames; returns the config.
-
-        Raises:
-            FileExistsError: frames of the same name were made otherwise.
-            FileNotFoundError, OSError: there is no such video, or it cannot be decoded.
-            ValueError: the camera does not fit, the videos differ, or there are too few frames.
-        """
+        """Convert videos, or folders of frames; returns the config. FileExistsError: frames of the
+        same name were made otherwise; OSError: there is no such video, or it cannot be decoded;
+        ValueError: the camera does not fit, the videos differ, or there are too few frames."""
         cameras = [self._convert(video) for video in videos]
         K, size = cameras[0].K, cameras[0].size
         for video, camera in zip(videos, cameras, strict=True):
             if camera.size != size or not np.allclose(camera.K, K):
-                raise ValueError(
-                    f'{video} gives frames of {camera.size}, {videos[0]} of {size}: one --out per '
-                    'camera and size'
-                )
+                got = f'{video} gives frames of {camera.size}, {videos[0]} of {size}'
+                raise ValueError(f'{got}: one --out per camera and size')
         write_intrinsics(self.out / 'intrinsics.yaml', K, size)
         return write_config(self.out, size)
 
@@ -92,8 +77,8 @@ class VideoConverter:
             known = json.loads(manifest.read_text(encoding='utf-8'))
             if known['recipe'] != recipe:
                 raise FileExistsError(
-                    f'{folder} was made with other options or from another video ({manifest}): '
-                    f'choose another --out, or delete {folder} and {manifest}'
+                    f'{folder} was made with other options or from another video: choose another '
+                    f'--out, or delete {folder} and {manifest}'
                 )
             print_log(f'{video}: already complete ({known["kept"]} frames)', 'current')
             return camera
@@ -104,11 +89,8 @@ class VideoConverter:
         summary = self._write_frames(video, unfinished, camera)
         unfinished.rename(folder)
         write_json(manifest, dict(summary, recipe=recipe))
-        print_log(
-            f'{video}: kept {summary["kept"]} of {summary["read"]} frames in '
-            f'{summary["sequences"]} sequence(s), {camera.size[0]}x{camera.size[1]}',
-            'current',
-        )
+        told = '{kept} of {read} frames in {sequences} sequence(s)'.format_map(summary)
+        print_log(f'{video}: kept {told}, {camera.size[0]}x{camera.size[1]}', 'current')
         return camera
 
     def _write_frames(self, video: Path, folder: Path, camera: FrameCamera) -> dict[str, int]:

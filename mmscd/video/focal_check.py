@@ -25,6 +25,7 @@ MIN_TURN = 4.0  # degrees; pairs that turn less say nothing
 # the views say nothing; and one that fits worse by it is wrong
 MIN_GAIN = 1.06
 PairPoints = tuple[np.ndarray, np.ndarray]
+Motion = tuple[np.ndarray, np.ndarray]  # rotation (3, 3), direction (3,)
 
 
 class FocalCheck(NamedTuple):
@@ -40,18 +41,13 @@ class FocalCheck(NamedTuple):
 
 
 def check_focal_length(pairs: Sequence[PairPoints], K: np.ndarray) -> FocalCheck:
-    """Compare the given focal length with shorter and longer ones.
-
-    Args:
-        pairs: corresponding points (n, 2) and (n, 2) float64 pixels of two views each.
-        K: (3, 3) float64, the given intrinsics of both views.
-    """
+    """Compare the given intrinsics K (3, 3) of pairs of views with shorter and longer focal
+    lengths; each pair has corresponding points (n, 2) and (n, 2), float64 pixels."""
     curves, turns = [], []
     for a, b in pairs:
         if len(a) < MIN_POINTS:
             continue
-        start = _initial_motion(a, b, K)
-        if start is None:
+        if (start := _initial_motion(a, b, K)) is None:
             continue
         turns.append(float(np.degrees(np.linalg.norm(cv2.Rodrigues(start[0])[0]))))
         if turns[-1] >= MIN_TURN:
@@ -69,16 +65,9 @@ def check_focal_length(pairs: Sequence[PairPoints], K: np.ndarray) -> FocalCheck
     return FocalCheck('wrong' if wrong else 'fits', SCALES[best], turn, errors)
 
 
-def error_curve(
-    a: np.ndarray, b: np.ndarray, K: np.ndarray, start: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Smallest robust epipolar error of two views for every factor of `SCALES`, pixels squared.
-
-    Args:
-        a, b: (n, 2) corresponding points, pixels.
-        K: (3, 3) intrinsics; the factors multiply its focal lengths.
-        start: rotation (3, 3) and direction (3,) to start from.
-    """
+def error_curve(a: np.ndarray, b: np.ndarray, K: np.ndarray, start: Motion) -> np.ndarray:
+    """Smallest robust epipolar error of corresponding points (n, 2), pixels squared, when the focal
+    lengths of K (3, 3) are multiplied by each of `SCALES`; `start`: the motion to start from."""
     ones = np.ones((len(a), 1))
     points = np.hstack([a, ones]), np.hstack([b, ones])
     errors = []
@@ -92,9 +81,7 @@ def error_curve(
     return np.array(errors)
 
 
-def _initial_motion(
-    a: np.ndarray, b: np.ndarray, K: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _initial_motion(a: np.ndarray, b: np.ndarray, K: np.ndarray) -> Motion | None:
     cv2.setRNGSeed(0)  # the same answer for the same points
     _, flat = cv2.findHomography(a, b, cv2.RANSAC, 1.0)
     if flat is None or flat.mean() > 0.9:
@@ -123,7 +110,7 @@ def _sampson(points: PairPoints, inv_K: np.ndarray, R: np.ndarray, t: np.ndarray
     return (points[1] * lines_b).sum(1) / np.sqrt(squared + 1e-30)
 
 
-def _moved(R: np.ndarray, t: np.ndarray, delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moved(R: np.ndarray, t: np.ndarray, delta: np.ndarray) -> Motion:
     """A rotation vector on top of R, and two steps of t on the unit sphere."""
     other = np.eye(3)[np.abs(t).argmin()]
     u = np.cross(t, other)

@@ -14,35 +14,22 @@ from .calibration_import import Calibration, read_colmap, read_opencv, undistort
 
 
 class FrameCamera:
-    """Takes frames of a video to frames of a data set: undistort, crop, shrink.
-
-    Args:
-        calibration: of the video as it is.
-        crop: (left, top, right, bottom) in pixels of the undistorted video, or None.
-        max_width: wider frames are shrunk.
-
-    Attributes:
-        K: (3, 3) float64 of the new frames, pixels; `size`: their (width, height).
-
-    Raises:
-        ValueError: the crop does not lie inside the frame.
-    """
+    """Takes frames of a video to frames of a data set: undistort, crop to (left, top, right,
+    bottom) of the undistorted video, shrink to at most `max_width`. `K`: (3, 3) float64 of the new
+    frames, pixels; `size`: their (width, height)."""
 
     def __init__(
         self, calibration: Calibration, crop: Sequence[int] | None, max_width: int
     ) -> None:
         self._video_size = width, height = calibration.size
-        self._maps: tuple[np.ndarray, np.ndarray] | None = None
+        self._maps: Sequence[np.ndarray] = ()
         K = calibration.K.copy()
         if calibration.distortion is not None:
-            map_x, map_y, K = undistort_maps(calibration)
-            self._maps = map_x, map_y
+            *self._maps, K = undistort_maps(calibration)
         left, top, right, bottom = self._crop = tuple(crop or (0, 0, width, height))
         if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-            raise ValueError(
-                f'--crop {left} {top} {right} {bottom} does not lie inside frames of '
-                f'{width}x{height}'
-            )
+            given = f'--crop {left} {top} {right} {bottom}'
+            raise ValueError(f'{given} does not lie inside frames of {width}x{height}')
         K[:2, 2] -= left, top
         cut = right - left, bottom - top
         shrink = min(1.0, max_width / cut[0])
@@ -51,17 +38,13 @@ class FrameCamera:
 
     def picture(self, image: np.ndarray, name: str | os.PathLike) -> np.ndarray:
         """A frame of the data set, (h, w, 3) uint8, from one of the video, (H, W, 3) uint8.
-
-        Raises:
-            ValueError: it has another size than the first frame.
-        """
+        ValueError: it has another size than the first frame."""
         if image.shape[1::-1] != self._video_size:
-            raise ValueError(
-                f'{name}: a frame of {image.shape[1]}x{image.shape[0]} among frames of '
-                f'{self._video_size[0]}x{self._video_size[1]}'
-            )
-        if self._maps is not None:
-            image = cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+            sizes = image.shape[1::-1], self._video_size
+            got, expected = ('{}x{}'.format(*size) for size in sizes)
+            raise ValueError(f'{name}: a frame of {got} among frames of {expected}')
+        if self._maps:
+            image = cv2.remap(image, self._maps[0], self._maps[1], cv2.INTER_LINEAR)
         left, top, right, bottom = self._crop
         image = image[top:bottom, left:right]
         if image.shape[1::-1] == self.size:
@@ -78,20 +61,10 @@ def read_calibration(
     camera_id: int | None = None,
     scale_intrinsics: bool = False,
 ) -> Calibration:
-    """The camera of a video, from one of four sources.
-
-    Args:
-        size: (width, height) of the video.
-        intrinsics: yaml file, see `CameraFile`.
-        hfov: horizontal field of view, degrees.
-        colmap: `cameras.txt`, with `camera_id` where it has several.
-        opencv: yaml file of OpenCV or ROS.
-        camera_id: see `colmap`.
-        scale_intrinsics: the calibration may be of another size than the video.
-
-    Raises:
-        FileNotFoundError, ValueError: the calibration is missing, broken or of another size.
-    """
+    """The camera of a video of `size` (width, height), from one of four sources: the yaml file of a
+    `CameraFile`, the horizontal field of view in degrees, COLMAP's `cameras.txt` (`camera_id` where
+    it has several), a yaml file of OpenCV or ROS. `scale_intrinsics`: it may be of another size.
+    FileNotFoundError, ValueError: it is missing, broken or of another size."""
     if intrinsics is not None:
         return Calibration(CameraFile(intrinsics).intrinsics(size, scale_intrinsics), size)
     if hfov is not None:

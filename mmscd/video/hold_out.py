@@ -20,31 +20,11 @@ MAX_DEPTH = 250.0  # what 16 bits of 1/256 m can hold
 
 
 def hold_out(
-    data_root: Path,
-    out: Path,
-    train: Sequence[str],
-    drive: str,
-    frames: int = 60,
-    gap: int = 10,
-    check: bool = False,
+    data_root: Path, out: Path, train: Sequence[str], drive: str, frames: int, gap: int, check: bool
 ) -> str:
-    """Split, triangulate, and write split files, depth and `options.txt`.
-
-    Args:
-        data_root: KITTI raw.
-        out: folder of what is written.
-        train: drives to train on.
-        drive: whose last frames are held out.
-        frames: so many.
-        gap: frames before them that are in neither part.
-        check: the drive has LiDAR; compare with it.
-
-    Returns:
-        what was done, a sentence or two.
-
-    Raises:
-        OSError, ValueError: data are missing, or too few.
-    """
+    """Hold out the last `frames` frames of `drive`, and the `gap` before them: write split files,
+    triangulated depth and `options.txt` to `out`. Returns what was done, in a sentence or two;
+    `check`: compared with LiDAR. OSError, ValueError: data are missing, or too few."""
     if frames < 1 or gap < 1:
         raise ValueError(f'--frames and --gap must be at least 1, got {frames} and {gap}')
     out = out.resolve()
@@ -68,20 +48,16 @@ def hold_out(
         f'frames with {np.median(points):.0f} points in the median: {out}'
     )
     if check:
-        count, mean, median = np.nanmean(errors, axis=0)
-        text += f'\nagainst LiDAR: {count:.0f} points a frame, abs_rel {mean:.4f}'
-        text += f', median {median:.4f}'
+        told = '\nagainst LiDAR: {:.0f} points a frame, abs_rel {:.4f}, median {:.4f}'
+        text += told.format(*np.nanmean(errors, axis=0))
     return text
 
 
 def split(
     dataset: KITTIRawDataset, train: Sequence[str], drive: str, frames: int, gap: int
 ) -> tuple[list[dict], list[dict]]:
-    """Samples of the drives `train` to train on, and the last ones of `drive`.
-
-    Raises:
-        ValueError: nothing of the drive would be left to train on.
-    """
+    """Samples of the drives `train` to train on, and the last ones of `drive`. ValueError: nothing
+    of it would be left."""
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     own = [info for info in infos if info['drive'] == drive]
     rest = [info for info in infos if info['drive'] != drive]
@@ -90,7 +66,7 @@ def split(
     if len(own) <= frames + gap:
         raise ValueError(
             f'{drive} has {len(own)} frames with both neighbours, too few to hold {frames} out '
-            f'with a gap of {gap}; lower --frames'
+            f'with --gap {gap}; lower --frames'
         )
     return rest + own[: -frames - gap], own[-frames:]
 
@@ -146,12 +122,12 @@ def _known(window: np.ndarray) -> float:
 def options_of(out: Path, drive: str) -> list[str]:
     """Overrides of a config that trains and is judged on the two parts."""
     options = [f'train_dataloader.dataset.ann_file={out}/train_files.txt']
-    for name in ('val_dataloader', 'test_dataloader'):
-        dataset = f'{name}.dataset'
-        options += [
-            f'{dataset}.ann_file={out}/val_files.txt',
-            f'{dataset}.drives=[{drive}]',
-            f'{dataset}.gt=improved',
-            f'{dataset}.improved_gt_root={out}',
-        ]
+    judged = (
+        f'ann_file={out}/val_files.txt',
+        f'drives=[{drive}]',
+        'gt=improved',
+        f'improved_gt_root={out}',
+    )
+    for part in ('val', 'test'):
+        options += [f'{part}_dataloader.dataset.{option}' for option in judged]
     return options

@@ -15,11 +15,44 @@ from .focal_check import PairPoints, check_focal_length
 from .motion import MIN_TRACKED, STATIC
 from .sampling import Sequences, VideoStatistics, choose_pairs, gather, turning_points
 
-_FAST = 0.08  # share of the width from frame to frame
 _DARK = 45  # mean grey value; night on lit streets lies around it
-_ROLL = 1.5  # degrees between neighbours; 95 % of the pairs of KITTI stay below 0.5
-# share of the width; KITTI stays at 0.003, rows that slide at random by 1 % of it give 0.01
-_WOBBLE = 0.007
+# what is said of a value above this limit: a share of frames, pixels or the width, or as it says
+_LIMITS = {
+    'cuts': (
+        0,
+        '{} of the neighbouring frames looked at show different scenes: split the video at its '
+        'cuts, a folder per take',
+    ),
+    'static': (
+        0.05,
+        '{:.0%} of the neighbouring frames hardly differ (the camera stands): they teach nothing '
+        'and pull the depth of everything away; drop them',
+    ),
+    'fast': (
+        0.08,
+        'points move by {:.0%} of the width from frame to frame (median): take a smaller stride',
+    ),
+    'roll': (
+        1.5,  # 95 % of the pairs of KITTI stay below 0.5
+        'the camera rolls by {:.1f} degrees from frame to frame (95th percentile): fix it better, '
+        'or stabilise the video and crop it',
+    ),
+    'rolling_shutter': (
+        0.007,  # KITTI stays at 0.003, rows that slide at random by 1 % of the width give 0.01
+        'rows slide to and fro by {:.1%} of the width from frame to frame (median): a rolling '
+        'shutter on a shaking mount, so views are no pinhole pictures. Fix the camera better',
+    ),
+    'dark': (
+        0.1,
+        f'{{:.0%}} of the frames are dark (mean grey value below {_DARK} of 255): noise is hard to '
+        'match; train on daylight and test on these',
+    ),
+    'overlay': (
+        0.03,
+        '{:.0%} of the textured pixels never change: bonnet, time stamp or dirt on the lens; crop '
+        'them away',
+    ),
+}
 _FEW = 300
 _HARMLESS = ('few', 'centre', 'focal_unknown', 'focal_fits')
 
@@ -39,27 +72,18 @@ class Finding(NamedTuple):
 def lint_folder(
     root: str | os.PathLike, intrinsics: str | os.PathLike, stride: int = 1, pairs: int = 80
 ) -> tuple[str, list[Finding]]:
-    """Look at what `FolderDepthDataset` would train on.
-
-    Args:
-        root, intrinsics, stride: of that data set.
-        pairs: see `lint_video`.
-
-    Returns:
-        how many frames there are, in words, and what `lint_video` finds.
-
-    Raises:
-        ValueError, OSError: there are no frames, or frames and camera do not fit.
-    """
+    """Look at what `FolderDepthDataset` would train on with these `root`, `intrinsics` and
+    `stride`: how many frames there are, in words, and what `lint_video` finds. ValueError, OSError:
+    there are no frames, or frames and camera do not fit."""
     dataset = FolderDepthDataset(
         str(root), str(intrinsics), frame_ids=(0,), stride=stride, serialize_data=False
     )
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     groups = itertools.groupby(infos, key=lambda info: info['sequence'])
     sequences = [[info['img_path'] for info in group] for _, group in groups]
-    size = tuple(infos[0]['camera_size'])
-    count = f'{len(infos)} frames of {size[0]}x{size[1]} in {len(sequences)} sequence(s)'
-    return count, lint_video(sequences, np.asarray(infos[0]['K_ori']), size, pairs)
+    width, height = infos[0]['camera_size']
+    count = f'{len(infos)} frames of {width}x{height} in {len(sequences)} sequence(s)'
+    return count, lint_video(sequences, np.asarray(infos[0]['K_ori']), (width, height), pairs)
 
 
 def lint_video(
@@ -68,26 +92,17 @@ def lint_video(
     size: tuple[int, int] | None = None,
     pairs: int = 80,
 ) -> list[Finding]:
-    """Look at a sample of the frames.
+    """Look at `pairs` neighbouring frames out of all sequences (paths in order, one list per
+    sequence).
 
-    Args:
-        sequences: paths of the frames in order, one list per sequence.
-        K: (3, 3) intrinsics of these frames, pixels; None: they are not judged.
-        size: (width, height) that K holds for; needed with K.
-        pairs: neighbouring frames that are looked at, over all sequences.
-
-    Returns:
-        what was found, serious things first; empty where all is well.
-
-    Raises:
-        ValueError: there is no pair of frames.
-        OSError: a frame cannot be read.
-    """
+    Returns what was found, serious things first. `K`: (3, 3) pixels of frames of `size` (width,
+    height); None: it is not judged. ValueError: there is no pair of frames; OSError: a frame cannot
+    be read."""
     chosen = choose_pairs([len(s) for s in sequences], pairs)
     if not chosen:
         raise ValueError(f'{len(sequences)} sequences without two frames: nothing to look at')
     statistics = gather(sequences, chosen)
-    findings = judge_motion(statistics) + judge_pictures(statistics)
+    findings = judge_frames(statistics)
     total = sum(max(0, len(s) - 2) for s in sequences)
     if total < _FEW:
         findings.append(Finding('few', f'only {total} training samples; some thousands are usual'))
@@ -108,60 +123,23 @@ def describe_findings(findings: Sequence[Finding]) -> str:
     return '\n'.join(lines)
 
 
-def judge_motion(statistics: VideoStatistics) -> list[Finding]:
-    """Static frames, frames too far apart, cuts, a rolling camera, a rolling shutter."""
+def judge_frames(statistics: VideoStatistics) -> list[Finding]:
+    """Cuts, frames that stand still or are too far apart, a rolling camera, a rolling shutter,
+    darkness, and parts that never change."""
     shift, roll, _, tracked = np.array(statistics.motions).T
-    count, found = len(shift), {}
     torn = tracked < MIN_TRACKED
-    if torn.any():
-        found['cuts'] = (
-            f'{torn.sum()} of {count} neighbouring frames show different scenes: split the video '
-            'at its cuts, a folder per take'
-        )
     static = np.nan_to_num(shift, nan=1.0) < STATIC
-    if static.mean() > 0.05:
-        found['static'] = (
-            f'{static.mean():.0%} of the neighbouring frames hardly differ (the camera stands): '
-            'they teach nothing and pull the depth of everything away; drop them'
-        )
-    moving = shift[~static & ~torn & ~np.isnan(shift)]
-    if len(moving) and np.median(moving) > _FAST:
-        found['fast'] = (
-            f'points move by {np.median(moving):.0%} of the width from frame to frame (median): '
-            'take a smaller stride'
-        )
-    # one frame in twenty may be a pothole
-    largest = _percentile(np.abs(roll[~torn]), 95)
-    if largest > _ROLL:
-        found['roll'] = (
-            f'the camera rolls by {largest:.1f} degrees from frame to frame (95th percentile): '
-            'fix it better, or stabilise the video and crop it'
-        )
-    wobble = _percentile(statistics.wobble, 50)
-    if wobble > _WOBBLE:
-        found['rolling_shutter'] = (
-            f'rows slide to and fro by {wobble:.1%} of the width from frame to frame (median): a '
-            'rolling shutter on a shaking mount; such views are no pinhole pictures. Fix the '
-            'camera better'
-        )
-    return [Finding(*item) for item in found.items()]
-
-
-def judge_pictures(statistics: VideoStatistics) -> list[Finding]:
-    """Darkness, and parts that never change."""
-    found = {}
-    dark = (statistics.brightness < _DARK).mean()
-    if dark > 0.1:
-        found['dark'] = (
-            f'{dark:.0%} of the frames are dark (mean grey value below {_DARK} of 255): noise is '
-            'hard to match; train on daylight and test on these'
-        )
-    if statistics.unchanging > 0.03:
-        found['overlay'] = (
-            f'{statistics.unchanging:.0%} of the textured pixels never change: bonnet, time stamp '
-            'or dirt on the lens; crop them away'
-        )
-    return [Finding(*item) for item in found.items()]
+    values = dict(
+        cuts=torn.sum(),
+        static=static.mean(),
+        fast=_percentile(shift[~static & ~torn], 50),
+        roll=_percentile(np.abs(roll[~torn]), 95),  # one frame in twenty may be a pothole
+        rolling_shutter=_percentile(statistics.wobble, 50),
+        dark=(statistics.brightness < _DARK).mean(),
+        overlay=statistics.unchanging,
+    )
+    serious = [(code, value) for code, value in values.items() if value > _LIMITS[code][0]]
+    return [Finding(code, _LIMITS[code][1].format(value)) for code, value in serious]
 
 
 def judge_intrinsics(K: np.ndarray, size: tuple[int, int]) -> list[Finding]:
@@ -175,10 +153,7 @@ def judge_intrinsics(K: np.ndarray, size: tuple[int, int]) -> list[Finding]:
             f'{angle:.0f} degrees; are fx and width of the same image?'
         )
     if not 0.95 < K[0, 0] / K[1, 1] < 1.05:
-        found['aspect'] = (
-            f'fx = {K[0, 0]:.0f} and fy = {K[1, 1]:.0f} differ: square pixels have equal ones; was '
-            'the image squeezed?'
-        )
+        found['aspect'] = f'fx = {K[0, 0]:.0f}, fy = {K[1, 1]:.0f} differ: was the image squeezed?'
     off = max(abs(K[0, 2] / (width - 1) - 0.5), abs(K[1, 2] / (height - 1) - 0.5))
     if off > 0.15:
         found['centre'] = (
@@ -197,23 +172,17 @@ def judge_focal_length(
     if check.verdict == 'fits':
         return Finding('focal_fits', f'fx = {K[0, 0]:.0f} fits the turns of the video')
     if check.verdict == 'wrong':
-        return Finding(
-            'focal',
+        text = (
             f'fx = {K[0, 0]:.0f} does not fit the video; about {K[0, 0] * check.factor:.0f} '
             f'({angle:.0f} degrees across) would: was it calibrated at another size, zoom or '
-            'stabilisation mode, or is the lens distorted?',
+            'stabilisation mode, or is the lens distorted?'
         )
-    reason = (
-        'too few points at different depths can be followed over several frames'
-        if np.isnan(check.turn)
-        else f'the camera turns by {check.turn:.0f} degrees at most in the views looked at, and '
-        'straight driving fits any'
-    )
-    return Finding(
-        'focal_unknown',
-        f'the focal length could not be checked: {reason}; look at a drive with turns, or '
-        'calibrate',
-    )
+        return Finding('focal', text)
+    reason = f'the camera turns by {check.turn:.0f} degrees at most, and straight driving fits any'
+    if np.isnan(check.turn):
+        reason = 'too few points at different depths can be followed over several frames'
+    text = f'the focal length could not be checked: {reason}; look at a drive with turns'
+    return Finding('focal_unknown', f'{text}, or calibrate')
 
 
 def _percentile(values: np.ndarray, q: float) -> float:

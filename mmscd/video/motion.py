@@ -13,17 +13,14 @@ STATIC = 0.001
 WIDTH = 320
 _MIN_CONTRAST = 2.0  # standard deviation of grey values; a blank frame has less
 MIN_TRACKED = 0.1  # share of points below which two frames are not of one take
-_SMALL_WINDOW = (15, 15)
 
 
 class PairMotion(NamedTuple):
-    """From one frame to another.
-
-    `shift`: median displacement of points, share of the image width; `roll`: rotation about the
-    optical axis, degrees; `shear`: how far the last row slides against the first, as a rolling
-    shutter makes it do, share of the width; `tracked`: share of points that were found again. NaN
-    is what the points do not tell; in a frame without any texture there are none at all.
-    """
+    """From one frame to another. `shift`: median displacement of points, share of the image width;
+    `roll`: rotation about the optical axis, degrees; `shear`: how far the last row slides against
+    the first, as a rolling shutter makes it do, share of the width; `tracked`: share of points that
+    were found again. NaN is what the points do not tell; in a frame without any texture there are
+    none at all."""
 
     shift: float
     roll: float
@@ -43,21 +40,14 @@ def small_grey(image: np.ndarray, width: int = WIDTH) -> np.ndarray:
 def track_points(
     first: np.ndarray, second: np.ndarray, count: int = 200, distance: float = 6.0
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Corners of one image and where they are in another; checked by tracking them back.
-
-    Args:
-        first, second: (h, w) uint8.
-        count: corners at most.
-        distance: between them, pixels.
-
-    Returns:
-        (n, 2) and (n, 2) float64 pixels, and the number of corners that were looked for.
-    """
+    """At most `count` corners of an image (h, w) uint8, `distance` pixels apart, and where they are
+    in another, checked by tracking them back: (n, 2) and (n, 2) float64 pixels, and the number of
+    corners that were looked for."""
     corners = cv2.goodFeaturesToTrack(first, count, 0.01, distance)
     if corners is None:
         return np.zeros((0, 2)), np.zeros((0, 2)), 0
     start = corners[:, 0]
-    found, kept = follow_points(first, second, start, 1.0, _SMALL_WINDOW)
+    found, kept = follow_points(first, second, start, 1.0, (15, 15))
     return start[kept].astype(float), found, len(corners)
 
 
@@ -68,17 +58,9 @@ def follow_points(
     limit: float,
     window: tuple[int, int] = (21, 21),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where points of one image are in another.
-
-    Args:
-        first, second: (h, w) uint8.
-        points: (n, 2) pixels of the first.
-        limit: tracked back, a point must end nearer than this to where it began, pixels.
-        window: (width, height) that is compared around a point.
-
-    Returns:
-        (m, 2) float64 pixels of those that were found again, and which these are, bool (n,).
-    """
+    """Where points (n, 2) of one image (h, w) uint8 are in another: (m, 2) float64 pixels of those
+    found again, and which these are, bool (n,). Tracked back, a point must end nearer than `limit`
+    pixels to where it began; `window`: (width, height) that is compared around it."""
     start = points.astype(np.float32)[:, None]
     found, forth, _ = cv2.calcOpticalFlowPyrLK(first, second, start, None, winSize=window)
     again, back, _ = cv2.calcOpticalFlowPyrLK(second, first, found, None, winSize=window)
@@ -107,17 +89,10 @@ def measure_motion(first: np.ndarray, second: np.ndarray) -> PairMotion:
 class FrameSelector:
     """Decides, frame by frame, which frames of a video a depth network should see.
 
-    A frame is kept once the view has moved by `motion` since the last kept one: a camera that
-    stands gives nothing, one that crawls few frames, one that drives a steady stride. Where too few
-    points are found again, the video was cut: a new sequence starts. Blank frames are dropped.
-
-    Args:
-        motion: share of the image width, median over points.
-
-    Example:
-        >>> selector = FrameSelector(0.006)
-        >>> kept = [i for i, image in enumerate(frames) if selector(image) is not None]
-    """
+    A frame is kept once the view has moved by `motion` (share of the image width, median over
+    points) since the last kept one: a camera that stands gives nothing, one that crawls few frames,
+    one that drives a steady stride. Where too few points are found again, the video was cut: a new
+    sequence starts. Blank frames are dropped."""
 
     def __init__(self, motion: float = 0.006) -> None:
         if not 0 <= motion < 1:
@@ -128,11 +103,8 @@ class FrameSelector:
         self._last: np.ndarray | None = None
 
     def __call__(self, image: np.ndarray) -> int | None:
-        """The number of the sequence that the frame belongs to, or None where it is dropped.
-
-        Args:
-            image: (H, W, 3) uint8 RGB, the next frame of the video.
-        """
+        """The number of the sequence that the next frame, (H, W, 3) uint8 RGB, belongs to; None: it
+        is dropped."""
         grey = small_grey(image)
         if grey.std() < _MIN_CONTRAST:
             return None

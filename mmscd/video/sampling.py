@@ -33,8 +33,7 @@ def choose_pairs(lengths: Sequence[int], pairs: int) -> list[tuple[int, int]]:
     """(sequence, frame) of at most `pairs` frames that have a successor, evenly over all
     sequences of these lengths."""
     places = [(s, i) for s, length in enumerate(lengths) for i in range(length - 1)]
-    last = len(places) - 1
-    steps = np.linspace(0, last, min(pairs, len(places))).round().astype(int)
+    steps = np.linspace(0, len(places) - 1, min(pairs, len(places))).round().astype(int)
     return [places[i] for i in np.unique(steps)]
 
 
@@ -80,13 +79,10 @@ def turning_points(
 
 def _unchanging(thumbnails: Sequence[np.ndarray]) -> float:
     stack = np.stack(thumbnails).astype(np.float32)
-    if len(stack) < 8:
-        return 0.0
-    mean = stack.mean(0)
-    textured = np.abs(cv2.Laplacian(mean, cv2.CV_32F)) > 12
     # nothing differs in a video that stands still: that is another finding
-    if stack.std(0).mean() < 4:
+    if len(stack) < 8 or stack.std(0).mean() < 4:
         return 0.0
+    textured = np.abs(cv2.Laplacian(stack.mean(0), cv2.CV_32F)) > 12
     return float((textured & (stack.std(0) < 6)).mean())
 
 

@@ -54,23 +54,14 @@ default_hooks = dict(
 
 
 def write_config(out: Path, size: tuple[int, int]) -> Path:
-    """Write a config that trains on the frames in `out/frames`; an existing one is left alone.
-
-    Args:
-        out: folder of the data set; the frames lie in `frames/VIDEO/PART/*.jpg`.
-        size: (width, height) of the frames.
-
-    Raises:
-        ValueError: there are too few frames.
-    """
+    """Write a config that trains on the frames `out/frames/VIDEO/PART/*.jpg` of `size` (width,
+    height); an existing one is left alone. ValueError: there are too few frames."""
     path = out / CONFIG_NAME
     folders = {f.parent for f in (out / 'frames').glob('*/*/*.jpg')}
     samples = sum(max(0, len(list(folder.glob('*.jpg'))) - 2) for folder in folders)
     if samples == 0:
-        raise ValueError(
-            f'{out}/frames has no three frames in a row: the camera hardly moves, or --motion or '
-            '--stride is too large'
-        )
+        text = 'the camera hardly moves, or --motion or --stride is too large'
+        raise ValueError(f'{out}/frames has no three frames in a row: {text}')
     if not path.is_file():
         width, height = input_size(size)
         per_epoch = max(1, samples // _BATCH)

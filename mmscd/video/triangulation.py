@@ -17,17 +17,9 @@ _MIN_POINTS = 8  # of an essential matrix with some to spare
 def relative_pose(
     first: np.ndarray, second: np.ndarray, K: np.ndarray, threshold: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """How a camera moved between two images, from points of a scene that stands still.
-
-    Args:
-        first, second: (n, 2) pixels of the same points.
-        K: (3, 3) pixels.
-        threshold: distance from the epipolar line up to which a point agrees, pixels.
-
-    Returns:
-        T_second_first (4, 4) with a translation of length 1, and which points agree with it,
-        bool (n,); None where the points do not determine it.
-    """
+    """How a camera moved between two images, from (n, 2) pixels of the same points of a scene that
+    stands still: T_second_first (4, 4) with a translation of length 1, and which points lie within
+    `threshold` pixels of its epipolar lines, bool (n,); None where they do not determine it."""
     if len(first) < _MIN_POINTS:
         return None
     cv2.setRNGSeed(0)  # the same answer for the same points
@@ -43,18 +35,11 @@ def relative_pose(
 def triangulate(
     first: np.ndarray, second: np.ndarray, K: np.ndarray, T_second_first: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of points that two cameras see.
+    """Depth of points that two cameras of one K (3, 3) see at (n, 2) pixels.
 
-    Args:
-        first, second: (n, 2) pixels.
-        K: (3, 3) pixels, of both cameras.
-        T_second_first: (4, 4), from the frame of the first camera to that of the second.
-
-    Returns:
-        depth (n,) in the first camera, in units of the translation, NaN for a point that is not
-        in front of both cameras; parallax (n,): pixels between a point's place in the second image
-        and the one that it would have there if it were infinitely far.
-    """
+    Returns depth (n,) in the first camera, in units of the translation, NaN for a point that is not
+    in front of both cameras; parallax (n,): pixels between a point's place in the second image and
+    the one that it would have there if it were infinitely far."""
     R, t = T_second_first[:3, :3], T_second_first[:3, 3:]
     points = cv2.triangulatePoints(K @ np.eye(3, 4), K @ np.hstack([R, t]), first.T, second.T)
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -84,20 +69,13 @@ def _from_pair(
 def triangulate_frame(
     target: np.ndarray, sources: tuple[np.ndarray, np.ndarray], K: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depth of corners of an image that its two neighbours in time agree on.
+    """Depth of corners of an image (H, W) uint8 that the frames before and after it agree on:
+    pixels (n, 2) and depth (n,), the geometric mean of both; K (3, 3) is without distortion. The
+    scale is not known: the median is `MEDIAN_DEPTH`, metres for those who evaluate with median
+    scaling.
 
     What moves by itself, what was tracked wrongly and what is too far for the motion between the
-    frames has another depth with each neighbour, or no parallax, and is left out.
-
-    Args:
-        target: (H, W) uint8.
-        sources: the frames before and after it, of the same size.
-        K: (3, 3) pixels of these images, without distortion.
-
-    Returns:
-        pixels (n, 2) and depth (n,), the geometric mean of both. The scale is not known: the median
-        is `MEDIAN_DEPTH`, metres for those who evaluate with median scaling.
-    """
+    frames has another depth with each neighbour, or no parallax, and is left out."""
     (a, depth_a), (b, depth_b) = (_from_pair(target, source, K) for source in sources)
     # the corners are the target's, so a common one has the same coordinates in both
     _, i, j = np.intersect1d(a @ [1, 1j], b @ [1, 1j], return_indices=True)
@@ -111,13 +89,8 @@ def triangulate_frame(
 
 
 def draw_depth(pixels: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A depth map of points, float32 (H, W), 0 where there is none.
-
-    Args:
-        pixels: (n, 2), x and y; where several fall on one pixel the nearest is kept.
-        depth: (n,).
-        size: (width, height).
-    """
+    """A depth map of points (n, 2), x and y, float32 (H, W) of `size` (width, height), 0 where
+    there is none; where several fall on one pixel the nearest is kept."""
     out = np.zeros(size[::-1], np.float32)
     order = np.argsort(-depth)
     x, y = np.rint(pixels[order]).astype(int).T

@@ -29,31 +29,6 @@ from pathlib import Path
 from mmscd.utils.command_line import make_parser, run_tool
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = make_parser(__doc__)
-    parser.add_argument('videos', nargs='+', type=Path, help='video files, or folders of frames')
-    parser.add_argument('--out', type=Path, required=True, help='folder of the new data set')
-    group = parser.add_argument_group('camera (one of)')
-    camera = group.add_mutually_exclusive_group(required=True)
-    camera.add_argument('--intrinsics', type=Path, help='yaml: fx, fy, cx, cy, width, height')
-    camera.add_argument('--hfov', type=float, help='horizontal field of view, degrees')
-    camera.add_argument('--colmap', type=Path, help='cameras.txt of COLMAP')
-    camera.add_argument('--opencv', type=Path, help="yaml of OpenCV's or ROS's calibration")
-    parser.add_argument('--camera-id', type=int, help='which camera of cameras.txt')
-    scaled = 'the calibration is of another size: scale'
-    parser.add_argument('--scale-intrinsics', action='store_true', help=scaled)
-    parser.add_argument('--motion', type=float, default=0.6, help='percent of the width (0.6)')
-    parser.add_argument('--stride', type=int, help='every n-th frame, instead of --motion')
-    sides = ('LEFT', 'TOP', 'RIGHT', 'BOTTOM')
-    kept = 'pixels of the video that are kept'
-    parser.add_argument('--crop', type=int, nargs=4, metavar=sides, help=kept)
-    parser.add_argument('--max-width', type=int, default=1280, help='wider are shrunk (1280)')
-    parser.add_argument('--quality', type=int, default=95, help='of the JPEGs (95)')
-    parser.add_argument('--no-lint', action='store_true', help='do not check what came out')
-    return parser
-
-
 def run(args: argparse.Namespace) -> None:
     """Extract, describe, check."""
     from mmscd.video.convert import VideoConverter
@@ -76,7 +51,26 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    run_tool(build_parser(), run, argv)
+    parser = make_parser(__doc__)
+    parser.add_argument('videos', nargs='+', type=Path, help='video files, or folders of frames')
+    parser.add_argument('--out', type=Path, required=True, help='folder of the new data set')
+    group = parser.add_argument_group('camera (one of)')
+    camera = group.add_mutually_exclusive_group(required=True)
+    camera.add_argument('--intrinsics', type=Path, help='yaml: fx, fy, cx, cy, width, height')
+    camera.add_argument('--hfov', type=float, help='horizontal field of view, degrees')
+    camera.add_argument('--colmap', type=Path, help='cameras.txt of COLMAP')
+    camera.add_argument('--opencv', type=Path, help="yaml of OpenCV's or ROS's calibration")
+    parser.add_argument('--camera-id', type=int, help='which camera of cameras.txt')
+    scaled = 'the calibration is of another size: scale'
+    parser.add_argument('--scale-intrinsics', action='store_true', help=scaled)
+    parser.add_argument('--motion', type=float, default=0.6, help='percent of the width (0.6)')
+    parser.add_argument('--stride', type=int, help='every n-th frame, instead of --motion')
+    sides = ('LEFT', 'TOP', 'RIGHT', 'BOTTOM')
+    parser.add_argument('--crop', type=int, nargs=4, metavar=sides, help='pixels that are kept')
+    parser.add_argument('--max-width', type=int, default=1280, help='wider are shrunk (1280)')
+    parser.add_argument('--quality', type=int, default=95, help='of the JPEGs (95)')
+    parser.add_argument('--no-lint', action='store_true', help='do not check what came out')
+    run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':

@@ -33,11 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('data_root', type=Path, help='KITTI raw')
     parser.add_argument('out', type=Path)
     parser.add_argument('--train', nargs='+', required=True, help='drives to train on')
-    parser.add_argument(
-        '--drive',
-        required=True,
-        help='whose last frames are held out; if not in --train, all else of it too',
-    )
+    drive = 'whose last frames are held out; if not in --train, all else of it too'
+    parser.add_argument('--drive', required=True, help=drive)
     parser.add_argument('--frames', type=int, default=60, help='judge on its last ones, so many')
     parser.add_argument('--gap', type=int, default=10, help='frames before them, in neither part')
     parser.add_argument('--check', action='store_true', help='compare with LiDAR')
