@@ -13,10 +13,10 @@ from terminaltables import AsciiTable
 
 from mmscd.utils.files import atomic_write, write_csv, write_json
 
-from .scores import CLEAN
+from .scores import CLEAN, Rows
 
-# corruption (and 'clean') -> abs_rel, delta1, dee, as `average_severities` gives them
-Rows = Mapping[str, Mapping[str, float]]
+# variant -> seed -> rows with `clean` and the same corruptions everywhere
+Runs = Mapping[str, Mapping[int, Rows]]
 
 
 class Spread(NamedTuple):
@@ -41,42 +41,25 @@ def spread(values: list[float]) -> Spread:
 class VariantSummary:
     """One line of the table.
 
-    Attributes:
-        seeds: number of runs.
-        abs_rel: on clean images.
-        abs_rel_ratio: of the mean of `abs_rel` to the baseline's.
-        clean_dee, corrupted_dee: on clean images; mean over corruptions.
-        excess: sum over corruptions of (DEE - clean DEE of the baseline), relative to the same sum
-            of the baseline: 1 is the baseline itself, 0 is no error beyond that of clean images.
-            NaN where corruption does not hurt the baseline, so that there is nothing to compare.
-        mce: mean over corruptions of DEE / DEE of the baseline, per cent.
-        dee: mean over seeds, by corruption and `clean`.
+    The excess is the sum over corruptions of (DEE - clean DEE of the baseline), relative to the
+    same sum of the baseline: 1 is the baseline itself, 0 is no error beyond that of clean images.
+    NaN where corruption does not hurt the baseline, so that there is nothing to compare.
     """
 
-    seeds: int
-    abs_rel: Spread
-    abs_rel_ratio: float
+    seeds: int  # number of runs
+    abs_rel: Spread  # on clean images
+    abs_rel_ratio: float  # of the mean of `abs_rel` to the baseline's
     clean_dee: Spread
-    corrupted_dee: Spread
+    corrupted_dee: Spread  # mean over corruptions
     excess: Spread
-    mce: Spread
-    dee: dict[str, float]
+    mce: Spread  # mean over corruptions of DEE / DEE of the baseline, per cent
+    dee: dict[str, float]  # mean over seeds, by corruption and `clean`
 
 
-def summarise_ablation(
-    runs: Mapping[str, Mapping[int, Rows]], baseline: str
-) -> dict[str, VariantSummary]:
-    """Compare variants with a baseline. The baseline's numbers are its means over all its seeds.
+def summarise_ablation(runs: Runs, baseline: str) -> dict[str, VariantSummary]:
+    """By variant, in their order; the baseline's numbers are its means over all its seeds.
 
-    Args:
-        runs: variant -> seed -> rows with `clean` and the same corruptions everywhere.
-        baseline: one of the variants.
-
-    Returns:
-        Variant -> summary, in the order of `runs`.
-
-    Raises:
-        KeyError: no run of the baseline, or a run lacks a corruption.
+    KeyError where there is no run of the baseline, or a run lacks a corruption.
     """
     if not runs.get(baseline):
         raise KeyError(f'no run of the baseline {baseline!r}; there are {sorted(runs)}')
@@ -120,16 +103,8 @@ def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str)
     return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
 
 
-def write_ablation(folder: Path, runs: Mapping[str, Mapping[int, Rows]], baseline: str) -> str:
-    """Write `ablation.json`, `ablation.csv` and `tables.txt`.
-
-    Args:
-        folder: where.
-        runs, baseline: see `summarise_ablation`.
-
-    Returns:
-        the tables.
-    """
+def write_ablation(folder: Path, runs: Runs, baseline: str) -> str:
+    """Write `ablation.json`, `ablation.csv` and `tables.txt`; returns the tables."""
     summaries = summarise_ablation(runs, baseline)
     content = dict(runs=runs, summary={name: asdict(s) for name, s in summaries.items()})
     write_json(folder / 'ablation.json', content)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -20,7 +20,8 @@ from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.names import check_names
 
-from .ablation import Rows, write_ablation
+from .ablation import write_ablation
+from .scores import Rows
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -42,40 +43,23 @@ class Run:
         """What the training ends with."""
         return self.folder / f'iter_{self.iterations}.pth'
 
-    @property
-    def scores(self) -> Path:
-        """What the evaluation ends with."""
-        return self.folder / 'robustness' / 'summary.json'
-
 
 @dataclass(frozen=True)
 class Ablation:
     """Variants of a method, trained over seeds and judged on clean and corrupted images.
 
-    Args:
-        variants: name, config and `KEY=VALUE` overrides of each; the first is the baseline.
-        work_dir: a folder per variant and seed, and the tables.
-        root: of the repository, whose tools do the work.
-        seeds: of the trainings.
-        options: overrides of all variants.
-        amp: mixed precision.
-        judge: further arguments of `test_robustness.py`.
-        jobs: runs at a time.
-        shared_until: until this iteration all runs of a seed are the baseline; None: never.
-
-    Raises:
-        ValueError: names or seeds are not unique, or an argument has no sense.
+    ValueError where names or seeds are not unique, or an argument has no sense.
     """
 
-    variants: Sequence[Sequence[str]]
-    work_dir: Path
-    root: Path
+    variants: Sequence[Sequence[str]]  # name, config, KEY=VALUE overrides; first the baseline
+    work_dir: Path  # a folder per variant and seed, and the tables
+    root: Path  # of the repository, whose tools do the work
     seeds: Sequence[int] = (0, 1, 2)
-    options: Sequence[str] = ()
-    amp: bool = False
-    judge: Sequence[str] = ()
-    jobs: int = 1
-    shared_until: int | None = None
+    options: Sequence[str] = ()  # overrides of all variants
+    amp: bool = False  # mixed precision
+    judge: Sequence[str] = ()  # further arguments of `test_robustness.py`
+    jobs: int = 1  # runs at a time
+    shared_until: int | None = None  # until this iteration all runs of a seed are the baseline
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -94,11 +78,7 @@ class Ablation:
             raise ValueError('there is no variant: give CONFIG --variants, or --variant')
 
     def plan(self) -> list[Run]:
-        """All runs, seed by seed, so that an interrupted comparison has whole seeds.
-
-        Raises:
-            ValueError: see `check_sharing`.
-        """
+        """All runs, seed by seed, so that an interrupted comparison has whole seeds."""
         planned, first = [], None
         for name, config, *own in self.variants:
             options = [*self.options, *own]
@@ -114,11 +94,7 @@ class Ablation:
         ]
 
     def compare(self, dry_run: bool = False) -> None:
-        """Do all runs, with a table after each that there is a baseline for.
-
-        Args:
-            dry_run: only say what would be done.
-        """
+        """Do all runs (or only name them), with a table after each that has a baseline."""
         runs, begin = self.plan(), time.monotonic()
         scores: dict[str, dict[int, Rows]] = {}
         names = [variant[0] for variant in self.variants]
@@ -149,11 +125,6 @@ class Ablation:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _finish(self, run: Run, trunk: Run | None) -> Rows:
-        """One run from what there is of it to its scores, once its trunk is trained."""
-        self._train(run, None if trunk is run else trunk)
-        return self._evaluate(run)
-
     def _train(self, run: Run, trunk: Run | None = None) -> None:
         """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
         from mmscd.engine import find_latest_checkpoint
@@ -180,36 +151,33 @@ class Ablation:
         if not run.checkpoint.is_file():
             raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
 
-    def _evaluate(self, run: Run) -> Rows:
-        """Scores by corruption; finished passes are kept by the tool."""
+    def _finish(self, run: Run, trunk: Run | None) -> Rows:
+        """Train one run, whose trunk is trained, to its end; its scores by corruption."""
+        self._train(run, None if trunk is run else trunk)
+        out = run.folder / 'robustness'
         command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
-        command += ['--name', run.variant, '--out', str(run.scores.parent), *self.judge]
+        command += ['--name', run.variant, '--out', str(out), *self.judge]
         command += ['--cfg-options', *run.options] if run.options else []
         self._call(command, run.folder / 'robustness.log', False)
-        return json.loads(run.scores.read_text())['models'][run.variant]['corruptions']
+        content = json.loads((out / 'summary.json').read_text())
+        return content['models'][run.variant]['corruptions']
 
     def _call(self, command: list[str], log: Path, show: bool) -> None:
         """Run a command with its whole output in a file, its progress on the screen.
 
-        Raises:
-            RuntimeError: it failed (names the log), or nothing shall be started any more.
+        RuntimeError where it fails (names the log), or nothing shall be started any more.
         """
         if self._stop.is_set():
             raise RuntimeError('stopped')
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=self.root,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+        process = Popen(
+            [sys.executable, *command], cwd=self.root, text=True, stdout=PIPE, stderr=STDOUT
         )
         with log.open('a') as file:
             for line in process.stdout or ():
                 file.write(line)
                 file.flush()
-                shown = shorten(line) if show else None
-                if shown is not None:
+                if show and (shown := shorten(line)) is not None:
                     print(shown, flush=True)
         if process.wait():
             said = ' '.join(command[:2])
@@ -217,16 +185,7 @@ class Ablation:
 
 
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:
-    """Variants of a config, as `Ablation` takes them.
-
-    Args:
-        table: YAML file of `KEY=VALUE` overrides by name of a variant.
-        config: that they are applied to.
-        names: of the variants.
-
-    Raises:
-        ValueError: there is no such variant.
-    """
+    """Variants as `Ablation` takes them; the table is YAML, overrides by name of a variant."""
     known = yaml.safe_load(table.read_text())
     check_names(f'variant ({table})', names, known)
     return [[name, config, *known[name]] for name in names]
@@ -243,9 +202,7 @@ def parse_options(options: Sequence[str]) -> dict[str, Any]:
 def check_sharing(name: str, cfg: Config, first: Config, until: int) -> None:
     """Refuse a variant that cannot be the baseline, `first`, until an iteration.
 
-    Raises:
-        ValueError: the baseline keeps no checkpoint of that iteration, or a resumed optimizer would
-            bring the baseline's settings along.
+    The baseline must keep a checkpoint of it; a resumed optimizer brings its settings along.
     """
     end, hook = first.train_cfg.max_iters, first.default_hooks.checkpoint
     saved = [*range(hook.interval, end, hook.interval), end]
@@ -253,23 +210,18 @@ def check_sharing(name: str, cfg: Config, first: Config, until: int) -> None:
     if until not in kept[:-1] or until >= cfg.train_cfg.max_iters:
         raise ValueError(
             f'--shared-until {until}: of the {end} iterations of the baseline the checkpoints '
-            f'{kept} remain; name one before the last, or change default_hooks.checkpoint.interval '
-            'or max_keep_ckpts'
+            f'{kept} remain; name one before the last, or change default_hooks.checkpoint'
         )
     for key in ('optim_wrapper', 'param_scheduler'):
         if cfg.get(key) != first.get(key):
             raise ValueError(
-                f"--shared-until: {key} of {name} differs from the baseline's, and it would go on "
-                "with the baseline's; compare them in a call without --shared-until"
+                f"--shared-until: {key} of {name} differs from the baseline's, which would stay "
+                'in force; compare them in a call without --shared-until'
             )
 
 
 def claim_folder(folder: Path, made_of: dict) -> None:
-    """Refuse a folder that holds another experiment.
-
-    Raises:
-        ValueError: `made_of` differs from what the folder was made with.
-    """
+    """Refuse a folder that holds another experiment: was not made with `made_of`."""
     file = folder / 'run.json'
     if not file.is_file():
         write_json(file, made_of)

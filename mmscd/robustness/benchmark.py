@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mmengine.dist import barrier, get_dist_info, init_dist
 from mmscd.evaluation.protocols import evaluate_pixels
 from mmscd.evaluation.samples import predicted_depth
 from mmscd.utils.command_line import check_writable
+from mmscd.utils.names import check_names
 
 from .contestants import Contestant, RobustnessOptions, load_contestant
 from .data import (
@@ -26,7 +28,6 @@ from .data import (
     check_images,
     find_kitti_c,
     read_batches,
-    split_chunks,
 )
 from .scores import CLEAN, PUBLISHED_BASELINE
 from .tables import write_results
@@ -36,25 +37,21 @@ def run_benchmark(
     models: Sequence[tuple[str, str, str]],
     options: RobustnessOptions,
     out: Path,
-    cfg_options: Mapping[str, Any] | None = None,
+    cfg_options: dict[str, Any] | None = None,
     launcher: str = 'none',
     report: Callable[[str], None] = print,
 ) -> None:
     """Run what is missing in a folder, then write tables, files and pictures into it.
 
-    Args:
-        models: name, config and checkpoint of each.
-        options: of the run.
-        out: folder of the results.
-        cfg_options: overrides of all configs.
-        launcher: of several processes, which share the passes.
-        report: gets lines of progress, then the tables.
-
-    Raises:
-        OSError, ValueError, RuntimeError: what the user can mend. Passes that were finished before
-            are on disk, and the same call goes on.
+    `models` are name, config and checkpoint of each, `cfg_options` hold for all. The processes of
+    a `launcher` share the passes. `report` gets lines of progress, then the tables. After an
+    OSError, ValueError or RuntimeError finished passes are on disk, and the same call goes on.
     """
-    _check_names([name for name, *_ in models], options.baseline)
+    names = [name for name, *_ in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f'two models are named {name!r}: choose other names')
+    check_names('baseline', [options.baseline], [PUBLISHED_BASELINE, *names])
     _start_processes(launcher)
     # the workers are the parallel part; OpenCV's own threads would fight with them
     cv2.setNumThreads(0)
@@ -67,9 +64,8 @@ def run_benchmark(
             files = {name: dict(config=config, checkpoint=file) for name, config, file in models}
             report(write_results(contestants, options, files, ids, out))
     except KeyboardInterrupt:
-        raise SystemExit(
-            'interrupted: finished passes are kept, the same command goes on'
-        ) from None
+        said = 'interrupted: finished passes are kept, the same command goes on'
+        raise SystemExit(said) from None
     except (OSError, ValueError, RuntimeError) as error:
         if not any(out.glob('passes/*/*.json')):
             raise
@@ -78,17 +74,6 @@ def run_benchmark(
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
-
-
-def _check_names(names: Sequence[str], baseline: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f'two models are named {name!r}: choose other names')
-    if baseline not in (PUBLISHED_BASELINE, *names):
-        known = ', '.join(names)
-        raise ValueError(
-            f'the baseline {baseline!r} is neither {PUBLISHED_BASELINE} nor one of {known}'
-        )
 
 
 def _start_processes(launcher: str) -> None:
@@ -113,36 +98,19 @@ def _run_groups(
     groups: dict[str, list[Contestant]] = {}
     for model in models:
         groups.setdefault(model.data_key, []).append(model)
-    ids = [run_passes(group, options, report) for group in groups.values()]
+    ids = [_run_passes(group, options, report) for group in groups.values()]
     if any(own != ids[0] for own in ids):
         raise ValueError('the test data sets of the configs have different images')
     return ids[0]
 
 
-def run_passes(
-    models: Sequence[Contestant],
-    options: RobustnessOptions,
-    report: Callable[[str], None] = lambda text: None,
+def _run_passes(
+    models: Sequence[Contestant], options: RobustnessOptions, report: Callable[[str], None]
 ) -> list[str]:
-    """Run what is missing of all passes of models with the same test data.
-
-    Of several processes each does its share of the missing passes.
-
-    Args:
-        models: with one `data_key`.
-        options: of the run.
-        report: gets a line after each pass.
-
-    Returns:
-        the ids of all images.
-
-    Raises:
-        OSError, ValueError: an image or its ground truth cannot be used. Passes that were finished
-            before are on disk.
-    """
+    """Run what is missing of the passes of models with one `data_key`; the ids of all images."""
     dataset = models[0].cfg.test_dataloader.dataset.to_dict()
     source = BenchmarkImages(dataset, options.protocol, models[0].metric)
-    chunks = list(split_chunks(source, options.memory_gb * 1e9))
+    chunks = source.split(options.memory_gb * 1e9)
     if len(chunks) > 1:
         check_images(source.dataset)
     ids: list[str] = []
@@ -150,9 +118,8 @@ def run_passes(
         images = [source.load(number) for number in chunk]
         ids += [image.image_id for image in images]
         if options.kitti_c is not None:  # raise now what a later pass would raise
-            for pass_ in options.passes[1:]:
-                for image in images:
-                    find_kitti_c(options.kitti_c, pass_, image.image_id)
+            for pass_, image in product(options.passes[1:], images):
+                find_kitti_c(options.kitti_c, pass_, image.image_id)
         _run_chunk(models, images, source, options, report)
     if len(set(ids)) < len(ids):
         raise ValueError(f'{source.data_root} has images with the same path below it')
@@ -166,7 +133,7 @@ def _run_chunk(
     options: RobustnessOptions,
     report: Callable[[str], None],
 ) -> None:
-    """All passes over images that are in memory."""
+    """All passes over images that are in memory; of several processes each does its share."""
     ids = [image.image_id for image in images]
     wanted = {
         pass_: [model for model in models if model.store.lacks(pass_, ids)]
@@ -189,9 +156,9 @@ def _run_chunk(
             model.store.add(pass_, results.pop(model.name))
         speed = done / (time.monotonic() - begin)
         left = timedelta(seconds=round((total - done) / speed))
-        progress = f'[{done}/{total} images] {_describe(pass_, wanted[pass_], ids)}'
         prefix = f'rank {rank}: ' if world > 1 else ''
-        report(f'{prefix}{progress}; {speed:.1f} images/s, {left} left')
+        said = _describe(pass_, wanted[pass_], ids)
+        report(f'{prefix}[{done}/{total} images] {said}; {speed:.1f} images/s, {left} left')
 
 
 @torch.no_grad()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -25,31 +26,17 @@ from .store import PassStore, digest
 
 @dataclass(frozen=True)
 class RobustnessOptions:
-    """What a run does, besides the models.
-
-    Attributes:
-        corruptions, severities: the passes; clean images are always one.
-        protocol: 'robodepth' or 'native', see `CorruptFrames`.
-        seed: of the corruptions.
-        baseline: whose DEE are CE's 100 %: the name of a model, or `PUBLISHED_BASELINE`.
-        kitti_c: folder of a KITTI-C to read instead of corrupting.
-        batch_size: images per batch.
-        workers: processes that corrupt while the network runs; 0: none.
-        memory_gb: what decoded images may take.
-
-    Raises:
-        ValueError: an option has no sense.
-    """
+    """What a run does, besides the models; ValueError where an option has no sense."""
 
     corruptions: Sequence[str] = CORRUPTIONS
     severities: Sequence[int] = SEVERITIES
-    protocol: str = 'robodepth'
-    seed: int = 42
-    baseline: str = PUBLISHED_BASELINE
-    kitti_c: str | None = None
+    protocol: str = 'robodepth'  # or 'native', see `CorruptFrames`
+    seed: int = 42  # of the corruptions
+    baseline: str = PUBLISHED_BASELINE  # or the name of a model: whose DEE are CE's 100 %
+    kitti_c: str | None = None  # folder of a KITTI-C to read instead of corrupting
     batch_size: int = 8
-    workers: int = 2
-    memory_gb: float = 4.0
+    workers: int = 2  # processes that corrupt while the network runs; 0: none
+    memory_gb: float = 4.0  # what decoded images may take
 
     def __post_init__(self) -> None:
         for name, known in (('corruptions', CORRUPTIONS), ('severities', SEVERITIES)):
@@ -72,23 +59,14 @@ class RobustnessOptions:
 
 @dataclass
 class Contestant:
-    """A model under test.
+    """A model under test."""
 
-    Attributes:
-        name: in tables and folders.
-        cfg: its config.
-        model: in eval mode, weights loaded.
-        metric: evaluation protocol of its config.
-        data_key: hash of its test data; models with the same one share corrupted images.
-        store: where its results are.
-    """
-
-    name: str
+    name: str  # in tables and folders
     cfg: Config
-    model: nn.Module
+    model: nn.Module  # in eval mode, weights loaded
     metric: DepthProtocol
-    data_key: str
-    store: PassStore = field(repr=False)
+    data_key: str  # hash of its test data; models with the same one share corrupted images
+    store: PassStore
 
 
 def load_contestant(
@@ -97,21 +75,12 @@ def load_contestant(
     checkpoint: str,
     options: RobustnessOptions,
     folder: str | os.PathLike,
-    cfg_options: dict | None = None,
+    cfg_options: dict[str, Any] | None = None,
 ) -> Contestant:
-    """Build a model and load its weights.
+    """Build a model of a config (path, or package::path) and load its weights from a local file.
 
-    Args:
-        name: of the model.
-        config: path, or package::path.
-        checkpoint: local file.
-        options: of the run.
-        folder: for results.
-        cfg_options: overrides of the config.
-
-    Raises:
-        FileNotFoundError, RuntimeError: config or checkpoint is missing or broken.
-        ValueError: the checkpoint lacks weights of the model, or the config has no DepthMetric.
+    FileNotFoundError or RuntimeError where one is missing or broken, ValueError where weights of
+    the model are missing or the config has no DepthMetric.
     """
     cfg = load_config(config, cfg_options)
     model = loading.load_model(cfg, checkpoint, half=None)

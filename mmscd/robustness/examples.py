@@ -23,13 +23,7 @@ Example = tuple[str, np.ndarray, list[tuple[str, np.ndarray]]]
 def predict_examples(
     models: Sequence[Contestant], options: RobustnessOptions, severity: int
 ) -> list[Example]:
-    """The middle image of the test set, clean and under every corruption.
-
-    Args:
-        models: whose predictions are wanted; the images are those of the first one.
-        options: of the run.
-        severity: of the corruptions.
-    """
+    """The middle image of the test set (as the first model gets it), clean and corrupted."""
     passes = [(CLEAN, 0), *((name, severity) for name in options.corruptions)]
     examples: list[Example] = []
     for model in models:
@@ -51,16 +45,7 @@ def predict_examples(
 def example_sheet(
     examples: Sequence[Example], panel_width: int = 400, columns: int = 2
 ) -> np.ndarray:
-    """Images, each beside the depth that the models see in it.
-
-    Args:
-        examples: see `Example`.
-        panel_width: of one picture, pixels.
-        columns: examples side by side.
-
-    Returns:
-        uint8 RGB.
-    """
+    """Images, each beside the depth that the models see in it, uint8 RGB; widths in pixels."""
     strips = []
     for title, image, predictions in examples:
         size = panel_size(image.shape[:2], panel_width)

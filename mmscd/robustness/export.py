@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -18,27 +19,16 @@ from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.progress import track
 
 from .data import check_images, start_worker
-from .examples import example_sheet
+from .examples import Example, example_sheet
 from .scores import CLEAN
-
-PREFIX = 'kitti_data'
-SETTINGS = 'kitti_c.json'
 
 
 class KittiC:
-    """Images, and what is made of them.
+    """Images of KITTI raw, which is only read, and what is made of them.
 
-    Args:
-        data_root: KITTI raw, holds the date folders; it is only read.
-        split: file with lines `date/drive frame side`; None: all frames of `drives`.
-        drives: `date/drive` each.
-        size: (width, height) that images are shrunk to before they are corrupted; None: as stored.
-        corruptions, severities: what is written, besides the clean images.
-        seed: of the corruptions.
-        suffix: 'png' or 'jpg'.
-
-    Raises:
-        OSError, ValueError: the split or an image is missing or broken.
+    They are those of the file `split` (lines `date/drive frame side`), or all of `drives`
+    (`date/drive` each), shrunk to `size` (width, height) before they are corrupted; None: as
+    stored. `suffix` is png or jpg. OSError or ValueError where the split or an image is broken.
     """
 
     def __init__(
@@ -74,7 +64,7 @@ class KittiC:
     def draw_sheet(self, cell_width: int = 320) -> np.ndarray:
         """The first image, a row for each of all corruptions, a column per severity; uint8 RGB."""
         image, image_id = self.read(0)
-        cells = [(CLEAN, image, [])] * len(CORRUPTIONS)
+        cells: list[Example] = [(CLEAN, image, [])] * len(CORRUPTIONS)
         for level in SEVERITIES:
             for name in CORRUPTIONS:
                 corrupted = corrupt(image, name, level, self.seed, image_id)
@@ -82,22 +72,13 @@ class KittiC:
         return example_sheet(cells, cell_width, 1 + len(SEVERITIES))
 
     def write(self, out: Path, workers: int = 1) -> int:
-        """Write what is missing in a folder.
+        """Write what is missing of `[<corruption>/<severity> or clean]/kitti_data/...`; how many.
 
-        Args:
-            out: gets `<corruption>/<severity>/kitti_data/...` and `clean/kitti_data/...`.
-            workers: processes.
-
-        Returns:
-            number of files written.
-
-        Raises:
-            OSError: a file cannot be written.
-            ValueError: the folder was begun with other settings, so that sets would mix.
+        ValueError where the folder was begun with other settings, so that sets would mix.
         """
         check_writable(out)
         settings = dict(seed=self.seed, size=self.size and list(self.size), format=self.suffix)
-        path = out / SETTINGS
+        path = out / 'kitti_c.json'
         found = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else settings
         if found != settings:
             raise ValueError(f'{out} was begun with {found}, now asked for: {settings}')
@@ -109,12 +90,13 @@ class KittiC:
     def _convert(self, out: Path, number: int) -> int:
         """Write what is missing of one image; returns the number of files written."""
         path = self.dataset.get_data_info(number)['img_path']
-        name = f'{PREFIX}/{image_id_from_path(path, self.dataset.data_root)}.{self.suffix}'
-        passes = [(kind, level) for kind in self.corruptions for level in self.severities]
+        name = f'kitti_data/{image_id_from_path(path, self.dataset.data_root)}.{self.suffix}'
         targets = {(CLEAN, 0): out / CLEAN / name}
-        targets |= {(kind, level): out / kind / str(level) / name for kind, level in passes}
+        for pass_ in product(self.corruptions, self.severities):
+            targets[pass_] = out / pass_[0] / str(pass_[1]) / name
         missing = {pass_: target for pass_, target in targets.items() if not target.is_file()}
-        image, image_id = self.read(number) if missing else (None, '')
+        if missing:
+            image, image_id = self.read(number)
         for pass_, target in missing.items():
             picture = image if pass_[0] == CLEAN else corrupt(image, *pass_, self.seed, image_id)
             bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)

@@ -25,7 +25,10 @@ MONODEPTH2_DEE: dict[str, float] = dict(
     jpeg_compression=0.196,
 )  # fmt: skip
 
+# (corruption, severity) -> metrics, at least abs_rel and delta1; clean images are ('clean', 0)
 Passes = Mapping[tuple[str, int], Mapping[str, float]]
+# corruption (and 'clean') -> abs_rel, delta1, dee, as `average_severities` gives them
+Rows = Mapping[str, Mapping[str, float]]
 
 
 def depth_estimation_error(abs_rel: float, delta1: float) -> float:
@@ -55,29 +58,27 @@ def corruption_errors(dee: Mapping[str, float], baseline: Mapping[str, float]) -
         ValueError: a DEE of the baseline is not positive.
     """
     names = [name for name in dee if name != CLEAN]
-    missing = [name for name in names if name not in baseline]
-    if missing:
-        raise KeyError(f'the baseline has no DEE of {missing}; it has {sorted(baseline)}')
     for name in names:
+        if name not in baseline:
+            raise KeyError(f'the baseline has no DEE of {name}; it has {sorted(baseline)}')
         if not baseline[name] > 0:
             raise ValueError(f"the baseline's DEE of {name} must be positive, got {baseline[name]}")
     return {name: 100 * dee[name] / baseline[name] for name in names}
 
 
-def resilience_rates(dee: Mapping[str, float], clean: float | None = None) -> dict[str, float]:
+def resilience_rates(dee: Mapping[str, float]) -> dict[str, float]:
     """RR of every corruption, per cent of the clean score 1 - DEE: higher is better.
 
     Args:
-        dee: corruption -> mean DEE.
-        clean: DEE on clean images; None: `dee['clean']`.
+        dee: `clean` and every corruption -> mean DEE.
 
     Raises:
         ValueError: the clean DEE is 1 or worse, so that there is no score to lose.
     """
-    clean = dee[CLEAN] if clean is None else clean
-    if not clean < 1:
-        raise ValueError(f'the DEE on clean images must be below 1, got {clean}')
-    return {name: 100 * (1 - value) / (1 - clean) for name, value in dee.items() if name != CLEAN}
+    if not dee[CLEAN] < 1:
+        raise ValueError(f'the DEE on clean images must be below 1, got {dee[CLEAN]}')
+    score = 1 - dee[CLEAN]
+    return {name: 100 * (1 - value) / score for name, value in dee.items() if name != CLEAN}
 
 
 def mean_of(values: Iterable[float]) -> float:
@@ -89,36 +90,20 @@ def mean_of(values: Iterable[float]) -> float:
 def average_severities(
     passes: Passes, names: Sequence[str] = CORRUPTIONS, severities: Sequence[int] = SEVERITIES
 ) -> dict[str, dict[str, float]]:
-    """Means over the severities.
-
-    Args:
-        passes: (corruption, severity) -> metrics with at least `abs_rel` and `delta1`; clean
-            images are `('clean', 0)`.
-        names: corruptions.
-        severities: to average over.
-
-    Returns:
-        'clean' and every corruption -> abs_rel, delta1, dee.
-
-    Raises:
-        KeyError: a pass is missing.
-    """
+    """Means over the severities, clean images first; KeyError where a pass is missing."""
     wanted = {CLEAN: [(CLEAN, 0)]} | {name: [(name, s) for s in severities] for name in names}
     absent = [key for keys in wanted.values() for key in keys if key not in passes]
     if absent:
         raise KeyError(f'{len(absent)} passes are missing, the first is {absent[0]}')
     rows = {}
     for name, keys in wanted.items():
-        abs_rel = mean_of(passes[key]['abs_rel'] for key in keys)
-        delta1 = mean_of(passes[key]['delta1'] for key in keys)
-        rows[name] = dict(
-            abs_rel=abs_rel, delta1=delta1, dee=depth_estimation_error(abs_rel, delta1)
-        )
+        row = {key: mean_of(passes[pass_][key] for pass_ in keys) for key in ('abs_rel', 'delta1')}
+        rows[name] = row | dict(dee=depth_estimation_error(**row))
     return rows
 
 
 def score_robustness(
-    rows: Mapping[str, Mapping[str, float]], baseline: Mapping[str, float] | None
+    rows: Mapping[str, dict[str, float]], baseline: Mapping[str, float] | None
 ) -> dict[str, float]:
     """Add `rr` and, where there is a baseline, `ce` to the rows of `average_severities`.
 
@@ -132,9 +117,8 @@ def score_robustness(
     dee = {name: row['dee'] for name, row in rows.items()}
     rates = resilience_rates(dee)
     errors = corruption_errors(dee, baseline) if baseline is not None else {}
-    for name in rates:
-        rows[name]['rr'] = rates[name]
-        rows[name]['ce'] = errors.get(name, math.nan)
+    for name, rate in rates.items():
+        rows[name].update(rr=rate, ce=errors.get(name, math.nan))
     return dict(
         clean_dee=dee[CLEAN],
         mean_dee=mean_of(dee[name] for name in rates),

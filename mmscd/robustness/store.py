@@ -6,14 +6,15 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from math import nan
 from pathlib import Path
 from typing import Any
 
 from mmscd.evaluation.tables import summarize
-from mmscd.robustness.scores import depth_estimation_error, mean_of
 from mmscd.utils.files import write_json
 
 from .data import Pass
+from .scores import depth_estimation_error, mean_of
 
 
 def digest(content: Any) -> str:
@@ -23,15 +24,9 @@ def digest(content: Any) -> str:
 
 
 class PassStore:
-    """The passes of one model.
+    """The passes of one model, in a folder of its name (or a ValueError) below that of all models.
 
-    Args:
-        folder: for all models.
-        model: name of the model, part of the path.
-        key: hash of all that the numbers depend on; results with another key are refused.
-
-    Raises:
-        ValueError: the name cannot be a folder's.
+    `key` is a hash of all that the numbers depend on; results with another one are refused.
     """
 
     def __init__(self, folder: str | os.PathLike, model: str, key: str) -> None:
@@ -44,11 +39,7 @@ class PassStore:
         return self.folder / f'{pass_[0]}_{pass_[1]}.json'
 
     def read(self, pass_: Pass) -> dict[str, dict[str, Any]]:
-        """Results by image id; empty where the pass was not begun.
-
-        Raises:
-            ValueError: the file is of another model or of other settings, or broken.
-        """
+        """Results by image id; none where the pass was not begun; ValueError where it is broken."""
         path = self.path(pass_)
         if not path.is_file():
             return {}
@@ -59,8 +50,8 @@ class PassStore:
             raise ValueError(f'{path} is no result of this tool ({error}); remove it') from error
         if key != self.key:
             raise ValueError(
-                f'{path} comes from another checkpoint, data set, seed or protocol; choose another '
-                '--out, or remove that folder'
+                f'{path} comes from another checkpoint, data set, seed or protocol; choose '
+                'another --out, or remove that folder'
             )
         return images
 
@@ -77,13 +68,11 @@ class PassStore:
         images = self.read(pass_)
         records = [images[image_id] for image_id in image_ids]
         # JSON has null where the scale ratio was not a number
-        summary = summarize([_restore(record['metrics']) for record in records])
+        metrics = [
+            record['metrics'] and {k: nan if v is None else v for k, v in record['metrics'].items()}
+            for record in records
+        ]
+        summary = summarize(metrics)
         summary['dee'] = depth_estimation_error(summary['abs_rel'], summary['delta1'])
         summary['psnr'] = mean_of(r['psnr'] for r in records if r['psnr'] is not None)
         return summary
-
-
-def _restore(metrics: Mapping[str, Any] | None) -> dict[str, float] | None:
-    if metrics is None:
-        return None
-    return {key: float('nan') if value is None else value for key, value in metrics.items()}

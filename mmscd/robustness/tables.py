@@ -21,12 +21,12 @@ from .scores import (
     MONODEPTH2_DEE,
     PUBLISHED_BASELINE,
     Passes,
+    Rows,
     average_severities,
     mean_of,
     score_robustness,
 )
 
-Rows = Mapping[str, Mapping[str, float]]
 # name of a model -> what `average_severities` and `score_robustness` give
 Judged = Mapping[str, tuple[Rows, Mapping[str, float]]]
 
@@ -38,23 +38,13 @@ def write_results(
     ids: Sequence[str],
     out: Path,
 ) -> str:
-    """Write tables, files and pictures of a complete run.
+    """Write tables, files and pictures of a complete run; says the tables, and what was written.
 
-    Args:
-        models: with all passes in their stores.
-        options: of the run.
-        files: name -> config and checkpoint of each model.
-        ids: of the images.
-        out: folder.
-
-    Returns:
-        the tables, and what was written.
+    `files` are config and checkpoint by name of the model, `ids` those of the images.
     """
     levels, metric = options.severities, models[0].metric.describe()
     passes = {m.name: {p: m.store.summarize(p, ids) for p in options.passes} for m in models}
-    rows = {
-        name: average_severities(own, options.corruptions, levels) for name, own in passes.items()
-    }
+    rows = {n: average_severities(own, options.corruptions, levels) for n, own in passes.items()}
     baseline, remark = _find_baseline(options, rows)
     judged = {name: (part, score_robustness(part, baseline)) for name, part in rows.items()}
     settings = dict(
@@ -69,16 +59,13 @@ def write_results(
     )
     write_robustness(out, settings, judged, passes)
     source = f'KITTI-C of {options.kitti_c}' if options.kitti_c else f'seed {options.seed}'
-    title = (
-        f'{len(ids)} images, protocol {options.protocol}, {source}, severities '
-        f'{" ".join(map(str, levels))}; {metric}'
-    )
+    said = ' '.join(map(str, levels))
+    title = f'{len(ids)} images, protocol {options.protocol}, {source}, severities {said}; {metric}'
     tables = [make_corruption_table(*judged[name], f'{name}: {title}') for name in judged]
     if len(models) > 1:
         tables.append(make_comparison_table(judged))
     if len(options.corruptions) < len(CORRUPTIONS):
-        count = f'{len(options.corruptions)} of {len(CORRUPTIONS)}'
-        remark += f'. Means are over {count} corruptions'
+        remark += f'. Means are over {len(options.corruptions)} of {len(CORRUPTIONS)} corruptions'
     text = '\n\n'.join([*tables, remark]) + '\n'
     atomic_write(out / 'tables.txt', text.encode())
     if all(math.isfinite(summary['mrr']) for _, summary in judged.values()):
@@ -121,13 +108,7 @@ def _write_pictures(
 
 
 def make_corruption_table(rows: Rows, summary: Mapping[str, float], title: str) -> str:
-    """The table of one model: a line per corruption, the means below.
-
-    Args:
-        rows: 'clean' and corruptions -> abs_rel, delta1, dee; corruptions also ce and rr.
-        summary: of `score_robustness`.
-        title: written above.
-    """
+    """The table of one model as `score_robustness` leaves it: a line per corruption, then means."""
     data = [['corruption', 'abs_rel ↓', 'delta1 ↑', 'DEE ↓', 'CE % ↓', 'RR % ↑']]
     for name, row in rows.items():
         numbers = [_number(row[key], 4) for key in ('abs_rel', 'delta1', 'dee')]
@@ -157,14 +138,7 @@ def _number(value: float, digits: int) -> str:
 def write_robustness(
     folder: Path, settings: Mapping[str, Any], models: Judged, passes: Mapping[str, Passes]
 ) -> None:
-    """Write `summary.json`, `corruptions.csv` (means) and `severities.csv` (every pass).
-
-    Args:
-        folder: is made where it does not exist.
-        settings: what the numbers depend on.
-        models: what is written.
-        passes: name of the model -> (corruption, severity) -> metrics.
-    """
+    """Write `summary.json`, `corruptions.csv` (means) and `severities.csv` (passes by model)."""
     means, levels, content = [], [], {}
     for name, (rows, summary) in models.items():
         means += [dict(row, model=name, corruption=key) for key, row in rows.items()]
@@ -175,7 +149,7 @@ def write_robustness(
         levels += own
         content[name] = dict(summary=summary, corruptions=rows, passes=own)
     write_json(folder / 'summary.json', dict(settings=settings, models=content))
-    fields = ('model', 'corruption', 'abs_rel', 'delta1', 'dee', 'ce', 'rr')
+    fields = ['model', 'corruption', 'abs_rel', 'delta1', 'dee', 'ce', 'rr']
     write_csv(folder / 'corruptions.csv', fields, means)
-    fields = ('model', 'corruption', 'severity', *METRIC_NAMES, 'dee', 'psnr', 'n_images')
+    fields = ['model', 'corruption', 'severity', *METRIC_NAMES, 'dee', 'psnr', 'n_images']
     write_csv(folder / 'severities.csv', fields, levels)

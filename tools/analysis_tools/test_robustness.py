@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -27,17 +28,8 @@ from mmscd.utils.command_line import add_launcher, add_model, make_parser, parse
 
 def run(args: argparse.Namespace) -> None:
     """Run the benchmark."""
-    options = RobustnessOptions(
-        args.corruptions,
-        args.severities,
-        args.protocol,
-        args.seed,
-        args.baseline,
-        args.kitti_c,
-        args.batch_size,
-        args.workers,
-        args.memory_gb,
-    )
+    names = [field.name for field in fields(RobustnessOptions)]
+    options = RobustnessOptions(**{name: getattr(args, name) for name in names})
     stem = Path(args.config).stem
     models = [(args.name or stem, args.config, args.checkpoint), *args.compare]
     out = args.out or Path('work_dirs') / 'robustness' / stem
@@ -50,40 +42,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     default = RobustnessOptions()
     parser = make_parser(__doc__)
     add_model(parser)
-    parser.add_argument('--name', help="the model's name; default: that of the config")
-    parser.add_argument(
-        '--compare',
-        action='append',
-        default=[],
-        type=parse_model,
-        metavar='NAME=CONFIG,CHECKPOINT',
-        help='a further model for the same table; may be repeated',
-    )
-    parser.add_argument(
-        '--baseline',
-        default=default.baseline,
-        help="whose DEE are CE's 100 %%: the name of a model, or %(default)s (default)",
-    )
-    parser.add_argument('--corruptions', nargs='+', default=default.corruptions, metavar='NAME')
-    parser.add_argument('--severities', nargs='+', type=int, default=default.severities)
-    parser.add_argument(
-        '--protocol',
-        choices=('robodepth', 'native'),
-        default=default.protocol,
-        help='corrupt after the resize to the input size of the network, or before',
-    )
-    parser.add_argument('--kitti-c', metavar='DIR', help='read the corrupted images from here')
-    parser.add_argument('--seed', type=int, default=default.seed)
-    parser.add_argument(
-        '--out', type=Path, help='default: work_dirs/robustness/<name of the config>'
-    )
-    parser.add_argument('--batch-size', type=int, default=default.batch_size)
-    parser.add_argument(
-        '--workers', type=int, default=default.workers, help='processes that corrupt'
-    )
-    parser.add_argument(
-        '--memory-gb', type=float, default=default.memory_gb, help='for decoded images'
-    )
+    add = parser.add_argument
+    add('--name', help="the model's name; default: that of the config")
+    compare = 'a further model for the same table; may be repeated'
+    metavar = 'NAME=CONFIG,CHECKPOINT'
+    add('--compare', action='append', default=[], type=parse_model, metavar=metavar, help=compare)
+    baseline = "whose DEE are CE's 100 %%: the name of a model, or %(default)s (default)"
+    add('--baseline', default=default.baseline, help=baseline)
+    add('--corruptions', nargs='+', default=default.corruptions, metavar='NAME')
+    add('--severities', nargs='+', type=int, default=default.severities)
+    protocol = 'corrupt after the resize to the input size of the network, or before'
+    add('--protocol', choices=('robodepth', 'native'), default=default.protocol, help=protocol)
+    add('--kitti-c', metavar='DIR', help='read the corrupted images from here')
+    add('--seed', type=int, default=default.seed)
+    add('--out', type=Path, help='default: work_dirs/robustness/<name of the config>')
+    add('--batch-size', type=int, default=default.batch_size)
+    add('--workers', type=int, default=default.workers, help='processes that corrupt')
+    add('--memory-gb', type=float, default=default.memory_gb, help='for decoded images')
     add_launcher(parser)
     run_tool(parser, run, argv)
 
