@@ -68,17 +68,9 @@ class CollapseMonitorHook(Hook):
         self._strikes = dict.fromkeys(self.bounds, 0)
 
     def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: dict | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Look at the diagnostics of this iteration.
-
-        Raises:
-            FloatingPointError: a value is not finite and `stop_on_nan` is set.
-        """
+        """Look at the diagnostics of this iteration; FloatingPointError where one stops it."""
         if not outputs or not self.every_n_train_iters(runner, self.interval):
             return
         values = dict(zip(outputs, stack_values(outputs).tolist(), strict=True))

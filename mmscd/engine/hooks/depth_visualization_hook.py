@@ -16,6 +16,8 @@ from mmscd.registry import HOOKS
 from mmscd.structures.depth_data_sample import DepthDataSample
 from mmscd.visualization import DepthVisualizer, read_image
 
+Samples = Sequence[DepthDataSample] | None
+
 
 @HOOKS.register_module()
 class DepthVisualizationHook(Hook):
@@ -54,11 +56,7 @@ class DepthVisualizationHook(Hook):
         self._visualizer: DepthVisualizer | None = None
 
     def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[DepthDataSample] | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Samples = None
     ) -> None:
         """Draw the chosen images of a validation batch."""
         if not self.max_images:
@@ -72,11 +70,7 @@ class DepthVisualizationHook(Hook):
                 self._draw(runner, sample, _image(sample, data_batch, i), folder)
 
     def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence[DepthDataSample] | None = None,
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Samples = None
     ) -> None:
         """Draw every image of a test batch, where there is a `show_dir`."""
         if self.show_dir is None:

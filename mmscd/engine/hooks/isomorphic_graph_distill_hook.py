@@ -37,11 +37,7 @@ class IsomorphicGraphDistillHook(Hook):
         self.interval, self.probe_size = interval, probe_size
 
     def before_train(self, runner: Runner) -> None:
-        """Build, probe and attach the teacher.
-
-        Raises:
-            ValueError: the model has no distiller, or the teacher's maps are not as declared.
-        """
+        """Build, probe and attach the teacher; ValueError where its maps are not as declared."""
         distiller, schedule = find_distiller(runner.model), schedule_of(runner, GRAPH)
         if schedule.over(runner.iter):
             return
@@ -71,11 +67,7 @@ class IsomorphicGraphDistillHook(Hook):
 
 
 def find_distiller(model: nn.Module) -> Any:
-    """The distiller of a model, wrapped or not.
-
-    Raises:
-        ValueError: it has none.
-    """
+    """The distiller of a model, wrapped or not; ValueError where it has none."""
     model = unwrap_model(model)
     distiller = getattr(model, 'distiller', None)
     if distiller is None:

@@ -72,11 +72,7 @@ class LazyRuntimeInfoHook(RuntimeInfoHook):
 
 
 def stack_values(values: Mapping[str, Tensor | float]) -> Tensor:
-    """Scalars as one detached vector on the device of the first, without a wait.
-
-    Args:
-        values: tensors of one element, or numbers; at least one.
-    """
+    """Scalars, at least one, as one detached vector on the first one's device, without a wait."""
     first = next((v for v in values.values() if isinstance(v, Tensor)), torch.zeros(()))
     return torch.stack(
         [

@@ -27,11 +27,7 @@ class Schedule(NamedTuple):
     end: int | None = None
 
     def check(self) -> Schedule:
-        """Refuse a schedule that is empty or runs backwards.
-
-        Raises:
-            ValueError: it is.
-        """
+        """Refuse a schedule that is empty or runs backwards."""
         begin, ramp, end = self
         if begin < 0 or ramp < 0 or (end is not None and end <= begin):
             raise ValueError(
@@ -100,12 +96,7 @@ class ScheduleHook(Hook):
         }
 
     def before_train(self, runner: Runner) -> None:
-        """Refuse what would have no effect, or fail hours later.
-
-        Raises:
-            ValueError: a name that the config does not know, or a part that needs another one
-                which is off.
-        """
+        """Refuse now, not in hours, unknown names and parts whose needs are off (ValueError)."""
         model = unwrap_model(runner.model)
         known = {GRAPH, *getattr(model, 'loss_names', ())}
         for name in self.schedules if self.named else ():
