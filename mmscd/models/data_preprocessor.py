@@ -23,15 +23,11 @@ _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3
 def colour_matrix(draws: Tensor, jitter: dict[str, float]) -> tuple[Tensor, Tensor]:
     """Colour jitter as an affine map per sample: brightness, saturation and hue; then contrast.
 
-    Hue is a rotation in the chroma plane of YIQ by `hue` turns, so that all of it is linear: one
-    small matrix per sample instead of four passes over the pixels.
-
-    Args:
-        draws: float64 (B, 4) in [0, 1): brightness, contrast, saturation, hue.
-        jitter: half ranges of the four; factors lie in 1 +- range, the hue angle in +- range turns.
-
-    Returns:
-        Matrix (B, 3, 3) of colours and contrast factor (B,), float32.
+    Hue is a rotation in the chroma plane of YIQ, so that all of it is linear: one small matrix per
+    sample instead of four passes over the pixels. From `draws`, float64 (B, 4) in [0, 1) for
+    brightness, contrast, saturation, hue, and the half ranges `jitter`: factors lie in 1 +- range,
+    the hue angle in +- range turns. Gives the matrix (B, 3, 3) and the contrast factor (B,),
+    float32.
     """
     signed = 2 * draws - 1
     brightness = 1 + jitter['brightness'] * signed[:, 0]
@@ -49,16 +45,9 @@ def colour_matrix(draws: Tensor, jitter: dict[str, float]) -> tuple[Tensor, Tens
 
 
 def colour_jitter(frames: Tensor, draws: Tensor, jitter: dict[str, float]) -> Tensor:
-    """Jitter all frames of a sample alike, so that they stay consistent with each other.
-
-    Args:
-        frames: (B, F, 3, H, W) in [0, 1].
-        draws: float64 (B, 4) in [0, 1).
-        jitter: see `colour_matrix`. Contrast is about the mean luma of the whole sample.
-
-    Returns:
-        (B, F, 3, H, W), clamped to [0, 1].
-    """
+    """Jitter all frames (B, F, 3, H, W) in [0, 1] of a sample alike, so that they stay consistent
+    with each other; contrast is about the mean luma of the whole sample. Other arguments:
+    `colour_matrix`."""
     matrix, contrast = (x.to(frames.dtype) for x in colour_matrix(draws, jitter))
     luma = torch.tensor(_YIQ[0], dtype=frames.dtype, device=frames.device)
     mean_colour = frames.mean((1, 3, 4))

@@ -131,14 +131,8 @@ class StepOutputs:
 
 
 def check_needs(parts: Mapping[str, nn.Module]) -> None:
-    """Refuse a model of which a part needs what no other makes.
-
-    Args:
-        parts: by their key under `model`, as in `losses.texture`.
-
-    Raises:
-        ValueError: with the part, what it needs and how to mend it.
-    """
+    """Refuse a model of which a part (by its key under `model`, as in `losses.texture`) needs what
+    no other makes: names both and the mend."""
     # weights are made under their own names
     made = {*parts, *(name for part in parts.values() for name in makes_of(part))}
     for key, part in parts.items():

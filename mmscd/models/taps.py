@@ -45,14 +45,8 @@ class TapRecorder:
 
     @contextmanager
     def recording(self, module: nn.Module) -> Iterator[list[Tensor]]:
-        """Hooks on `module` while open.
-
-        Args:
-            module: the network that the paths start from.
-
-        Yields:
-            A list with one entry per tap, in the order of the taps: None until the tapped module
-            has run, then its map, attached to the graph if there is one.
+        """While open, a list with one entry per tap of the network, in their order: None until the
+        module has run, then its map, attached to the autograd graph if there is one.
 
         Raises:
             ValueError: the network has no module of that path, or the output has no such index.
@@ -92,11 +86,7 @@ def describe_tap(tap: Mapping[str, Any]) -> str:
 
 
 def find_module(root: nn.Module, path: str) -> nn.Module:
-    """The submodule of that path.
-
-    Raises:
-        ValueError: there is none; the message names paths that are close.
-    """
+    """The submodule of that path; if there is none, the ValueError names paths that are close."""
     modules = dict(root.named_modules(remove_duplicate=False))
     if path in modules:
         return modules[path]

@@ -23,15 +23,9 @@ def _conv_norm_gelu(in_channels: int, out_channels: int, stride: int) -> nn.Sequ
 
 
 class _Branch(nn.Module):
-    """Pointwise expansion and reduction with a learnt scale per channel, dropped as a whole for
-    some samples in training (stochastic depth).
-
-    Args:
-        channels: of the map.
-        expansion: width inside, in multiples of `channels`.
-        drop: probability that a sample passes without the branch.
-        scale: initial scale.
-    """
+    """Pointwise expansion to `expansion` x channels and back with a learnt scale per channel, at
+    first `scale`. In training a sample passes without it with probability `drop` (stochastic
+    depth)."""
 
     def __init__(self, channels: int, expansion: int, drop: float, scale: float) -> None:
         super().__init__()
@@ -68,13 +62,8 @@ class DilatedBlock(nn.Module):
 
 
 class FourierPosition(nn.Module):
-    """Sines and cosines of row and column, projected to the channels.
-
-    Args:
-        channels: of the result.
-        waves: numbers per axis.
-        temperature: ratio of the longest wave to the shortest.
-    """
+    """Sines and cosines of row and column, `waves` numbers per axis, projected to the channels;
+    `temperature` is the ratio of the longest wave to the shortest."""
 
     def __init__(self, channels: int, waves: int = 32, temperature: float = 10000.0) -> None:
         super().__init__()
@@ -99,12 +88,8 @@ class FourierPosition(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Attention between channels instead of pixels: cost grows linearly with the pixels.
-
-    Args:
-        channels: of the map.
-        heads: groups of channels that attend to each other.
-    """
+    """Attention between the channels of `heads` groups instead of between pixels: cost grows
+    linearly with the pixels."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
@@ -207,14 +192,7 @@ class LiteMono(BaseModule):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Three feature maps.
-
-        Args:
-            x: (B, 3, H, W), normalised images; H and W multiples of 16.
-
-        Returns:
-            Maps with `out_channels` channels at strides 4, 8, 16.
-        """
+        """Normalised images (B, 3, H, W), sides multiples of 16, to three maps of `out_channels`."""
         image, maps = x, []
         beside = [self.stem(x)]
         for reduce, stage in zip(self.reduce, self.stages, strict=True):

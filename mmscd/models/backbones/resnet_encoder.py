@@ -44,7 +44,6 @@ class BasicBlock(_Residual):
         self.conv2, self.bn2 = _conv_bn(width, width, 3, 1)
 
     def residual(self, x: Tensor) -> Tensor:
-        """The branch beside the shortcut."""
         return self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
 
 
@@ -60,7 +59,6 @@ class Bottleneck(_Residual):
         self.conv3, self.bn3 = _conv_bn(width, width * 4, 1, 1)
 
     def residual(self, x: Tensor) -> Tensor:
-        """The branch beside the shortcut."""
         x = self.relu(self.bn1(self.conv1(x)))
         return self.bn3(self.conv3(self.relu(self.bn2(self.conv2(x)))))
 
@@ -129,14 +127,7 @@ class ResNetEncoder(BaseModule):
             state_dict[key] = torch.cat([weight] * copies, 1) / copies
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Five feature maps.
-
-        Args:
-            x: (B, in_channels, H, W), normalised images.
-
-        Returns:
-            Maps with `out_channels` channels at strides 2, 4, 8, 16, 32.
-        """
+        """Normalised images (B, in_channels, H, W) to five maps of `out_channels`, strides 2 to 32."""
         x = self.relu(self.bn1(self.conv1(x)))
         maps = [x]
         x = self.maxpool(x)

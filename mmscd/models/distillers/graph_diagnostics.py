@@ -25,16 +25,12 @@ def entropy(log_adjacency: Tensor) -> Tensor:
 
 
 def same_class_mass(adjacency: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """How much of its edges a vertex puts on vertices of its own class, and what chance gives.
+    """Share of a row's mass on labelled neighbours that lies on the vertex's own class, and the
+    share of these neighbours that has that class (chance): two scalars, means over labelled
+    vertices.
 
-    Args:
-        adjacency: (B, N, N), rows sum to 1, diagonal 0.
-        labels: integers (B, N); negative ones and 255 are no class and do not count, neither as
-            vertices nor as neighbours.
-
-    Returns:
-        Two scalars, means over the labelled vertices: the share of a row's mass on labelled
-        neighbours that lies on the same class; the share of these neighbours that has that class.
+    `adjacency` (B, N, N) has rows of sum 1 and the diagonal 0; of the integer `labels` (B, N)
+    negative ones and 255 are no class and do not count, neither as vertices nor as neighbours.
     """
     known = (labels >= 0) & (labels != 255)
     neighbours = known[:, None, :].expand_as(adjacency).to(adjacency.dtype)
@@ -50,17 +46,11 @@ def same_class_mass(adjacency: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def describe_graphs(
     graphs: Sequence[ModelGraph], logits: Tensor | None, grid: tuple[int, int]
 ) -> dict[str, Tensor]:
-    """Numbers that tell whether the teacher's graph says something, means over graphs.
+    """Numbers that tell whether the teacher's graphs say something, means over graphs.
 
-    Args:
-        graphs: of the teacher.
-        logits: (B, classes, h, w), or None.
-        grid: (rows, columns) of the vertices.
-
-    Returns:
-        `graph_self_mass`: what a vertex would give itself were the diagonal not masked;
-        `graph_entropy`: of A_t, 1 is uniform; with logits also `graph_same_class` and
-        `graph_chance`, see `same_class_mass`.
+    `graph_self_mass` and `graph_entropy` (of A_t, 1 is uniform); with logits (B, classes, h, w)
+    also `graph_same_class` and `graph_chance`, see `same_class_mass`. `grid`: (rows, columns) of
+    vertices.
     """
     numbers: dict[str, list[Tensor]] = dict(graph_self_mass=[], graph_entropy=[])
     labels = None

@@ -63,10 +63,10 @@ class DistillLoss(nn.Module):
 
 @DISTILL_LOSSES.register_module()
 class EdgeKLLoss(DistillLoss):
-    """KL(sg A_t || A_s), summed over a vertex's edges: the student's edges follow the teacher's."""
+    """KL(sg A_t || A_s) in nats, summed over a vertex's edges: the student's edges follow the
+    teacher's."""
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight, in nats."""
         teacher = pair.teacher
         difference = teacher.log_adjacency.detach() - pair.student.log_adjacency
         return (teacher.adjacency.detach() * difference).sum(-1).mean()
@@ -74,21 +74,20 @@ class EdgeKLLoss(DistillLoss):
 
 @DISTILL_LOSSES.register_module()
 class NodeCosineLoss(DistillLoss):
-    """1 - cos(Z_s, sg Z_t): what the student's vertices gather points where the teacher's does."""
+    """1 - cos(Z_s, sg Z_t), in [0, 2]: what the student's vertices gather points where the
+    teacher's does."""
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight, in [0, 2]."""
         target = pair.teacher.messages.detach()
         return (1 - F.cosine_similarity(pair.student.messages, target, -1)).mean()
 
 
 @DISTILL_LOSSES.register_module()
 class InterNodeLoss(DistillLoss):
-    """1 - cos(Z_st, sg Z_t): the student's queries find among the teacher's vertices what the
-    teacher's own queries find."""
+    """1 - cos(Z_st, sg Z_t), in [0, 2]: the student's queries find among the teacher's vertices
+    what the teacher's own queries find."""
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight, in [0, 2]."""
         target = pair.teacher.messages.detach()
         return (1 - F.cosine_similarity(pair.inter_messages, target, -1)).mean()
 
@@ -117,7 +116,6 @@ class AnchorLoss(DistillLoss):
         self.head = nn.Linear(dim, teacher_channels) if head else None
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight."""
         teacher = pair.teacher
         target = teacher.target
         total = F.mse_loss(teacher.adjacency @ target, target)
@@ -139,7 +137,6 @@ class PairwiseSimilarityLoss(DistillLoss):
     needs_graph = False
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight."""
         student = F.normalize(pair.student.features, dim=-1)
         teacher = F.normalize(pair.teacher.features.detach(), dim=-1)
         return F.mse_loss(student @ student.transpose(1, 2), teacher @ teacher.transpose(1, 2))
@@ -176,7 +173,6 @@ class ChannelWiseKLLoss(DistillLoss):
             self.align = nn.Linear(student_channels, teacher_channels, bias=False)
 
     def compute(self, pair: GraphPair) -> Tensor:
-        """The loss without its weight, in nats times tau^2."""
         student, teacher = pair.student.features, pair.teacher.features.detach()
         if self.align is not None:
             student = F.linear(student, self.align.weight.to(student.dtype))

@@ -20,16 +20,9 @@ def vec(feature_map: Tensor) -> Tensor:
 
 
 def resize_map(feature_map: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Bring a map to the grid of the graph, so that vertices of two models correspond.
-
-    Args:
-        feature_map: (B, C, h, w).
-        grid: (rows, columns).
-
-    Returns:
-        (B, C, rows, columns): area average where the map is finer in both directions, otherwise
-        bilinear with half-pixel centres.
-    """
+    """Bring a map (B, C, h, w) to the grid (rows, columns), so that vertices of two models
+    correspond: area average where it is finer in both directions, otherwise bilinear with
+    half-pixel centres."""
     if tuple(feature_map.shape[-2:]) == tuple(grid):
         return feature_map
     if feature_map.shape[-2] >= grid[0] and feature_map.shape[-1] >= grid[1]:
@@ -43,14 +36,8 @@ def edge_scores(queries: Tensor, keys: Tensor, tau: float) -> Tensor:
 
 
 def log_edges(scores: Tensor) -> Tensor:
-    """Logarithm of the adjacency: softmax over each row without the diagonal.
-
-    Args:
-        scores: (B, N, N), N > 1.
-
-    Returns:
-        (B, N, N); the diagonal is -1e9, whose exponential is exactly 0.
-    """
+    """Logarithm of the adjacency: softmax over each row of scores (B, N, N), N > 1, without the
+    diagonal, which becomes -1e9, whose exponential is exactly 0."""
     diagonal = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
     return scores.masked_fill(diagonal, _NO_EDGE).log_softmax(-1)
 

@@ -33,14 +33,7 @@ class _OutsideTheTree:
 
 
 class TapPairDistillation(nn.Module):
-    """What is learnt for one pair of taps, and its losses.
-
-    Args:
-        student_tap, teacher_tap: with `channels`.
-        losses: configs by name, registry `DISTILL_LOSSES`.
-        dim: width of the vertices.
-        tau: temperature of the edges.
-    """
+    """What is learnt for one pair of taps, and its losses (configs by name)."""
 
     def __init__(
         self, student_tap: Mapping, teacher_tap: Mapping, losses: Mapping, dim: int, tau: float
@@ -58,16 +51,8 @@ class TapPairDistillation(nn.Module):
             self.projections = GraphProjections(**widths, dim=dim)
 
     def model_graph(self, feature_map: Tensor, grid: tuple[int, int], role: str) -> ModelGraph:
-        """The graph of one model.
-
-        Args:
-            feature_map: (B, C, h, w).
-            grid: (rows, columns) of the vertices.
-            role: `student` or `teacher`.
-
-        Raises:
-            ValueError: the map has another width than the tap declares.
-        """
+        """The graph of one model, `role` student or teacher, of its map (B, C, h, w) at `grid`
+        (rows, columns). A map of another width than the tap declares is refused."""
         tap = self.taps[role == 'teacher']
         if feature_map.dim() != 4 or feature_map.shape[1] != tap['channels']:
             raise ValueError(
@@ -156,24 +141,15 @@ class IsomorphicGraphDistiller(nn.Module):
         self._outside.module = None
 
     def set_strength(self, strength: float) -> None:
-        """Factor of all losses; at 0 the teacher is not run.
-
-        Raises:
-            ValueError: it is negative.
-        """
+        """Factor >= 0 of all losses; at 0 the teacher is not run."""
         if not strength >= 0:
             raise ValueError(f'the strength must be at least 0, got {strength}')
         self.strength = float(strength)
 
     @contextmanager
     def recording(self, model: nn.Module, name: str, student_feats: dict) -> Iterator[None]:
-        """While it is open, a pass of the depth network leaves its tapped maps.
-
-        Args:
-            model: the estimator.
-            name: which pass it is.
-            student_feats: gets a list of maps under `name`, if that pass is distilled now.
-        """
+        """While it is open, the pass `name` of the estimator `model` leaves its tapped maps, a
+        list, as `student_feats[name]`, if that pass is distilled now."""
         if self.strength == 0 or name not in self.passes or not self.graphs:
             yield
             return
@@ -182,11 +158,7 @@ class IsomorphicGraphDistiller(nn.Module):
             yield
 
     def run_teacher(self, outputs: StepOutputs) -> None:
-        """Put what the teacher says about the clean target into `outputs.teacher`.
-
-        Raises:
-            RuntimeError: no teacher is attached.
-        """
+        """Put what the teacher says about the clean target into `outputs.teacher`."""
         if self.strength == 0:
             return
         if self.teacher is None:
@@ -226,15 +198,8 @@ class IsomorphicGraphDistiller(nn.Module):
         return rows, columns
 
     def graph_pairs(self, outputs: StepOutputs) -> list[tuple[nn.ModuleDict, GraphPair]]:
-        """Losses and graphs of every pair of taps and every pass.
-
-        Args:
-            outputs: `target`, `student_feats` of all `passes`, `teacher`.
-
-        Raises:
-            ValueError: a pass was not made or saw part of the batch, or a map has another width
-                than its tap declares.
-        """
+        """Losses and graphs of every pair of taps and every pass. A pass that was not made or saw
+        part of the batch, or a map of another width than its tap declares, is refused."""
         grid, pairs = self.grid(outputs.target), []
         for module, (s, t) in zip(self.graphs, self.pairs, strict=True):
             maps = [self._student_map(outputs, name, s) for name in self.passes]

@@ -119,14 +119,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
         data_samples: list[DepthDataSample] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """mmengine's three modes.
-
-        Args:
-            inputs: what `DepthDataPreprocessor` puts out.
-            data_samples: one per image; needed by `predict`.
-            mode: `loss` (dict of losses and notes), `predict` (data samples with
-                predictions), `tensor` (finest disparity of the target, (B, 1, H, W)).
-        """
+        """mmengine's modes for what `DepthDataPreprocessor` puts out: `loss` (dict of losses and
+        notes), `predict` (data samples, one per image, with predictions), `tensor` (finest
+        disparity of the target, (B, 1, H, W))."""
         if mode == 'loss':
             return self.loss(inputs, data_samples)
         if mode == 'predict':
@@ -142,14 +137,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         return torch.autocast(like.device.type, self.network_dtype)
 
     def estimate_disps(self, image: Tensor) -> tuple[list[Tensor], tuple[Tensor, ...]]:
-        """Disparities and feature maps of normalised images.
-
-        Args:
-            image: (B, 3, H, W); H and W must be multiples of the decoder's coarsest stride.
-
-        Returns:
-            Disparities, float32, finest first; the backbone's maps.
-        """
+        """Disparities, float32, finest first, and the backbone's maps, of normalised images (B, 3,
+        H, W) whose sides are multiples of the decoder's coarsest stride."""
         stride = getattr(self.disp_head, 'stride', 1)
         if image.shape[-2] % stride or image.shape[-1] % stride:
             raise ValueError(

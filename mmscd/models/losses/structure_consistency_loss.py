@@ -27,35 +27,22 @@ class StructureDifference(NamedTuple):
 
 
 def signed_difference(inv_warped: Tensor, projected: Tensor) -> Tensor:
-    """(D_projected - D_warped) / (D_projected + D_warped), from inverse depth and depth.
+    """(D_projected - D_warped) / (D_projected + D_warped), in [-1, 1), from inverse depth and
+    depth.
 
     The relative difference of two depths is that of their inverses with the opposite sign, so it is
-    computed from the warped *inverse* depth: bilinear sampling of inverse depth is exact on planes
-    of any slant, that of depth is not. Positive where the point lies behind the source's surface.
-
-    Args:
-        inv_warped: > 0, the source's inverse depth sampled where the target's points fall.
-        projected: >= 0, depth of the target's points in the source camera.
-
-    Returns:
-        in [-1, 1), same shape.
+    computed from the warped *inverse* depth (> 0), sampled where the target's points fall: bilinear
+    sampling of inverse depth is exact on planes of any slant, that of depth is not. Positive where
+    the point, of depth `projected` >= 0 in the source camera, lies behind the source's surface.
     """
     ratio = inv_warped * projected
     return (ratio - 1) / (ratio + 1)
 
 
 def source_inverse_depth(outputs: StepOutputs) -> tuple[Tensor, Tensor]:
-    """One random source of every sample and what the network thinks of it.
-
-    The source is drawn from the sample's `draw_key`. The depth pass runs under `no_grad`, once per
-    step whoever asks.
-
-    Args:
-        outputs: read are `sources`, `draw_key`, `rerun`, `depth_range`.
-
-    Returns:
-        Index of the source, int64 (B,), and its inverse depth (B, 1, H, W) without gradient.
-    """
+    """Index, int64 (B,), of one source of every sample, drawn from its `draw_key`, and what the
+    network says about it, inverse depth (B, 1, H, W). The pass runs without gradient, once per step
+    whoever asks."""
 
     def compute() -> tuple[Tensor, Tensor]:
         sources = outputs.sources

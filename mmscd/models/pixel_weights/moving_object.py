@@ -28,20 +28,8 @@ REFERENCE_WIDTH = 640
 def movable_mask(
     logits: Tensor, size: tuple[int, int], classes: Sequence[int], min_mass: float = 0.5
 ) -> Tensor:
-    """Pixels that belong to one of some classes.
-
-    Args:
-        logits: (B, C, h, w) of a semantic network at any resolution.
-        size: (H, W) to reach; what is interpolated is the softmax mass of the classes together.
-        classes: indices of channels.
-        min_mass: a pixel belongs to them above this mass.
-
-    Returns:
-        bool (B, 1, H, W).
-
-    Raises:
-        ValueError: a class that the logits do not have.
-    """
+    """bool (B, 1, *size): where the softmax mass of `classes` together, interpolated from logits
+    (B, C, h, w), is above `min_mass`. A class that the logits do not have is refused."""
     if max(classes) >= logits.shape[1]:
         raise ValueError(
             f'the teacher knows {logits.shape[1]} classes, MovingObjectWeight.classes names '
@@ -52,16 +40,8 @@ def movable_mask(
 
 
 def window_mean(values: Tensor, mask: Tensor, window: int) -> Tensor:
-    """Mean of `values` over the pixels of `mask` in a square window around each pixel.
-
-    Args:
-        values: (B, 1, H, W).
-        mask: bool (B, 1, H, W).
-        window: side in pixels, odd.
-
-    Returns:
-        (B, 1, H, W); 0 where the window has no pixel of the mask.
-    """
+    """Mean of (B, 1, H, W) over the pixels of a bool mask in a square window, of an odd side,
+    around each pixel; 0 where the window has none."""
     both = torch.cat([torch.where(mask, values, 0), mask.to(values.dtype)], 1)
     half = window // 2
     # one axis after the other: the cost grows with the side, not with its square
@@ -134,11 +114,7 @@ class MovingObjectWeight(nn.Module):
 
     @torch.no_grad()
     def forward(self, outputs: StepOutputs) -> Tensor:
-        """(B, 1, H, W), 0 or 1.
-
-        Raises:
-            ValueError: there is no teacher although `require`, or it hands over no logits.
-        """
+        """(B, 1, H, W), 0 or 1. Refused: no teacher although `require`, or one without logits."""
         target = outputs.target
         logits = self._logits(outputs)
         if logits is None:
@@ -151,7 +127,6 @@ class MovingObjectWeight(nn.Module):
         return (~moving).to(target.dtype)
 
     def _logits(self, outputs: StepOutputs) -> Tensor | None:
-        """The teacher's logits, or None while it is not at work."""
         teacher = outputs.teacher
         if teacher is None:
             if self.require:

@@ -47,15 +47,8 @@ class PoseNet(BaseModule):
         self.motion = nn.Linear(channels, 6)
 
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Motion from the first frame of each pair to the second.
-
-        Args:
-            pairs: (N, 6, H, W), the earlier frame's channels first.
-
-        Returns:
-            Axis-angle (N, 3), radians, and translation (N, 3), in units of depth, of
-            T_second_first.
-        """
+        """T_second_first of frame pairs (N, 6, H, W), the earlier frame's channels first:
+        axis-angle (N, 3), radians, and translation (N, 3), in units of depth."""
         feats = self.head(self.encoder(pairs)[-1])
         # the mean over the image before the linear layer is the same as after it, and cheaper;
         # in full precision, because the depth scale hangs on it

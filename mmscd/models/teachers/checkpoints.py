@@ -58,22 +58,12 @@ def find_weights(config: str) -> str:
 
 
 def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
-    """Load a checkpoint into a network; every key has to fit.
+    """Load a checkpoint into a network built from its config; gives its `meta`, empty without one.
 
-    Auxiliary heads, preprocessing buffers and `num_batches_tracked` may be missing or left over.
-    fp16 weights become what the network has.
-
-    Args:
-        network: as built from the checkpoint's config.
-        source: path of a file, or an http(s) URL, which is downloaded once into torch's cache.
-
-    Returns:
-        The checkpoint's `meta`, empty where it has none.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: keys are missing, left over, or of another shape; they are named.
-        RuntimeError: the download failed, or the file holds more than tensors and plain data.
+    Every key has to fit; auxiliary heads, preprocessing buffers and `num_batches_tracked` may be
+    missing or left over, fp16 weights become what the network has. `source` is a path or an http(s)
+    URL, downloaded once into torch's cache; a file that holds more than tensors and plain data is
+    refused.
     """
     checkpoint = _read(source)
     state = checkpoint

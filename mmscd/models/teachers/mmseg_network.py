@@ -29,15 +29,9 @@ class Normalisation(NamedTuple):
 
 
 def read_model_config(config: str | Mapping[str, Any]) -> ConfigDict:
-    """The `model` part of an mmseg config, a copy.
-
-    Args:
-        config: `mmseg::...`, the path of a config, a whole config, or its model part as a dict.
-
-    Raises:
-        ImportError: the config imports a package that is not installed.
-        ValueError: it has no model.
-    """
+    """A copy of the `model` part of an mmseg config: `mmseg::...`, a path, a whole config, or the
+    part itself. ImportError: it imports a package that is not installed; ValueError: it has no
+    model."""
     if isinstance(config, str):
         try:
             whole = load_config(config)._cfg_dict
@@ -56,16 +50,11 @@ def read_model_config(config: str | Mapping[str, Any]) -> ConfigDict:
 
 
 def build_network(model: Mapping[str, Any], seed: int = 0) -> nn.Module:
-    """A frozen network in eval mode, with random weights.
+    """A frozen network of mmseg in eval mode, with random weights of that seed.
 
-    Args:
-        model: config of an mmseg segmentor.
-        seed: of the random weights. The global generators keep their state, so that building a
-            network changes no draw of the training, and every process gets the same one.
-
-    Raises:
-        ImportError: mmseg is missing.
-        RuntimeError: mmseg cannot build it, as a rule for want of a package or a compiled op.
+    The global generators keep their state, so that building it changes no draw of the training, and
+    every process gets the same one. What mmseg cannot build, as a rule for want of a package or a
+    compiled op, is a RuntimeError.
     """
     require_openmmlab('mmengine', 'mmcv', 'mmseg')
     from mmseg.registry import MODELS

@@ -99,15 +99,9 @@ class MMSegTeacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> dict[str, Any]:
-        """Maps and logits of clean images.
-
-        Args:
-            images: (B, 3, H, W), RGB in [0, 1].
-
-        Returns:
-            `feats`: float32 maps (B, C, h, w) in the order of `taps`; `logits`: float32
-            (B, classes, h, w), or None without `needs_logits`.
-        """
+        """What clean images (B, 3, H, W), RGB in [0, 1], show: `feats`, float32 maps (B, C, h, w)
+        in the order of `taps`; `logits`, float32 (B, classes, h, w), or None without
+        `needs_logits`."""
         if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ValueError(
                 f'a teacher takes images (B, 3, H, W) in [0, 1], got {images.dtype} '
@@ -132,12 +126,9 @@ class MMSegTeacher(nn.Module):
         return ((x - self.mean) / self.std).contiguous(memory_format=self.memory_format)
 
     def probe(self, height: int, width: int) -> list[tuple[int, int, int]]:
-        """Shapes (C, h, w) of the tapped maps for images of that size.
-
-        Raises:
-            ValueError: a map has other channels or another stride than its tap declares.
-            RuntimeError: the network does not take such images.
-        """
+        """Shapes (C, h, w) of the tapped maps for images of that size. ValueError: one has other
+        channels or another stride than its tap declares; RuntimeError: the network takes no such
+        images."""
         images = torch.zeros(1, 3, height, width, device=self.mean.device)
         try:
             shapes = [tuple(feat.shape[1:]) for feat in self(images)['feats']]

@@ -14,23 +14,14 @@ KEPT = ('needs_logits',)
 
 
 def set_teacher(cfg: Config, teacher: str, checkpoint: str | None = None) -> dict[str, Any]:
-    """Replace the teacher of a config, with nothing of the old one left.
+    """Replace the teacher of a config, in place, with nothing of the old one left; returns its
+    config.
 
     Merging would mix the two: config inheritance keeps every key that the new teacher does not
     mention. Only `needs_logits=True` is carried over, because a part of the model asked for it.
-
-    Args:
-        cfg: a config with `model.distiller`; changed in place.
-        teacher: a teacher file (it defines `teacher`), or an mmseg config, by path or as
-            `mmseg::...`, whose tap is then chosen by running it.
-        checkpoint: path or URL of weights instead of the ones that the teacher names.
-
-    Returns:
-        The new teacher's config.
-
-    Raises:
-        ValueError: the config has no distiller, the file defines neither a teacher nor a model,
-            or no weights are known for a bare mmseg config.
+    `teacher` is a teacher file (it defines `teacher`), or an mmseg config, by path or as
+    `mmseg::...`, whose tap is then chosen by running it; `checkpoint` replaces the weights that it
+    names.
     """
     from mmengine.config import ConfigDict
     from mmengine.logging import print_log

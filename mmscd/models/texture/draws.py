@@ -15,14 +15,9 @@ SMALLEST_PATCH = 8
 
 
 class Draws:
-    """Uniform numbers of one kind of perturbation, by name, and its lengths in pixels.
-
-    Args:
-        key: int64 (B,).
-        kind: name of the kind.
-        width: of the image; lengths are given for images `REFERENCE_WIDTH` wide.
-        known: numbers that were drawn before, by name; others are drawn when they are asked for.
-    """
+    """Uniform numbers of one kind of perturbation, by name, for keys int64 (B,); and its lengths,
+    given for images `REFERENCE_WIDTH` wide. Names in `known` were drawn before, others when asked
+    for."""
 
     def __init__(
         self, key: Tensor, kind: str, width: int, known: Mapping[str, Tensor] | None = None
@@ -77,16 +72,10 @@ def rectangle_field(
     heights: Tensor,
     shape: tuple[int, int],
 ) -> Tensor:
-    """Sum of 1 to `count` random soft-edged rectangles, (B, 1, H, W) float32.
+    """Sum of 1 to `count` random soft-edged rectangles, (B, 1, H, W) float32, for `shape` (H, W).
 
-    Args:
-        draws: of the kind.
-        budget: int64 (B,), pixels that they may cover.
-        size: range of their sides.
-        count: at most so many per image.
-        softness: range of the share of the half side that an edge takes.
-        heights: (B, count) values inside.
-        shape: (H, W).
+    `budget` int64 (B,): pixels that they may cover; `size`: range of their sides; `softness`: range
+    of the share of the half side that an edge takes; `heights` (B, count): values inside.
     """
     low, high = draws.pixels(size)
     number = (draws('count')[:, 0] * count).long() + 1

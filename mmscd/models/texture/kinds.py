@@ -49,16 +49,8 @@ class Missing:
         check_range('kinds.missing.size', self.size, 16)
 
     def __call__(self, texture: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
-        """Perturb a batch.
-
-        Args:
-            texture: reflectance (B, 3, H, W).
-            draws: of this kind.
-            budget: int64 (B,), pixels that the cells may cover.
-
-        Returns:
-            The fill (B, 3, H, W), and in [0, 1] where it shows (B, 1, H, W).
-        """
+        """The fill (B, 3, H, W) of a reflectance (B, 3, H, W), and in [0, 1] where it shows
+        (B, 1, H, W); its cells cover at most `budget` pixels, int64 (B,)."""
         shape = texture.shape[-2:]
         low, high = draws.pixels(self.size)
         tall, wide = log_uniform_size(draws('size', 2), low, high).unbind(1)
@@ -197,10 +189,7 @@ Kind = Missing | Shuffle | Blend | Light
 
 def make_kinds(configs: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Kind]:
     """Kinds by name, in their order; one that is not named is as it is by default, None drops it.
-
-    Raises:
-        ValueError: an unknown kind or option, or a value without sense.
-    """
+    What is unknown or has no sense is refused."""
     check_names('kind of texture perturbation', configs, KINDS)
     made = {}
     for name, kind in KINDS.items():
@@ -212,11 +201,7 @@ def make_kinds(configs: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Kin
 
 
 def check_range(name: str, limits: tuple, low: float, high: float = math.inf) -> None:
-    """Refuse a range (first, last) that does not lie within [low, high].
-
-    Raises:
-        ValueError: names the option.
-    """
+    """Refuse a range (first, last) that does not lie within [low, high], by the option's name."""
     if len(limits) != 2 or not low <= limits[0] <= limits[1] <= high:
         raise ValueError(
             f'RetinexTexturePerturbation: {name} must be an ascending range within '
@@ -233,18 +218,9 @@ def soften(mask: Tensor, width: int) -> Tensor:
 
 
 def mean_texture(grid: Cells, texture: Tensor) -> Tensor:
-    """Mean colour of every cell, scaled so that the cell keeps its mean of log max_c R.
-
-    The illumination of an image is the low-pass of exactly that quantity, so a cell that is filled
-    with this colour keeps its illumination.
-
-    Args:
-        grid: of cells.
-        texture: reflectance (B, 3, H, W).
-
-    Returns:
-        (B, 3, *grid.shape).
-    """
+    """Mean colour of every cell of a reflectance (B, 3, H, W), (B, 3, *grid.shape), scaled so that
+    the cell keeps its mean of log max_c R. The illumination of an image is the low-pass of exactly
+    that quantity, so a cell that is filled with this colour keeps its illumination."""
     brightest = texture.amax(1, keepdim=True).clamp(min=DARKEST)
     means = grid.mean(torch.cat([texture, brightest.log()], 1))
     colour = means[:, :3]
@@ -252,13 +228,9 @@ def mean_texture(grid: Cells, texture: Tensor) -> Tensor:
 
 
 def displaced(image: Tensor, draws: Tensor) -> Tensor:
-    """Every image rolled along both axes, and flipped where the draw says so.
-
-    Args:
-        image: (B, C, H, W).
-        draws: in [0, 1), (B, 4): vertical roll and flip, horizontal roll and flip. Rolls are by
-            1/8 to 7/8 of the side, so that an image never covers itself.
-    """
+    """Every image rolled along both axes by 1/8 to 7/8 of the side, so that it never covers itself,
+    and flipped where the draw says so; `draws` (B, 4): vertical roll and flip, horizontal roll and
+    flip."""
     for axis in (2, 3):
         roll, flip = draws[:, 2 * axis - 4 : 2 * axis - 2].split(1, 1)
         length = image.shape[axis]

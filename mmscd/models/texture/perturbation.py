@@ -79,12 +79,7 @@ class RetinexTexturePerturbation(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Tensor, draw_key: Tensor) -> PerturbedTexture:
-        """Perturb a batch.
-
-        Args:
-            image: (B, 3, H, W) in [0, 1], clean.
-            draw_key: int64 (B,).
-        """
+        """Perturb clean images (B, 3, H, W) in [0, 1]; `draw_key` int64 (B,)."""
         height, width = image.shape[-2:]
         counts = {name: kind.draw_counts for name, kind in self.kinds.items()}
         draws, scale = draw_kinds(draw_key, width, counts), width / REFERENCE_WIDTH

@@ -13,30 +13,15 @@ from torch import Tensor
 
 
 def log_uniform_size(draws: Tensor, low: int, high: int) -> Tensor:
-    """Integers in [low, high], as many between 16 and 32 as between 32 and 64.
-
-    Args:
-        draws: in [0, 1), any shape.
-        low, high: 0 < low; a `high` below `low` counts as `low`.
-
-    Returns:
-        int64, same shape.
-    """
+    """Integers in [low, high] from draws in [0, 1), as many between 16 and 32 as between 32 and 64;
+    0 < low, and a `high` below `low` counts as `low`."""
     high = max(low, high)
     return (low * ((high + 1) / low) ** draws).long().clamp(low, high)
 
 
 def keep_within(area: Tensor, budget: Tensor, priority: Tensor | None = None) -> Tensor:
-    """Which regions are kept so that their areas sum up to at most a budget.
-
-    Args:
-        area: int64 (B, N), pixels.
-        budget: int64 (B,).
-        priority: (B, N); regions are taken in ascending order of it. None: in the order given.
-
-    Returns:
-        bool (B, N).
-    """
+    """bool (B, N): regions kept so that their areas, int64 (B, N), sum up to at most a budget (B,);
+    they are taken in ascending order of `priority` (B, N), or in the order given."""
     if priority is None:
         return area.cumsum(1) <= budget[:, None]
     order = priority.argsort(stable=True, dim=1)
@@ -82,14 +67,9 @@ def cell_grid(
     shape: tuple[int, int],
     smallest: int,
 ) -> Cells:
-    """Grids whose cells are nowhere smaller than `size`: what is left at borders joins a neighbour.
-
-    Args:
-        size: heights and widths of cells, int64 (B,) each.
-        offset: draws in [0, 1), (B,) each: where the first cell begins, in cells.
-        shape: (H, W) of the images.
-        smallest: no size is below it.
-    """
+    """Grids whose cells are nowhere smaller than `size`, heights and widths int64 (B,): what is
+    left at borders joins a neighbour. `offset`, draws (B,) each: where the first cell begins, in
+    cells; `shape` (H, W) of the images; no size is below `smallest`."""
     lines = []
     rows, columns = (max(1, pixels // smallest) for pixels in shape)
     for pixels, length, share in zip(shape, size, offset, strict=True):
@@ -104,18 +84,13 @@ def cell_grid(
 def place_rectangles(
     draws: Tensor, count: Tensor, smallest: int, largest: int, budget: Tensor, shape: tuple
 ) -> tuple[Tensor, Tensor]:
-    """Random rectangles inside images whose areas sum up to at most a budget.
+    """Random rectangles in images of `shape` (H, W) whose areas sum up to at most `budget`, int64
+    (B,).
 
-    Args:
-        draws: in [0, 1), (B, K, 4): height, width, top, left.
-        count: int64 (B,), how many of the K are wanted; all shrink where the budget is too small,
-            and some are left out where they would fall below `smallest`.
-        smallest, largest: sides in pixels.
-        budget: int64 (B,), pixels.
-        shape: (H, W) of the images.
-
-    Returns:
-        int64 (B, K, 4): top, left, height, width; and bool (B, K): which of them are there.
+    `draws` (B, K, 4) in [0, 1): height, width, top, left, with sides from `smallest` to `largest`
+    pixels. `count` (B,) of the K are wanted; all shrink where the budget is too small, and some are
+    left out where they would fall below `smallest`. Gives int64 (B, K, 4): top, left, height,
+    width; and bool (B, K): which of them are there.
     """
     wanted = torch.arange(draws.shape[1], device=draws.device) < count[:, None]
     sides = [
@@ -137,16 +112,10 @@ def place_rectangles(
 
 
 def draw_rectangles(rectangles: Tensor, height: Tensor, softness: Tensor, shape: tuple) -> Tensor:
-    """Sum of rectangles with soft edges that lie inside their bounds.
+    """Sum (B, 1, H, W), dtype of `height`, of rectangles int64 (B, K, 4): top, left, height, width.
 
-    Args:
-        rectangles: int64 (B, K, 4): top, left, height, width.
-        height: (B, K), value inside; 0 leaves a rectangle out.
-        softness: (B, K) in [0, 1], share of the half side that the edge takes; 1 is a smooth bump.
-        shape: (H, W).
-
-    Returns:
-        (B, 1, H, W), dtype of `height`.
+    `height` (B, K): value inside, 0 leaves one out; edges lie inside their bounds and take the
+    share `softness` (B, K) in [0, 1] of the half side; 1 is a smooth bump. `shape`: (H, W).
     """
     profiles = []
     for axis, pixels in enumerate(shape):
@@ -163,21 +132,16 @@ def draw_rectangles(rectangles: Tensor, height: Tensor, softness: Tensor, shape:
 def block_shuffle(
     size: Tensor, offset: Tensor, block: Tensor, draws: Tensor, budget: Tensor, shape: tuple
 ) -> tuple[Tensor, Tensor]:
-    """Exchange square patches inside blocks of block x block patches.
+    """Exchange square patches of side `size` inside blocks of block x block patches, int64 (B,)
+    each.
 
-    Args:
-        size: int64 (B,), side of a patch, so that not more fit than `draws` has room for.
-        offset: in [0, 1), (B, 2): where the first patch begins, in patches.
-        block: int64 (B,), >= 1.
-        draws: in [0, 1), (B, 2, rows, columns): the order in which blocks are taken, and the order
-            of the patches inside. Its shape bounds the number of patches.
-        budget: int64 (B,), pixels that the blocks may cover.
-        shape: (H, W).
+    `offset` (B, 2) in [0, 1): where the first patch begins, in patches. `draws` (B, 2, rows,
+    columns) in [0, 1): the order in which blocks are taken, and that of the patches inside; not
+    more patches fit than it has room for. `budget` (B,): pixels that the blocks may cover; `shape`:
+    (H, W).
 
-    Returns:
-        For every pixel the flat index of the one that comes to its place, int64 (B, H W), and the
-        blocks that take part, bool (B, 1, H, W). Whole patches move; parts of patches at borders
-        stay where they are.
+    Gives for every pixel the flat index of the one that comes to its place, int64 (B, H W), and the
+    blocks that take part, bool (B, 1, H, W). Parts of patches at borders stay where they are.
     """
     rows, columns = draws.shape[2:]
     first = (offset * size[:, None]).long()

@@ -13,17 +13,10 @@ DARKEST = 0.5 / 255
 
 
 def gaussian_lowpass(x: Tensor, sigma: float) -> Tensor:
-    """Low-pass that keeps constants: a Gaussian, on a coarser grid where that is as good.
+    """Low-pass that keeps constants: a Gaussian of `sigma` > 0 pixels over (B, C, H, W).
 
     The map is averaged to a grid of pitch sigma / 1.5, blurred there and interpolated back: the
     same to the eye at a small part of the cost of a kernel of 6 sigma at full resolution.
-
-    Args:
-        x: (B, C, H, W).
-        sigma: standard deviation in pixels, > 0.
-
-    Returns:
-        (B, C, H, W).
     """
     height, width = x.shape[-2:]
     pitch = max(1, int(sigma / 1.5))
@@ -44,18 +37,12 @@ def gaussian_lowpass(x: Tensor, sigma: float) -> Tensor:
 
 
 def retinex_split(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """log L = lowpass(log max_c I), R = I / L; so R * L is the image again.
+    """log L = lowpass(log max_c I), R = I / L; so R * L is the image I (B, 3, H, W) in [0, 1]
+    again.
 
     Land and McCann's model with the illumination estimated as the smooth part of the brightest
-    channel (Jobson et al., "Properties and performance of a center/surround retinex", 1997).
-
-    Args:
-        image: (B, 3, H, W) in [0, 1].
-        sigma: of the low-pass, pixels.
-
-    Returns:
-        Illumination L (B, 1, H, W) > 0 and reflectance R (B, 3, H, W) >= 0, about 1 on average in
-        its brightest channel.
+    channel (Jobson et al., "Properties and performance of a center/surround retinex", 1997). L (B,
+    1, H, W) > 0; R (B, 3, H, W) >= 0, about 1 on average in its brightest channel.
     """
     brightest = image.amax(1, keepdim=True).clamp(min=DARKEST)
     illumination = gaussian_lowpass(brightest.log(), sigma).exp()
@@ -63,16 +50,9 @@ def retinex_split(image: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
 
 
 def strong_edges(image: Tensor, blur: float, grow: int) -> Tensor:
-    """Where large things end: gradients of the slightly blurred image far above their mean.
-
-    Args:
-        image: (B, 3, H, W) in [0, 1].
-        blur: pixels; finer texture than this does not count as an edge.
-        grow: edges are made wider by this many pixels on both sides.
-
-    Returns:
-        (B, 1, H, W) in [0, 1]: 0 below three times the mean gradient of the image, 1 above five.
-    """
+    """Where large things end, (B, 1, H, W) in [0, 1]: 0 where the gradient of the image, blurred by
+    `blur` pixels (finer texture is no edge), is below three times its mean, 1 above five times.
+    Edges grow by `grow` pixels on both sides."""
     grey = gaussian_lowpass(image.mean(1, keepdim=True), blur)
     padded = F.pad(grey, (1, 1, 1, 1), mode='replicate')
     dx = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
