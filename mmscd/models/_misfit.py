@@ -43,6 +43,14 @@ _ABSENT = {
 def explain_misfit(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str | None:
     """Why weights do not fit, in half a sentence; None where they do. `expected` are the network's
     own parameters and buffers, `state` those of the file without the parts that are not needed."""
+    misfit = describe_misfit(expected, state)
+    return f'{misfit[0]}; {_guess(state, *misfit[1:])}' if misfit else None
+
+
+def describe_misfit(
+    expected: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[str, list[str], list[str], list[str]] | None:
+    """What does not fit in words, and the keys that are missing, unknown, of another shape."""
     missing = [k for k in expected if k not in state]
     unknown = [k for k in state if k not in expected]
     shapes = [k for k in expected if k in state and state[k].shape != expected[k].shape]
@@ -57,7 +65,7 @@ def explain_misfit(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) 
         parts.append(f'{len(shapes)} have another shape ({key}: {sizes})')
     if unknown:
         parts.append(f'{len(unknown)} are unknown to the model ({some(unknown)})')
-    return f'{", ".join(parts)}; {_guess(state, missing, unknown, shapes)}'
+    return ', '.join(parts), missing, unknown, shapes
 
 
 def _guess(

@@ -9,15 +9,7 @@ from typing import Any, NoReturn
 from torch import Tensor, nn
 
 _ABSENT: Any = None  # what a step may lack
-_PER_SAMPLE = (
-    'target',
-    'sources',
-    'K',
-    'inv_K',
-    'T_source_target',
-    'network_input',
-    'draw_key',
-)
+_PER_SAMPLE = ('target', 'sources', 'K', 'inv_K', 'T_source_target', 'network_input', 'draw_key')
 _NAMES_OF_BEFORE = dict(estimate_disps='rerun', diagnostics='notes')
 
 
@@ -86,8 +78,8 @@ class StepOutputs:
             return replace(self, notes={})
         cut: dict[str, Any] = {}
         for name in _PER_SAMPLE:
-            value = getattr(self, name)
-            cut[name] = None if value is None else value[:count]
+            if (value := getattr(self, name)) is not None:
+                cut[name] = value[:count]
         cut['pixel_weights'] = {name: w[:count] for name, w in self.pixel_weights.items()}
         cut['disps'] = [disp[:count] for disp in self.disps]
         cut['feats'] = tuple(map_[:count] for map_ in self.feats)
@@ -119,11 +111,7 @@ class StepOutputs:
         return self.memo[name][1]
 
     def __getitem__(self, name: str) -> NoReturn:
-        """Outputs were a mapping once.
-
-        Raises:
-            TypeError: always.
-        """
+        """Outputs were a mapping once: a TypeError names the attribute."""
         raise TypeError(
             f'outputs are no mapping: read outputs.{_NAMES_OF_BEFORE.get(name, name)} instead of '
             f'outputs[{name!r}]'

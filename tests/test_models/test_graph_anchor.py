@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmscd.models.distillers import GraphPair, GraphProjections, ModelGraph, same_class_mass
+from mmscd.models.distillers import GraphPair, GraphProjections, ModelGraph
+from mmscd.models.distillers.graph_diagnostics import same_class_mass
 from mmscd.registry import DISTILL_LOSSES
 
 TERMS = ('EdgeKL', 'NodeCosine', 'Anchor')

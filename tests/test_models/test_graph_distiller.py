@@ -10,7 +10,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
 from mmscd.models import SelfSupervisedDepthEstimator
-from mmscd.models.distillers import describe_graphs
+from mmscd.models.distillers.graph_diagnostics import describe_graphs
 from mmscd.registry import LOSSES as LOSS_REGISTRY
 from mmscd.utils.keyed_random import make_key
 

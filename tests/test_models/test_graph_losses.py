@@ -5,17 +5,9 @@ import math
 import pytest
 import torch
 
-from mmscd.models.distillers import (
-    GraphPair,
-    GraphProjections,
-    ModelGraph,
-    entropy,
-    log_edges,
-    resize_map,
-    same_class_mass,
-    self_mass,
-    vec,
-)
+from mmscd.models.distillers import GraphPair, GraphProjections, ModelGraph, vec
+from mmscd.models.distillers.graph_diagnostics import entropy, same_class_mass, self_mass
+from mmscd.models.distillers.isomorphic_graph import log_edges, resize_map
 from mmscd.registry import DISTILL_LOSSES
 
 WIDTHS = dict(student_channels=5, teacher_channels=7, dim=4)

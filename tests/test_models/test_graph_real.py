@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from mmscd.models import IsomorphicGraphDistiller, ResNetEncoder
-from mmscd.models.distillers import entropy, resize_map, same_class_mass, self_mass
+from mmscd.models.distillers.graph_diagnostics import entropy, same_class_mass, self_mass
+from mmscd.models.distillers.isomorphic_graph import resize_map
 from mmscd.models.outputs import StepOutputs
 from mmscd.registry import TEACHERS
 

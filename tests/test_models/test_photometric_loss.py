@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
-from mmscd.models.losses import PhotometricLoss, minimum_reprojection
+from mmscd.models.losses.photometric_loss import PhotometricLoss, minimum_reprojection
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops import _cpu
 

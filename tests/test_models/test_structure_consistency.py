@@ -10,11 +10,11 @@ from mmscd.geometry import axis_angle_to_rotation, compose_transform
 from mmscd.models.losses import (
     StructureConsistencyLoss,
     TextureDisambiguationLoss,
-    relative_difference,
     sample_median,
     structure_difference,
 )
 from mmscd.models.losses.shared import masked_mean
+from mmscd.models.losses.texture_disambiguation_loss import relative_difference
 from mmscd.models.outputs import StepOutputs
 from mmscd.models.texture import PerturbedTexture
 from mmscd.registry import MODELS

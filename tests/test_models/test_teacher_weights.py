@@ -75,15 +75,15 @@ def test_weights_are_loaded(trained, tmp_path, image):
 def test_keys_that_do_not_fit_are_named(trained, tmp_path):
     path = tmp_path / 'w.pth'
     missing = {k: v for k, v in trained.items() if k != FIRST}
-    with pytest.raises(ValueError, match=f'w.pth does not fit FastSCNN.*missing: {FIRST}. Give'):
+    with pytest.raises(ValueError, match=f'w.pth does not fit FastSCNN.*missing .{FIRST}.\\. Give'):
         make(checkpoint=save(path, missing))
-    with pytest.raises(ValueError, match='unexpected: [a-z.]+, [a-z.]+. Give'):
+    with pytest.raises(ValueError, match=r'2 are unknown .*\([a-z.]+, [a-z.]+\)\. Give'):
         state = trained | {'extra.weight': torch.ones(1), 'neck.bias': torch.ones(1)}
         make(checkpoint=save(path, state))
-    with pytest.raises(ValueError, match=r'mismatch for decode_head.conv_seg.weight.*\[150, 128'):
+    with pytest.raises(ValueError, match=r'another shape .decode_head.conv_seg.weight: \(150, 128'):
         state = trained | {'decode_head.conv_seg.weight': torch.ones(150, 128, 1, 1)}
         make(checkpoint=save(path, state))
-    with pytest.raises(ValueError, match='and [0-9]+ more'):
+    with pytest.raises(ValueError, match=r'[0-9]{2,} of [0-9]+ .* missing .*, \.\.\.\)'):
         make(checkpoint=save(path, dict(a=torch.ones(1))))
     with pytest.raises(FileNotFoundError, match='nothing.pth'):
         make(checkpoint=str(tmp_path / 'nothing.pth'))

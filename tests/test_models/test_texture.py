@@ -7,15 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmscd.models.texture import (
-    RetinexTexturePerturbation,
-    gaussian_lowpass,
-    retinex_split,
-    strong_edges,
-)
-from mmscd.models.texture import (
-    draws as draws_module,
-)
+from mmscd.models.texture import RetinexTexturePerturbation
+from mmscd.models.texture import draws as draws_module
 from mmscd.models.texture.kinds import displaced, following, mean_texture, soften
 from mmscd.models.texture.regions import (
     block_shuffle,
@@ -25,6 +18,7 @@ from mmscd.models.texture.regions import (
     log_uniform_size,
     place_rectangles,
 )
+from mmscd.models.texture.retinex import gaussian_lowpass, retinex_split, strong_edges
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key, uniform
 

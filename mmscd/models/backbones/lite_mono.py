@@ -112,13 +112,7 @@ class AttentionBlock(nn.Module):
     """Channel attention, then the branch; residual (the paper's local-global interaction)."""
 
     def __init__(
-        self,
-        channels: int,
-        heads: int,
-        position: bool,
-        expansion: int,
-        drop: float,
-        scale: float,
+        self, channels: int, heads: int, position: bool, expansion: int, drop: float, scale: float
     ) -> None:
         super().__init__()
         self.position = FourierPosition(channels) if position else None
@@ -180,10 +174,7 @@ class LiteMono(BaseModule):
         drops = iter([drop_path * i / (total - 1) for i in range(total)])
         self.stages = nn.ModuleList()
         for number, (width, row) in enumerate(zip(channels, dilations, strict=True)):
-            blocks = [
-                DilatedBlock(width, dilation, expansion, next(drops), layer_scale)
-                for dilation in row
-            ]
+            blocks = [DilatedBlock(width, d, expansion, next(drops), layer_scale) for d in row]
             last = AttentionBlock(width, heads, number == 0, expansion, next(drops), layer_scale)
             self.stages.append(nn.Sequential(*blocks, last))
         self.out_channels = tuple(channels)
@@ -192,7 +183,7 @@ class LiteMono(BaseModule):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images (B, 3, H, W), sides multiples of 16, to three maps of `out_channels`."""
+        """Normalised images (B, 3, H, W), sides multiples of 16, to maps of `out_channels`."""
         image, maps = x, []
         beside = [self.stem(x)]
         for reduce, stage in zip(self.reduce, self.stages, strict=True):

@@ -108,29 +108,24 @@ class ResNetEncoder(BaseModule):
                 channels = 64 * 2**i * block.expansion
             self.add_module(f'layer{i + 1}', nn.Sequential(*blocks))
         self.out_channels = (64, *[64 * 2**i * block.expansion for i in range(4)])
-        self._initialise()
-        self._register_load_state_dict_pre_hook(self._adapt_checkpoint)
-
-    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        self._register_load_state_dict_pre_hook(self._adapt_checkpoint)
 
     def _adapt_checkpoint(self, state_dict: dict, prefix: str, *_: object) -> None:
         for key in (f'{prefix}fc.weight', f'{prefix}fc.bias'):
             state_dict.pop(key, None)
         key = f'{prefix}conv1.weight'
-        weight = state_dict.get(key)
-        wanted = self.conv1.in_channels
+        weight, wanted = state_dict.get(key), self.conv1.in_channels
         if weight is not None and weight.shape[1] != wanted and wanted % weight.shape[1] == 0:
             copies = wanted // weight.shape[1]
             state_dict[key] = torch.cat([weight] * copies, 1) / copies
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Normalised images (B, in_channels, H, W) to five maps of `out_channels`, strides 2 to 32."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        maps = [x]
-        x = self.maxpool(x)
+        """Normalised images (B, in_channels, H, W) to five maps of `out_channels`."""
+        maps = [self.relu(self.bn1(self.conv1(x)))]
+        x = self.maxpool(maps[0])
         for i in range(1, 5):
             x = getattr(self, f'layer{i}')(x)
             maps.append(x)

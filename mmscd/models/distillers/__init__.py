@@ -1,6 +1,5 @@
 """Distillation of a semantic teacher's feature dependencies into the depth network."""
 
-from .graph_diagnostics import describe_graphs, entropy, same_class_mass, self_mass
 from .graph_losses import (
     AnchorLoss,
     ChannelWiseKLLoss,
@@ -10,15 +9,7 @@ from .graph_losses import (
     NodeCosineLoss,
     PairwiseSimilarityLoss,
 )
-from .isomorphic_graph import (
-    GraphPair,
-    GraphProjections,
-    ModelGraph,
-    edge_scores,
-    log_edges,
-    resize_map,
-    vec,
-)
+from .isomorphic_graph import GraphPair, GraphProjections, ModelGraph, vec
 from .isomorphic_graph_distiller import IsomorphicGraphDistiller
 
 __all__ = [
@@ -33,12 +24,5 @@ __all__ = [
     'ModelGraph',
     'NodeCosineLoss',
     'PairwiseSimilarityLoss',
-    'describe_graphs',
-    'edge_scores',
-    'entropy',
-    'log_edges',
-    'resize_map',
-    'same_class_mass',
-    'self_mass',
     'vec',
 ]

@@ -20,6 +20,8 @@ and no vertex is its own neighbour: otherwise the identity would be the best gra
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -100,24 +102,16 @@ class AnchorLoss(DistillLoss):
     graph says nothing. See the module for why this term and this form.
 
     Args:
-        loss_weight, student_channels, teacher_channels, dim: see `DistillLoss`.
         head: have the last term, which keeps W_v from losing rank.
+        **base: see `DistillLoss`.
     """
 
-    def __init__(
-        self,
-        loss_weight: float = 0.1,
-        student_channels: int = 0,
-        teacher_channels: int = 0,
-        dim: int = 0,
-        head: bool = True,
-    ) -> None:
-        super().__init__(loss_weight)
-        self.head = nn.Linear(dim, teacher_channels) if head else None
+    def __init__(self, head: bool = True, **base: Any) -> None:
+        super().__init__(**base)
+        self.head = nn.Linear(base['dim'], base['teacher_channels']) if head else None
 
     def compute(self, pair: GraphPair) -> Tensor:
-        teacher = pair.teacher
-        target = teacher.target
+        teacher, target = pair.teacher, pair.teacher.target
         total = F.mse_loss(teacher.adjacency @ target, target)
         total = total + F.mse_loss(pair.inter @ target, target)
         if self.head is not None:
@@ -150,27 +144,19 @@ class ChannelWiseKLLoss(DistillLoss):
     layer without bias brings the student's map to the teacher's channels where widths differ.
 
     Args:
-        loss_weight, student_channels, teacher_channels, dim: see `DistillLoss`.
         tau: temperature.
+        **base: see `DistillLoss`.
     """
 
     needs_graph = False
 
-    def __init__(
-        self,
-        loss_weight: float = 0.1,
-        student_channels: int = 0,
-        teacher_channels: int = 0,
-        dim: int = 0,
-        tau: float = 4.0,
-    ) -> None:
-        super().__init__(loss_weight)
+    def __init__(self, tau: float = 4.0, **base: Any) -> None:
+        super().__init__(**base)
         if tau <= 0:
             raise ValueError(f'tau must be positive, got {tau}')
-        self.tau = tau
-        self.align = None
-        if student_channels != teacher_channels:
-            self.align = nn.Linear(student_channels, teacher_channels, bias=False)
+        self.tau, self.align = tau, None
+        if base['student_channels'] != base['teacher_channels']:
+            self.align = nn.Linear(base['student_channels'], base['teacher_channels'], bias=False)
 
     def compute(self, pair: GraphPair) -> Tensor:
         student, teacher = pair.student.features, pair.teacher.features.detach()

@@ -89,7 +89,6 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
         self._check_parts()
-        self.register_load_state_dict_pre_hook(_drop_unused_distiller)
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
         self.flip_tta = flip_tta
@@ -122,10 +121,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         """mmengine's modes for what `DepthDataPreprocessor` puts out: `loss` (dict of losses and
         notes), `predict` (data samples, one per image, with predictions), `tensor` (finest
         disparity of the target, (B, 1, H, W))."""
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
+        if mode in ('loss', 'predict'):
+            return getattr(self, mode)(inputs, data_samples)
         if mode == 'tensor':
             return self.estimate_disps(inputs['network_input'][:, 0])[0][0]
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
@@ -279,10 +276,3 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 def _build_named(configs: dict[str, dict | None], registry: Registry) -> nn.ModuleDict:
     return nn.ModuleDict({k: registry.build(cfg) for k, cfg in configs.items() if cfg})
-
-
-def _drop_unused_distiller(module: nn.Module, state: dict, prefix: str, *_: Any) -> None:
-    """A model built without its distiller, for inference, takes training checkpoints as well."""
-    if module.distiller is None:
-        for key in [k for k in state if k.startswith(f'{prefix}distiller.')]:
-            del state[key]

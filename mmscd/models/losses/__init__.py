@@ -2,32 +2,19 @@
 
 from mmscd.ops.photometric import photometric_error
 
-from .photometric_loss import (
-    PhotometricLoss,
-    identity_error,
-    minimum_reprojection,
-    synthesise_views,
-    upsample_disps,
-)
+from .photometric_loss import PhotometricLoss, identity_error, synthesise_views, upsample_disps
 from .shared import masked_mean, product_of_weights, sample_median
 from .smoothness_loss import SmoothnessLoss, smoothness
-from .structure_consistency_loss import (
-    StructureConsistencyLoss,
-    StructureDifference,
-    structure_difference,
-)
-from .texture_disambiguation_loss import TextureDisambiguationLoss, relative_difference
+from .structure_consistency_loss import StructureConsistencyLoss, structure_difference
+from .texture_disambiguation_loss import TextureDisambiguationLoss
 
 __all__ = [
     'PhotometricLoss',
     'SmoothnessLoss',
     'StructureConsistencyLoss',
-    'StructureDifference',
     'TextureDisambiguationLoss',
     'identity_error',
-    'relative_difference',
     'masked_mean',
-    'minimum_reprojection',
     'photometric_error',
     'product_of_weights',
     'sample_median',

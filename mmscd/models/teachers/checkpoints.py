@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.error import URLError
@@ -12,13 +13,12 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmscd.models._misfit import describe_misfit
 from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import resolve_config_path
 
 # what networks without their training parts and with older torch versions may lack or bring
-TOLERATED_PREFIXES = ('auxiliary_head.', 'data_preprocessor.')
-TOLERATED_SUFFIXES = ('num_batches_tracked',)
-NAMES_IN_MESSAGES = 6
+_TOLERATED = re.compile(r'(auxiliary_head|data_preprocessor)\.|.*num_batches_tracked$')
 
 
 def find_weights(config: str) -> str:
@@ -72,21 +72,20 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
             state = state[key]
             break
     state = {k.removeprefix('module.'): v for k, v in state.items() if isinstance(v, Tensor)}
-    try:
-        missing, unexpected = network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
+    judged = [
+        {k: v for k, v in weights.items() if not _TOLERATED.match(k)}
+        for weights in (network.state_dict(), state)
+    ]
+    parts = [getattr(network, name, None) for name in ('backbone', 'decode_head')]
+    name = ' + '.join(type(p).__name__ for p in parts if p is not None) or 'the network'
+    if misfit := describe_misfit(*judged):
         raise ValueError(
-            f'{source} does not fit {_words(network)}: {_shorten(str(error))}'
-        ) from None
-    problems = {'missing': _strict(missing), 'unexpected': _strict(unexpected)}
-    if any(problems.values()):
-        text = '; '.join(f'{word}: {_list(keys)}' for word, keys in problems.items() if keys)
-        raise ValueError(
-            f'{source} does not fit {_words(network)}: {text}. Give the checkpoint that belongs '
-            'to the config'
+            f'{source} does not fit {name}: {misfit[0]}. Give the checkpoint that belongs to the '
+            'config'
         )
+    network.load_state_dict(state, strict=False)
     meta = checkpoint.get('meta') or {}
-    print_log(f'teacher {_words(network)} with weights from {source}', 'current')
+    print_log(f'teacher {name} with weights from {source}', 'current')
     return dict(meta) if isinstance(meta, Mapping) else {}
 
 
@@ -112,26 +111,3 @@ def _read(source: str) -> Mapping[str, Any]:
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{source} holds a {type(checkpoint).__name__}, not a state dict')
     return checkpoint
-
-
-def _strict(keys: list[str]) -> list[str]:
-    return [
-        k
-        for k in keys
-        if not k.startswith(TOLERATED_PREFIXES) and not k.endswith(TOLERATED_SUFFIXES)
-    ]
-
-
-def _list(keys: list[str]) -> str:
-    more = len(keys) - NAMES_IN_MESSAGES
-    return ', '.join(keys[:NAMES_IN_MESSAGES]) + (f' and {more} more' if more > 0 else '')
-
-
-def _shorten(message: str) -> str:
-    lines = [line.strip() for line in message.splitlines()[1:]] or [message]
-    return ' '.join(lines[:NAMES_IN_MESSAGES])
-
-
-def _words(network: nn.Module) -> str:
-    parts = [getattr(network, name, None) for name in ('backbone', 'decode_head')]
-    return ' + '.join(type(part).__name__ for part in parts if part is not None) or 'the network'
