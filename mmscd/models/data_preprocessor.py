@@ -161,16 +161,11 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
     ) -> None:
         super().__init__(non_blocking)
         self.normalise = InputNormalisation(mean, std, per_image)
-        self.flip_prob = flip_prob
-        self.jitter_prob = jitter_prob
+        self.flip_prob, self.jitter_prob = flip_prob, jitter_prob
         self.jitter = dict(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """See the class.
-
-        Raises:
-            ValueError: the frames are not uint8 (B, F, 3, H, W).
-        """
+        """See the class; frames that are not uint8 (B, F, 3, H, W) are refused."""
         data = self.cast_data(data)
         inputs = dict(data['inputs'])
         frames = inputs['frames']

@@ -2,7 +2,13 @@
 
 from mmscd.ops.photometric import photometric_error
 
-from .photometric_loss import PhotometricLoss, identity_error, synthesise_views, upsample_disps
+from .photometric_loss import (
+    PhotometricLoss,
+    identity_error,
+    synthesise_views,
+    upsample_disps,
+    views_of_disps,
+)
 from .shared import masked_mean, product_of_weights, sample_median
 from .smoothness_loss import SmoothnessLoss, smoothness
 from .structure_consistency_loss import StructureConsistencyLoss, structure_difference
@@ -22,4 +28,5 @@ __all__ = [
     'structure_difference',
     'synthesise_views',
     'upsample_disps',
+    'views_of_disps',
 ]

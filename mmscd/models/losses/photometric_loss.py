@@ -19,10 +19,8 @@ from .shared import masked_mean, product_of_weights
 def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
     """Disparities (B, 1, h_k, w_k) of n scales as one map (B, n, H, W), bilinear, half-pixel."""
     size = (height, width)
-    return torch.cat(
-        [d if d.shape[-2:] == size else F.interpolate(d, size, mode='bilinear') for d in disps],
-        1,
-    )
+    full = [d if d.shape[-2:] == size else F.interpolate(d, size, mode='bilinear') for d in disps]
+    return torch.cat(full, 1)
 
 
 def synthesise_views(
@@ -56,19 +54,21 @@ def synthesise_views(
     return warped.reshape(batch, count, channels, scales, height, width)
 
 
+def views_of_disps(outputs: StepOutputs, disps: Sequence[Tensor]) -> Tensor:
+    """Every source warped by the depth of n disparities of the target, (B, S, 3, n, H, W)."""
+    disp = upsample_disps(disps, *outputs.target.shape[-2:])
+    depth, T = disp_to_depth(disp, *outputs.depth_range), outputs.T_source_target
+    return synthesise_views(outputs.sources, depth, T, outputs.K, outputs.inv_K)
+
+
 def minimum_reprojection(
     warped_error: Tensor, identity_error: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Smallest error over the sources; pixels that no motion explains better are masked.
+    """Smallest of the errors (B, S, n, H, W) over the sources, (B, n, H, W), and the auto-mask.
 
-    Args:
-        warped_error: (B, S, n, H, W), errors of warped sources.
-        identity_error: (B, S, 1, H, W), errors of the sources as they are; None: no auto-mask.
-
-    Returns:
-        The error (B, n, H, W), and the auto-mask (B, n, H, W), bool: True where warping a source
-        beats every un-warped source. Where it is False the error is that of the un-warped sources,
-        which no parameter changes; a tie counts as False, so a static frame is masked entirely.
+    The mask, bool (B, n, H, W), is True where warping a source beats every un-warped source, whose
+    errors are (B, S, 1, H, W); None: no mask. Where it is False the error is that of the un-warped
+    sources, which no parameter changes; a tie counts as False: a static frame is masked entirely.
     """
     error = warped_error.amin(1) if warped_error.shape[1] == 1 else warped_error.min(1).values
     if identity_error is None:
@@ -118,21 +118,15 @@ class PhotometricLoss(nn.Module):
         super().__init__()
         if scales is not None and len(scales) == 0:
             raise ValueError('scales must name at least one scale, or be None for all')
-        self.alpha = alpha
-        self.auto_mask = auto_mask
-        self.scales = scales
-        self.loss_weight = loss_weight
+        self.alpha, self.auto_mask = alpha, auto_mask
+        self.scales, self.loss_weight = scales, loss_weight
 
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        target, sources = outputs.target, outputs.sources
         disps = outputs.disps
         if self.scales is not None:
             disps = [disps[k] for k in self.scales]
-        disps = upsample_disps(disps, *target.shape[-2:])
-        depth = disp_to_depth(disps, *outputs.depth_range)
-        views = synthesise_views(sources, depth, outputs.T_source_target, outputs.K, outputs.inv_K)
-        error = photometric_error(views, target, self.alpha)
+        error = photometric_error(views_of_disps(outputs, disps), outputs.target, self.alpha)
         identity = identity_error(outputs, self.alpha) if self.auto_mask else None
         error, auto_mask = minimum_reprojection(error, identity)
         outputs.notes['auto_mask_share'] = auto_mask[:, 0].float().mean()

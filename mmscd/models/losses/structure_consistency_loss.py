@@ -120,9 +120,8 @@ class StructureConsistencyLoss(nn.Module):
         super().__init__()
         if isinstance(weights, str):
             raise TypeError(f'weights must be a sequence of names, got the string {weights!r}')
-        self.occlusion = occlusion
+        self.occlusion, self.loss_weight = occlusion, loss_weight
         self.weights = tuple(weights)
-        self.loss_weight = loss_weight
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -137,9 +136,8 @@ class StructureConsistencyLoss(nn.Module):
         """
         difference, valid = structure_difference(outputs, self.occlusion)
         outputs.notes['structure_valid'] = valid.float().mean()
-        weight = valid.to(difference.dtype)
+        weight, known = valid.to(difference.dtype), outputs.pixel_weights
         for name in self.weights:
-            known = outputs.pixel_weights
             if name not in known:
                 raise KeyError(
                     f'StructureConsistencyLoss.weights names {name!r}, model.pixel_weights has '

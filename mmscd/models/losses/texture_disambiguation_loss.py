@@ -23,14 +23,8 @@ def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0
     steepens it steepens the clean depth too (the weights are the same), and where view synthesis
     does not object the depth goes to infinity, which agrees with itself under any perturbation.
 
-    Args:
-        inv_depth: (B, 1, h, w), > 0, any scale per sample. Gradients flow to it, its median is a
-            constant to them (see `sample_median`).
-        reference: same shape; no gradient flows to it.
-        floor: in units of the median, >= 0.
-
-    Returns:
-        A scalar.
+    `inv_depth` (B, 1, h, w) > 0 has any scale per sample; gradients flow to it, its median is a
+    constant to them (see `sample_median`). None flow to `reference`. `floor` >= 0, in medians.
     """
 
     def bounded_log(value: Tensor) -> Tensor:
@@ -92,15 +86,12 @@ class TextureDisambiguationLoss(nn.Module):
         self.photometric = LOSSES.build(photometric or dict(type='PhotometricLoss'))
         self.consistency_weight = consistency_weight
         self.photometric_weight = photometric_weight
-        self.floor = floor
-        self.samples = samples
-        self.loss_weight = loss_weight
+        self.floor, self.samples, self.loss_weight = floor, samples, loss_weight
 
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
         seen = outputs.first(max(1, round(self.samples * len(outputs.target))))
-        perturbed = self.perturbation(seen.target, seen.draw_key)
-        outputs.perturbed = perturbed
+        outputs.perturbed = perturbed = self.perturbation(seen.target, seen.draw_key)
         disp = outputs.rerun(perturbed.image, 'perturbed')[0]
         consistency = relative_difference(
             1 / disp_to_depth(disp, *outputs.depth_range),

@@ -8,12 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmscd.geometry import disp_to_depth
 from mmscd.models.losses import (
     identity_error,
     structure_difference,
-    synthesise_views,
-    upsample_disps,
+    views_of_disps,
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
 from mmscd.models.outputs import StepOutputs
@@ -104,19 +102,15 @@ class MovingObjectWeight(nn.Module):
             raise ValueError("mode='inconsistent' needs a threshold or a tolerance, got neither")
         if not classes or min(classes) < 0:
             raise ValueError(f'classes must be ids >= 0, at least one, got {classes}')
-        self.mode = mode
-        self.classes = tuple(classes)
-        self.min_mass = min_mass
+        self.mode, self.require = mode, require
+        self.classes, self.min_mass = tuple(classes), min_mass
         self.threshold, self.tolerance = threshold, tolerance
-        self.window = window
-        self.occlusion = occlusion
-        self.require = require
+        self.window, self.occlusion = window, occlusion
 
     @torch.no_grad()
     def forward(self, outputs: StepOutputs) -> Tensor:
         """(B, 1, H, W), 0 or 1. Refused: no teacher although `require`, or one without logits."""
-        target = outputs.target
-        logits = self._logits(outputs)
+        target, logits = outputs.target, self._logits(outputs)
         if logits is None:
             moving = torch.zeros_like(target[:, :1], dtype=torch.bool)
         else:
@@ -161,8 +155,5 @@ class MovingObjectWeight(nn.Module):
 
     def _warped_error(self, outputs: StepOutputs) -> Tensor:
         """Smallest photometric error over the warped sources at the finest scale, (B, 1, H, W)."""
-        target, sources = outputs.target, outputs.sources
-        disp = upsample_disps(outputs.disps[:1], *target.shape[-2:])
-        depth = disp_to_depth(disp, *outputs.depth_range)
-        views = synthesise_views(sources, depth, outputs.T_source_target, outputs.K, outputs.inv_K)
-        return photometric_error(views, target).amin(1)
+        views = views_of_disps(outputs, outputs.disps[:1])
+        return photometric_error(views, outputs.target).amin(1)

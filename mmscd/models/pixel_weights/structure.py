@@ -30,8 +30,7 @@ class StructureWeight(nn.Module):
         super().__init__()
         if not 0 <= minimum <= 1:
             raise ValueError(f'minimum must lie in [0, 1], got {minimum}')
-        self.occlusion = occlusion
-        self.minimum = minimum
+        self.occlusion, self.minimum = occlusion, minimum
 
     def forward(self, outputs: StepOutputs) -> Tensor:
         """(B, 1, H, W) in [minimum, 1], without gradient."""

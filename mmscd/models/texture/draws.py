@@ -22,10 +22,8 @@ class Draws:
     def __init__(
         self, key: Tensor, kind: str, width: int, known: Mapping[str, Tensor] | None = None
     ) -> None:
-        self.key = key
-        self.kind = kind
-        self.scale = width / REFERENCE_WIDTH
-        self.known = known or {}
+        self.key, self.kind = key, kind
+        self.scale, self.known = width / REFERENCE_WIDTH, known or {}
 
     def __call__(self, name: str, count: int = 1) -> Tensor:
         """float64 (B, count) in [0, 1)."""

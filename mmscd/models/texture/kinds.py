@@ -14,13 +14,7 @@ from torch import Tensor
 from mmscd.utils.names import check_names
 
 from .draws import Draws, between, rectangle_counts, rectangle_field
-from .regions import (
-    Cells,
-    block_shuffle,
-    cell_grid,
-    keep_within,
-    log_uniform_size,
-)
+from .regions import Cells, block_shuffle, cell_grid, keep_within, log_uniform_size
 from .retinex import DARKEST, gaussian_lowpass
 
 LARGEST_SHARE = 0.6
@@ -238,8 +232,7 @@ def displaced(image: Tensor, draws: Tensor) -> Tensor:
         index = (place + (between(roll, (0.125, 0.875)) * length).long()) % length
         index = torch.where(flip < 0.5, index, length - 1 - index)
         index = index[:, None, :, None] if axis == 2 else index[:, None, None]
-        size = list(image.shape)
-        image = image.gather(axis, index.expand(size))
+        image = image.gather(axis, index.expand(image.shape))
     return image
 
 

@@ -73,8 +73,7 @@ class RetinexTexturePerturbation(nn.Module):
         check_range('share', share, 0, LARGEST_SHARE)
         check_range('keep_edges', (keep_edges, 1), 0, 1)
         self.kinds = make_kinds(kinds or {})
-        self.share = share
-        self.keep_edges = keep_edges
+        self.share, self.keep_edges = share, keep_edges
         self.illumination_sigma = illumination_sigma
 
     @torch.no_grad()
