@@ -10,6 +10,7 @@ import torch
 from mmscd.models.teachers import MMSegTeacher, find_weights
 from mmscd.models.teachers.mmseg_network import read_model_config
 from mmscd.registry import TEACHERS
+from mmscd.utils import downloads
 
 pytest.importorskip('mmseg')
 
@@ -105,20 +106,20 @@ def test_a_url_is_downloaded_once_and_a_failure_names_it(trained, tmp_path, monk
     source = save(tmp_path / 'source.pth', trained)
     calls = []
 
-    def download(url, target, *args, **kwargs):
+    def fetch(url, target):
         calls.append(url)
         if 'missing' in url:
             raise ConnectionError('no route')
         with open(source, 'rb') as stream, open(target, 'wb') as out:
             out.write(stream.read())
 
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(downloads, '_fetch', fetch)
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path / 'hub'))
     for _ in range(2):
         teacher = make(checkpoint='https://nowhere.invalid/teacher.pth', allow_random=False)
         assert torch.equal(teacher.network.state_dict()[FIRST], trained[FIRST])
     assert calls == ['https://nowhere.invalid/teacher.pth']
-    with pytest.raises(RuntimeError, match='https://nowhere.invalid/missing.pth could not be down'):
+    with pytest.raises(OSError, match='https://nowhere.invalid/missing.pth cannot be downloaded'):
         make(checkpoint='https://nowhere.invalid/missing.pth')
 
 

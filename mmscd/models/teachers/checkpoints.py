@@ -6,7 +6,6 @@ import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.error import URLError
 
 import yaml
 from mmengine.logging import print_log
@@ -14,7 +13,6 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmscd.models._misfit import describe_misfit
-from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import resolve_config_path
 
 # what networks without their training parts and with older torch versions may lack or bring
@@ -65,7 +63,9 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
     URL, downloaded once into torch's cache; a file that holds more than tensors and plain data is
     refused.
     """
-    checkpoint = _read(source)
+    checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{source} holds a {type(checkpoint).__name__}, not a state dict')
     state = checkpoint
     for key in ('state_dict', 'model'):
         if isinstance(state.get(key), Mapping):
@@ -95,19 +95,3 @@ def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
         if owner.get(key):
             return tuple(owner[key])
     return None
-
-
-def _read(source: str) -> Mapping[str, Any]:
-    if not source.startswith(('http://', 'https://')):
-        checkpoint = load_checkpoint_file(source)
-    else:
-        try:
-            checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu')
-        except (URLError, TimeoutError, ConnectionError) as error:
-            raise RuntimeError(
-                f'the teacher weights {source} could not be downloaded ({error}); download them '
-                'by other means and give the path as `checkpoint`'
-            ) from error
-    if not isinstance(checkpoint, Mapping):
-        raise ValueError(f'{source} holds a {type(checkpoint).__name__}, not a state dict')
-    return checkpoint
