@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mmscd.registry import TRANSFORMS
+from mmscd.utils.text import read_text
 
 from .formats.arrays import read_depth_npy
 from .formats.file_index import FileIndex
@@ -212,10 +213,9 @@ class BaseDepthDataset(BaseDataset):
 
     def read_split(self) -> Iterator[tuple[str, str]]:
         """(`file:line`, text) of every line of `ann_file` that is not empty, stripped."""
-        with open(self.ann_file, encoding='utf-8') as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield f'{self.ann_file}:{number}', line.strip()
+        for number, line in enumerate(read_text(self.ann_file).splitlines(), 1):
+            if line.strip():
+                yield f'{self.ann_file}:{number}', line.strip()
 
     def match_split(self, pattern: str, expected: str) -> Iterator[tuple[str, re.Match]]:
         """(`file:line`, match) of these lines; ValueError where one is not as `expected`."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmscd.registry import DATASETS
+from mmscd.utils.text import read_text
 
 from .base import BaseDepthDataset, Sample
 from .formats.arrays import camera_matrix, parse_numbers
@@ -69,5 +70,4 @@ class KITTIDepthBenchmarkDataset(BaseDepthDataset):
     def load_camera(self, info: dict) -> dict:
         """Intrinsics of the image's own file."""
         path = info['calib_path']
-        text = Path(path).read_text(encoding='utf-8')
-        return dict(K_ori=camera_matrix(parse_numbers(text, (3, 3), path), path))
+        return dict(K_ori=camera_matrix(parse_numbers(read_text(path), (3, 3), path), path))

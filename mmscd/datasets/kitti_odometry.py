@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmscd.registry import DATASETS
+from mmscd.utils.text import read_text
 
 from .base import BaseDepthDataset, Sample
 from .formats.arrays import parse_numbers
@@ -28,7 +28,7 @@ def read_poses(path: str | os.PathLike) -> np.ndarray:
     the colour cameras stand some centimetres beside it, which this field's evaluations ignore.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         raise FileNotFoundError(
             f'pose file {path} does not exist; unpack data_odometry_poses.zip beside `sequences` '

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mmscd.utils.text import read_text
 from mmscd.utils.text_table import text_table
 
 from .bootstrap import Bootstrap, metric_matrix
@@ -40,10 +41,10 @@ def read_results(path: Path) -> tuple[str, Results]:
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(read_text(path))
         images = {row['img_path']: row for row in content['images'] if row['n_pixels']}
         return content['protocol'], images
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise ValueError(
             f'{path} holds no results per image: expected what DepthMetric(per_image_path=...json) '
             'or offline_eval.py --out FILE.json wrote'

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmscd.utils.text import read_text
+
 
 def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> dict[int, int]:
     """Index of the ground truth -> index of the prediction, by `names` of the predictions or,
@@ -56,7 +58,7 @@ def read_condition_file(path: Path, truth_names: Sequence[str]) -> dict[int, lis
     """Conditions by index of the ground truth, from lines `name condition [condition ...]`."""
     if not path.is_file():
         raise FileNotFoundError(f'conditions file {path} does not exist')
-    lines = [line.split() for line in path.read_text(encoding='utf-8').splitlines()]
+    lines = [line.split() for line in read_text(path).splitlines()]
     for number, words in enumerate(lines, 1):
         if len(words) == 1:
             raise ValueError(f'{path}:{number}: expected `name condition`, got {words[0]!r}')

@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from mmscd.geometry import scale_intrinsics
+from mmscd.utils.text import read_text
 
 # names of the parameters after width and height; a single `f` stands for both axes
 _COLMAP_MODELS = {
@@ -152,10 +153,10 @@ def _assemble(
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding='utf-8')
+        return read_text(path)
     except FileNotFoundError:
         raise FileNotFoundError(f'calibration {path} does not exist') from None
-    except UnicodeDecodeError:
+    except ValueError:
         mend = '`colmap model_converter --output_type TXT`'
         raise ValueError(f'calibration {path} is no text; COLMAP: {mend}') from None
 

@@ -8,11 +8,12 @@ import math
 import os
 import zipfile
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
+
+from mmscd.utils.text import read_text
 
 from .images import read_bytes
 
@@ -26,10 +27,10 @@ def read_json(path: str | os.PathLike, mend: str) -> Any:
     """Content of a json file. One that is missing (FileNotFoundError), empty or no json
     (ValueError, with the line) is named, with `mend`, what to do then."""
     try:
-        return json.loads(Path(path).read_text(encoding='utf-8'))
+        return json.loads(read_text(path))
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} does not exist; {mend}') from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f'{path} is no readable json ({error}); {mend}') from None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from mmscd.geometry import scale_intrinsics
+from mmscd.utils.text import read_text
 
 _PINHOLE: tuple[str, ...] = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 _EXAMPLE = (
@@ -29,10 +30,10 @@ def centred_camera(hfov_deg: float, size: tuple[int, int]) -> np.ndarray:
 def _read_values(path: Path) -> dict[str, float]:
     what = f'intrinsics file {path}'
     try:
-        stored = yaml.safe_load(path.read_text(encoding='utf-8'))
+        stored = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise FileNotFoundError(f'{what} does not exist; {_EXAMPLE}') from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f'{what} is not yaml: {error}; {_EXAMPLE}') from None
     if not isinstance(stored, dict) or not stored:
         raise ValueError(f'{what} holds no `key: value` lines; {_EXAMPLE}')

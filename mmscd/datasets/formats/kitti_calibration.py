@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmscd.utils.text import read_text
+
 from .arrays import camera_matrix, finite_array
 from .lidar import project_points
 
@@ -22,7 +24,7 @@ def read_calibration_file(path: str | Path) -> dict[str, np.ndarray]:
     `2011_09_26/calib_cam_to_cam.txt`, without `calib_time`. FileNotFoundError; ValueError (file and
     line) where a line is malformed."""
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         raise FileNotFoundError(
             f'calibration file {path} does not exist; unpack the calibration archive of that date '

@@ -27,6 +27,7 @@ from mmscd.datasets.transforms import ResizeFrames
 from mmscd.geometry import scale_intrinsics
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
+from mmscd.utils.text import read_text
 
 SETTINGS = 'cache.json'
 _KEYS = re.compile(r'(?:S_rect|P_rect)_(\d\d):')
@@ -107,7 +108,7 @@ def _scale_calibration(path: Path, size: tuple[int, int]) -> str:
     P_rect of all cameras."""
     values = read_calibration_file(path)
     lines = []
-    for line in path.read_text(encoding='utf-8').splitlines():
+    for line in read_text(path).splitlines():
         match = _KEYS.match(line)
         if match:
             key, camera = line.split(':')[0], match.group(1)

@@ -1,0 +1,56 @@
+"""Text files as people's editors leave them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmscd.datasets import KITTIRawDataset
+from mmscd.datasets.formats.arrays import read_json
+from mmscd.datasets.formats.camera_file import CameraFile
+from mmscd.datasets.formats.kitti_calibration import read_calibration_file
+from mmscd.datasets.kitti_odometry import read_poses
+from mmscd.evaluation.comparison import read_results
+from mmscd.evaluation.matching import read_condition_file
+from mmscd.robustness.ablation_runs import read_variants
+from mmscd.utils.text import read_text
+from mmscd.video.calibration_import import read_colmap
+
+MARK = b'\xef\xbb\xbf'
+
+
+def read_split(path):
+    dataset = KITTIRawDataset.__new__(KITTIRawDataset)
+    dataset.ann_file = str(path)
+    return list(dataset.read_split())[0][1]
+
+
+POSE = '1 0 0 0.5 0 1 0 0 0 0 1 0\n'
+RESULTS = json.dumps(dict(protocol='p', images=[dict(img_path='a', n_pixels=1)]))
+CAMERA = 'fx: 7\nfy: 7\ncx: 4\ncy: 2\nwidth: 9\nheight: 5\n'
+READERS = {
+    'split': ('date/drive 1 l\n', read_split, 'date/drive 1 l'),
+    'poses': (POSE, lambda path: read_poses(path)[0, 0, 3], 0.5),
+    'calibration': ('P2: 1.5 2\n', lambda path: read_calibration_file(path)['P2'][0], 1.5),
+    'conditions': ('a fog\n', lambda path: read_condition_file(path, ['a']), {0: ['fog']}),
+    'colmap': ('1 PINHOLE 9 5 7 7 4.5 2.5\n', lambda path: read_colmap(path).K[0, 2], 4.0),
+    'camera': (CAMERA, lambda path: CameraFile(path).intrinsics((9, 5))[0, 0], 7),
+    'json': ('{"a": 1}', lambda path: read_json(path, 'mend it'), dict(a=1)),
+    'results': (RESULTS, lambda path: read_results(path)[0], 'p'),
+    'variants': ('a: [x=1]\n', lambda path: read_variants(path, 'c', ['a']), [['a', 'c', 'x=1']]),
+}
+
+
+@pytest.mark.parametrize('kind', READERS)
+def test_a_byte_order_mark_is_skipped(tmp_path, kind):
+    text, read, expected = READERS[kind]
+    path = tmp_path / 'file.txt'
+    path.write_bytes(MARK + text.encode())
+    assert np.array_equal(read(path), expected)
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    path = tmp_path / 'split.txt'
+    path.write_bytes('straße 1 l'.encode('latin-1'))
+    with pytest.raises(ValueError, match=r"split\.txt is no text \('utf-8' codec .*; save it"):
+        read_text(path)
