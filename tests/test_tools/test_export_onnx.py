@@ -143,6 +143,20 @@ def test_demo_goes_on_after_broken_images(exported, tmp_path, capsys):
     assert len(list((tmp_path / 'out').iterdir())) == 3
 
 
+def test_demo_keeps_results_of_equal_names(exported, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for camera in ('image_02', 'image_03'):
+        (tmp_path / camera).mkdir()
+        picture = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        cv2.imwrite(str(tmp_path / camera / '0000000000.png'), picture)
+    folders, out = [str(tmp_path / f'image_0{i}') for i in (2, 3)], tmp_path / 'out'
+    onnx_demo.main([str(exported), *folders, '--out', str(out), '--npy'])
+    depths = [np.load(out / f'0000000000{end}_depth.npy') for end in ('', '_2')]
+    assert len(list(out.iterdir())) == 4 and (depths[0] != depths[1]).any()
+    onnx_demo.main([str(exported), folders[1], '--out', str(tmp_path / 'second'), '--npy'])
+    assert (np.load(tmp_path / 'second/0000000000_depth.npy') == depths[1]).all()
+
+
 def test_demo_refuses_other_models(tmp_path):
     pytest.importorskip('onnxruntime')
     (tmp_path / 'other.onnx').write_bytes(b'nothing')

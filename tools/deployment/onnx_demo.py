@@ -5,7 +5,7 @@ Example: python tools/deployment/onnx_demo.py depth.onnx street.jpg frames/ --ou
 This one file is all that is needed beside the model; copy it where you like. It writes for every
 image NAME_depth.png (image above, depth below; near is bright) and with --npy NAME_depth.npy:
 float32 depth at the image's size, in metres where the model was trained on stereo pairs, otherwise
-up to one factor per model.
+up to one factor per model. Where several images are called NAME, NAME_2, ... are the further ones.
 """
 
 import argparse
@@ -81,7 +81,19 @@ def list_images(path):
     return sorted(f for f in path.iterdir() if f.suffix.lower() in EXTENSIONS)
 
 
-def predict_file(model, path, out, npy):
+def unique_names(files):
+    """Names without suffix, so that no result overwrites another one: NAME, NAME_2, ..."""
+    names = {}
+    for path in files:
+        number, name = 1, path.stem
+        while name in names:
+            number += 1
+            name = f'{path.stem}_{number}'
+        names[name] = path
+    return list(names)
+
+
+def predict_file(model, path, out, name, npy):
     """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
@@ -91,9 +103,9 @@ def predict_file(model, path, out, npy):
     depth = model(image)
     seconds = time.perf_counter() - start
     picture = cv2.imencode('.png', np.concatenate([image, colorize(depth)]))[1]
-    (out / f'{path.stem}_depth.png').write_bytes(picture.tobytes())
+    (out / f'{name}_depth.png').write_bytes(picture.tobytes())
     if npy:
-        np.save(out / f'{path.stem}_depth.npy', depth)
+        np.save(out / f'{name}_depth.npy', depth)
     low, middle, high = np.percentile(depth, (2, 50, 98))
     return f'{path.name}: {seconds * 1000:.0f} ms, depth {low:.3g} | {middle:.3g} | {high:.3g}'
 
@@ -117,9 +129,9 @@ def main(argv=None):
     except (ImportError, ValueError, OSError) as error:
         sys.exit(f'onnx_demo: {error}')
     done, files = 0, [path for given in args.images for path in list_images(given)]
-    for path in files:
+    for path, name in zip(files, unique_names(files), strict=True):
         try:
-            print(predict_file(model, path, args.out, args.npy), flush=True)
+            print(predict_file(model, path, args.out, name, args.npy), flush=True)
             done += 1
         except (ValueError, OSError, cv2.error) as error:
             print(f'skipped: {error}', file=sys.stderr)
