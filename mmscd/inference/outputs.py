@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from mmengine.logging import MMLogger, print_log
 
-from mmscd.datasets.formats.videos import Video
+from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video
 from mmscd.evaluation.metrics.kitti_submission import encode_depth
 from mmscd.utils.command_line import check_writable
 from mmscd.utils.files import atomic_write
@@ -39,7 +39,8 @@ class OutputWriter:
     - `kitti_png`: uint16 .png, depth x 256, as KITTI stores depth; 0 means none and is not used;
     - `npy`: float32 (H, W) depth;
     - `ply`: coloured point cloud;
-    - `video`: as `beside`, .mp4, one file per video; left out for inputs that are no videos.
+    - `video`: as `beside`, .mp4, one file per video; left out for inputs that are no videos, which
+      are refused where nothing else is to be written.
 
     `panel_width`: pixels of each half of `beside` and `video`; None: as the input, in videos 960 at
     most. OSError: `out_dir`, which is made if need be, cannot be written to.
@@ -65,7 +66,12 @@ class OutputWriter:
     def write(self, frame: Frame, depth: np.ndarray) -> dict[str, str]:
         """Write the outputs of one image of a depth (H, W), `ply` with the K of the frame; returns
         paths by kind. OSError: a file cannot be written; it is not there then, and those before it
-        are whole."""
+        are whole. ValueError: there is nothing to write."""
+        if frame.video is None and set(self.kinds) == {'video'}:
+            raise ValueError(
+                f"{frame.origin} is no video: 'video' alone would write nothing for it; save "
+                f"'beside' or 'color', or give a file that ends in {', '.join(VIDEO_EXTENSIONS)}"
+            )
         if frame.video is not self._video:
             self.finish_video()
             self._video = frame.video

@@ -192,6 +192,10 @@ def test_video(inferencer, long_video, street, tmp_path):
     assert np.abs(difference).mean() < 12
     with pytest.raises(ValueError, match='needs out_dir'):
         inferencer(long_video, save='video')
+    still = tmp_path / 'still.png'
+    cv2.imwrite(str(still), street[0])
+    with pytest.raises(ValueError, match=r"still\.png is no video: 'video' alone"):
+        inferencer(str(still), out_dir=tmp_path / 'no', save='video')
 
 
 def test_camera_height(tiny_config, tiny_weights, street):
