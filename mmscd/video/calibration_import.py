@@ -88,6 +88,11 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
     if missing:
         expected = f'{needed} and distortion_coefficients, as OpenCV and ROS write them'
         raise ValueError(f'calibration {path} lacks {missing}; expected {expected}')
+    if stored.get('fisheye_model'):
+        raise ValueError(
+            f'calibration {path}: fisheye_model is {stored["fisheye_model"]!r}, its coefficients '
+            'are those of cv2.fisheye and not k1, k2, p1, p2: undistort the video first'
+        )
     model = stored.get('distortion_model', 'plumb_bob')
     if model not in ('plumb_bob', 'rational_polynomial', 'none', ''):
         raise ValueError(

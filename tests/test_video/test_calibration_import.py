@@ -76,6 +76,15 @@ def test_opencv_and_ros(tmp_path):
         read_opencv(path)
 
 
+def test_a_fisheye_camera_of_opencv_is_refused(tmp_path):
+    path = tmp_path / 'out_camera_data.yml'
+    path.write_text(OPENCV + 'fisheye_model: 1\n')
+    with pytest.raises(ValueError, match=r'out_camera_data\.yml: fisheye_model is 1'):
+        read_opencv(path)
+    path.write_text(OPENCV + 'fisheye_model: 0\n')
+    assert read_opencv(path).distortion is not None
+
+
 def test_a_file_of_opencv_itself(tmp_path):
     path = str(tmp_path / 'written.yaml')
     storage = cv2.FileStorage(path, cv2.FILE_STORAGE_WRITE)
