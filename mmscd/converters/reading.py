@@ -39,7 +39,8 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
     if not tensors:
         raise ValueError(f'{path} holds no weights by name, found {sorted(map(str, content))[:8]}')
     values = {k: v for k, v in content.items() if k not in tensors}
-    if all(key.startswith('module.') for key in tensors):
+    # settings that some forks save as tensors lie beside the module that DataParallel wraps
+    if all(key.startswith('module.') or key in SETTINGS for key in tensors):
         tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
     return tensors, values
 

@@ -215,6 +215,16 @@ def test_data_parallel_counters_and_half_precision(monodepth2_folder):
     assert weights.keys.dropped['depth.pth: decoder.0.total_ops'] == "a FLOP counter's number"
 
 
+def test_prefix_and_tensor_settings_together(monodepth2_folder):
+    folder = monodepth2_folder(size=(416, 128), stereo=True, pose=False)
+    state = load(folder, 'encoder')
+    settings = {key: torch.tensor(state.pop(key)) for key in ('width', 'height', 'use_stereo')}
+    torch.save({f'module.{k}': v for k, v in state.items()} | settings, folder / 'encoder.pth')
+    weights = convert_folder(folder)
+    assert weights.stereo is True and weights.size == (416, 128)
+    assert torch.equal(weights.keys.weights['backbone.conv1.weight'], state['encoder.conv1.weight'])
+
+
 def test_other_networks_are_refused_with_their_keys(monodepth2_folder):
     folder = monodepth2_folder()
     extra = load(folder, 'depth') | {'decoder.3.attention.weight': torch.zeros(1)}
