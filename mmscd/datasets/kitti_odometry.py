@@ -22,13 +22,14 @@ from .options import choose, choose_names, refuse_gt
 
 def read_poses(path: str | os.PathLike) -> np.ndarray:
     """The poses T_world_camera (N, 4, 4) float64, metres, of a file with the upper 3 x 4 of one per
-    line, row by row. FileNotFoundError, or ValueError with file and line.
+    line, row by row; blank lines at the end are none. FileNotFoundError, or ValueError with file
+    and line.
 
     The world is the left grey camera (camera 0) of the first frame, and the camera is camera 0 too:
     the colour cameras stand some centimetres beside it, which this field's evaluations ignore.
     """
     try:
-        lines = read_text(path).splitlines()
+        lines = read_text(path).rstrip().splitlines()
     except FileNotFoundError:
         raise FileNotFoundError(
             f'pose file {path} does not exist; unpack data_odometry_poses.zip beside `sequences` '

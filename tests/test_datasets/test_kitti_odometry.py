@@ -41,6 +41,16 @@ def test_poses_equal_numpys_reading(mmscd_data):
     np.testing.assert_array_equal(poses[:, 3], np.tile([0, 0, 0, 1], (len(poses), 1)))
 
 
+def test_blank_lines_end_a_pose_file_but_hide_no_frame(tmp_path):
+    path, line = tmp_path / '04.txt', '1 0 0 0 0 1 0 0 0 0 1 1.3\n'
+    path.write_text(line + line + '\n \n')
+    poses = read_poses(path)
+    assert poses.shape == (2, 4, 4) and poses[1, 2, 3] == 1.3
+    path.write_text(line + '\n' + line)
+    with pytest.raises(ValueError, match=r'04\.txt:2: expected 12 finite numbers'):
+        read_poses(path)
+
+
 @pytest.fixture
 def tiny(tmp_path):
     folder = tmp_path / 'sequences/09'

@@ -19,7 +19,7 @@ def training_depth_files(root: Path) -> list[Path]:
     """Depth files of the frames listed in `splits/train_files.txt`, in its order."""
     listed = root / 'splits' / 'train_files.txt'
     files = []
-    for number, line in enumerate(listed.read_text(encoding='utf-8-sig').splitlines(), 1):
+    for number, line in enumerate(listed.read_text(encoding='utf-8-sig').rstrip().splitlines(), 1):
         parts = line.split()
         if len(parts) != 3 or not parts[1].isdigit() or parts[2] not in _CAMERAS:
             raise ValueError(f"{listed}:{number}: expected 'folder frame l', got {line!r}")

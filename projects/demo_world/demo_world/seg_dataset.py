@@ -53,7 +53,9 @@ class LabelledDrivesDataset(BaseSegDataset):
                 f'projects/demo_world/render.py --out {self.data_root}`, or name another data_root'
             )
         folders: dict[str, None] = {}
-        for number, line in enumerate(listed.read_text(encoding='utf-8-sig').splitlines(), 1):
+        for number, line in enumerate(
+            listed.read_text(encoding='utf-8-sig').rstrip().splitlines(), 1
+        ):
             parts = line.split()
             if len(parts) not in (2, 3):
                 raise ValueError(f"{listed}:{number}: expected 'folder frame side', got {line!r}")
