@@ -13,13 +13,11 @@ from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from mmscd.utils.brief_log import shorten
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.names import check_names
-from mmscd.utils.text import read_text
+from mmscd.utils.text import parse_yaml, read_text
 
 from .ablation import write_ablation
 from .scores import Rows
@@ -187,7 +185,7 @@ class Ablation:
 
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:
     """Variants as `Ablation` takes them; the table is YAML, overrides by name of a variant."""
-    known = yaml.safe_load(read_text(table))
+    known = parse_yaml(read_text(table), str(table))
     check_names(f'variant ({table})', names, known)
     return [[name, config, *known[name]] for name in names]
 

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's, with floats as YAML 1.2 and everybody else writes them: 7.2e2 and 1e-4, too."""
+
+
+_FLOAT = re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$')
+_Loader.add_implicit_resolver('tag:yaml.org,2002:float', _FLOAT, list('-+.0123456789'))
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -13,3 +25,11 @@ def read_text(path: str | os.PathLike) -> str:
         return Path(path).read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
         raise ValueError(f'{path} is no text ({error}); save it as UTF-8') from None
+
+
+def parse_yaml(text: str, what: str) -> Any:
+    """Content of a yaml text, plain values only; `what` names it in the ValueError."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f'{what} is not yaml: {error}') from None

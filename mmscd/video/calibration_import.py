@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-import yaml
 
 from mmscd.geometry import scale_intrinsics
-from mmscd.utils.text import read_text
+from mmscd.utils.text import parse_yaml, read_text
 
 # names of the parameters after width and height; a single `f` stands for both axes
 _COLMAP_MODELS = {
@@ -79,10 +78,7 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
     lines = _read_text(path).splitlines()
     # FileStorage's header and tags are no plain yaml
     text = '\n'.join('' if s.startswith('%') else s.replace('!!opencv-matrix', '') for s in lines)
-    try:
-        stored = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f'calibration {path} is not yaml: {error}') from None
+    stored = parse_yaml(text, f'calibration {path}')
     needed = ('camera_matrix', 'image_width', 'image_height')
     missing = [k for k in needed if not isinstance(stored, Mapping) or k not in stored]
     if missing:

@@ -13,7 +13,7 @@ from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.evaluation.comparison import read_results
 from mmscd.evaluation.matching import read_condition_file
 from mmscd.robustness.ablation_runs import read_variants
-from mmscd.utils.text import read_text
+from mmscd.utils.text import parse_yaml, read_text
 from mmscd.video.calibration_import import read_colmap
 
 MARK = b'\xef\xbb\xbf'
@@ -54,3 +54,14 @@ def test_what_is_no_text_is_named(tmp_path):
     path.write_bytes('straße 1 l'.encode('latin-1'))
     with pytest.raises(ValueError, match=r"split\.txt is no text \('utf-8' codec .*; save it"):
         read_text(path)
+
+
+def test_yaml_knows_all_floats(tmp_path):
+    text = '[7.2e2, 72e1, 1e-4, -.5E+3, 1_0.5, 0x10, 12, 1e, e5, 1.2.3e4, v1e4, "1e3"]'
+    expected = [720.0, 720.0, 1e-4, -500.0, 10.5, 16, 12, '1e', 'e5', '1.2.3e4', 'v1e4', '1e3']
+    assert parse_yaml(text, 'it') == expected
+    path = tmp_path / 'camera.yaml'
+    path.write_text(CAMERA.replace('fx: 7', 'fx: 7.2e2'))
+    assert CameraFile(path).intrinsics((9, 5))[0, 0] == 720
+    with pytest.raises(ValueError, match='^table is not yaml: '):
+        parse_yaml('a: [', 'table')

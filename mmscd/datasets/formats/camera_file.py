@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from mmscd.geometry import scale_intrinsics
-from mmscd.utils.text import read_text
+from mmscd.utils.text import parse_yaml, read_text
 
 _PINHOLE: tuple[str, ...] = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 _EXAMPLE = (
@@ -30,11 +29,11 @@ def centred_camera(hfov_deg: float, size: tuple[int, int]) -> np.ndarray:
 def _read_values(path: Path) -> dict[str, float]:
     what = f'intrinsics file {path}'
     try:
-        stored = yaml.safe_load(read_text(path))
+        stored = parse_yaml(read_text(path), what)
     except FileNotFoundError:
         raise FileNotFoundError(f'{what} does not exist; {_EXAMPLE}') from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f'{what} is not yaml: {error}; {_EXAMPLE}') from None
+    except ValueError as error:
+        raise ValueError(f'{error}; {_EXAMPLE}') from None
     if not isinstance(stored, dict) or not stored:
         raise ValueError(f'{what} holds no `key: value` lines; {_EXAMPLE}')
     unknown = sorted(set(map(str, stored)) - {*_PINHOLE, 'hfov_deg'})

@@ -7,14 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmscd.models._misfit import describe_misfit
 from mmscd.utils.config import resolve_config_path
-from mmscd.utils.text import read_text
+from mmscd.utils.text import parse_yaml, read_text
 
 # what networks without their training parts and with older torch versions may lack or bring
 _TOLERATED = re.compile(r'(auxiliary_head|data_preprocessor)\.|.*num_batches_tracked$')
@@ -39,7 +38,7 @@ def find_weights(config: str) -> str:
         raise ValueError(
             f'no weights are known for {config}: there is no metafile in {path.parent}'
         )
-    content = yaml.safe_load(read_text(files[0]))
+    content = parse_yaml(read_text(files[0]), str(files[0]))
     models = content.get('Models', []) if isinstance(content, Mapping) else content
     listed: dict[str, set[str]] = {}
     for model in models:
