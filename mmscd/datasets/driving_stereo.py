@@ -94,7 +94,7 @@ class DrivingStereoDataset(BaseDepthDataset):
             mend = f'unpack it there, leave it out of weathers, or change size (now {self.size!r})'
             for name in self.list_folder(index, folder, mend):
                 stem, extension = os.path.splitext(name)
-                if extension == _EXTENSIONS[self.size] and not name.startswith('.'):
+                if extension == _EXTENSIONS[self.size]:
                     found.append((f'{weather}/{stem}', weather, stem))
         return found
 

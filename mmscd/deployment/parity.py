@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
 from mmscd.datasets.transforms.resize import ResizeFrames
 from mmscd.structures import DepthDataSample
+from mmscd.utils.files import list_files
 
 from .depth_graph import DepthGraph
 
@@ -66,7 +67,7 @@ def read_frames(
 def _list_images(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(f for f in path.rglob('*') if f.suffix.lower() in IMAGE_EXTENSIONS)
+    files = list_files(path, IMAGE_EXTENSIONS, below=True)
     if not files:
         kinds = ', '.join(IMAGE_EXTENSIONS)
         raise FileNotFoundError(f'{path} holds no image ({kinds}), nor do the folders below')

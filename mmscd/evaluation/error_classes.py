@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
+from mmscd.utils.files import list_files
 
 from .error_analysis import CITYSCAPES_CLASSES
 
@@ -27,7 +28,8 @@ class LabelFolder:
     def __init__(
         self, folder: Path, suffix: str = '', classes: Sequence[str] | None = None
     ) -> None:
-        files = sorted(folder.rglob(f'*{suffix}.png'))
+        files = list_files(folder, ('.png',), below=True)
+        files = [path for path in files if path.stem.endswith(suffix)]
         if not files:
             raise FileNotFoundError(f'{folder} holds no labels (*{suffix}.png): check --labels')
         end = len(suffix) + len('.png')

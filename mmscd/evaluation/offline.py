@@ -18,6 +18,7 @@ from mmengine.structures import PixelData
 from mmscd.datasets.formats.images import read_depth_png
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.structures import DepthDataSample
+from mmscd.utils.files import list_files
 
 from .functional import invert, resize_inverse_depth
 from .ground_truth_file import GroundTruthFile
@@ -68,14 +69,14 @@ def open_predictions(path: str | Path, kind: str, key: str | None = None) -> Ima
 
 
 def _list_maps(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.rglob('*') if p.suffix in _SUFFIXES and p.is_file())
+    files = list_files(folder, _SUFFIXES, below=True)
     if not files:
         raise FileNotFoundError(f'{folder} holds no file that ends in {", ".join(_SUFFIXES)}')
     return files
 
 
 def _read_map(path: Path, key: str | None = None) -> np.ndarray:
-    if path.suffix == '.png':
+    if path.suffix.lower() == '.png':
         return read_depth_png(path)
     values = _read_array(path, key)[0].squeeze()
     if values.ndim != 2:

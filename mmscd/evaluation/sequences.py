@@ -24,6 +24,7 @@ from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.models.loading import load_model
 from mmscd.registry import TRANSFORMS
 from mmscd.utils.config import load_config
+from mmscd.utils.files import list_files
 from mmscd.utils.text_table import text_table
 
 from .functional import invert, resize_inverse_depth, scale_ratio
@@ -87,7 +88,7 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
             f'{folder} has neither image_2 (KITTI odometry) nor image_02/data (KITTI raw): give '
             'the folder of one sequence'
         )
-    paths = sorted(p for p in images.iterdir() if p.suffix in IMAGE_EXTENSIONS)
+    paths = list_files(images, IMAGE_EXTENSIONS)
     numbers = [int(p.stem) for p in paths if p.stem.isdigit()]
     if len(numbers) < max(2, len(paths)) or numbers != list(range(numbers[0], numbers[-1] + 1)):
         raise ValueError(f'{images} must hold 2 or more images with consecutive numbers as names')

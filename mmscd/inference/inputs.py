@@ -13,6 +13,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
+from mmscd.utils.files import list_files
 
 from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
 
@@ -160,14 +161,13 @@ def find_files(text: str) -> list[tuple[Path, str]]:
 
 
 def _list_images(folder: Path) -> list[Path]:
-    if files := sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES):
+    if files := list_files(folder, IMAGE_SUFFIXES):
         return files
-    below = next((p for p in folder.rglob('*') if p.suffix.lower() in IMAGE_SUFFIXES), None)
-    if below is not None:
-        hint = f'there are some further down: give the pattern "{folder}/**/*{below.suffix}"'
+    if below := list_files(folder, IMAGE_SUFFIXES, below=True):
+        hint = f'there are some further down: give the pattern "{folder}/**/*{below[0].suffix}"'
     else:
         hint = f'expected files with {", ".join(IMAGE_SUFFIXES)}'
-        if any(p.suffix.lower() in VIDEO_EXTENSIONS for p in folder.iterdir()):
+        if list_files(folder, VIDEO_EXTENSIONS):
             hint += '; give videos by their path, or by a pattern'
     raise FileNotFoundError(f'there is no image in the folder {folder}; {hint}')
 
@@ -203,7 +203,7 @@ def count_images(inputs: Any) -> int | None:
     if isinstance(inputs, (str, os.PathLike)):
         path = Path(inputs).expanduser()
         if path.is_dir():
-            return sum(p.suffix.lower() in IMAGE_SUFFIXES for p in path.iterdir())
+            return len(list_files(path, IMAGE_SUFFIXES))
         if path.is_file() and not is_video(path):
             return 1
     return None

@@ -31,7 +31,7 @@ def _named_configs() -> dict[str, Path]:
     """Config files by name; the first folder that knows a name wins."""
     found: dict[str, Path] = {}
     for folder in config_folders():
-        for path in sorted(folder.rglob('*.py')):
+        for path in sorted(folder.rglob('[!.]*.py')):
             if not set(_NOT_MODELS) & set(path.relative_to(folder).parts):
                 found.setdefault(path.stem, path)
     return found

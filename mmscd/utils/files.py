@@ -36,6 +36,18 @@ def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> Non
         raise
 
 
+def list_files(folder: Path, suffixes: Sequence[str], below: bool = False) -> list[Path]:
+    """Files of a folder, with `below` those of its folders too, that have one of the suffixes
+    (lower case, with the dot; theirs may be upper case), sorted. Names that begin with a dot, such
+    as what macOS puts beside every file, are passed over, folders as well."""
+    found = (
+        path
+        for path in (folder.rglob('*') if below else folder.iterdir())
+        if path.suffix.lower() in suffixes and not path.is_dir()
+    )
+    return sorted(p for p in found if not any(s[0] == '.' for s in p.relative_to(folder).parts))
+
+
 def write_json(path: str | os.PathLike, content: Any) -> None:
     """Write JSON, whole or not at all; NaN and infinity, which JSON does not know, become null,
     keys become strings."""

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmscd.datasets.folder import natural_key
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
 from mmscd.datasets.formats.videos import Video
-from mmscd.utils.files import write_json
+from mmscd.utils.files import list_files, write_json
 from mmscd.utils.progress import track
 
 from .calibration_import import Calibration
@@ -117,7 +117,7 @@ class _Folder:
     """The frames of a folder in natural order, as `Video` gives those of a video."""
 
     def __init__(self, path: Path, step: int) -> None:
-        found = [p for p in path.glob('[!.]*') if p.suffix.lower() in IMAGE_EXTENSIONS]
+        found = list_files(path, IMAGE_EXTENSIONS)
         if not found:
             raise OSError(f'{path} has no frames ({", ".join(IMAGE_EXTENSIONS)})')
         self.passed = len(found)

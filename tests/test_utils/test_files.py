@@ -4,10 +4,17 @@ import csv
 import json
 import math
 
+import cv2
 import numpy as np
 import pytest
 
-from mmscd.utils.files import write_csv, write_json
+from mmscd.datasets.formats.file_index import FileIndex
+from mmscd.deployment.parity import read_frames
+from mmscd.evaluation.error_classes import LabelFolder
+from mmscd.evaluation.offline import open_predictions
+from mmscd.inference.inputs import count_images, find_files
+from mmscd.utils.files import list_files, write_csv, write_json
+from tools.deployment import onnx_demo
 
 
 def test_json_knows_no_nan_and_makes_its_folder(tmp_path):
@@ -33,3 +40,33 @@ def test_csv_leaves_absent_and_nan_empty(tmp_path):
     assert path.read_bytes() == b'b,a\n"x,y",1\n,\n'
     with path.open() as stream:
         assert list(csv.DictReader(stream))[1] == dict(a='', b='')
+
+
+@pytest.fixture
+def from_a_mac(tmp_path):
+    """Two images, one of them in a folder, and what macOS puts beside them."""
+    folder = tmp_path / 'frames'
+    (folder / 'day' / '.Trash').mkdir(parents=True)
+    (folder / 'folder.png').mkdir()
+    for name in ('1.PNG', 'day/2.png'):
+        cv2.imwrite(str(folder / name), np.full((4, 6), 256, np.uint16))
+    for name in ('._1.png', 'day/._2.png', 'day/.Trash/2.png', '.DS_Store'):
+        (folder / name).write_bytes(b'\x00\x05\x16\x07')
+    return folder
+
+
+def test_dot_files_are_passed_over(from_a_mac):
+    one, two = from_a_mac / '1.PNG', from_a_mac / 'day' / '2.png'
+    assert list_files(from_a_mac, ('.png',)) == [one]
+    assert list_files(from_a_mac, ('.png',), below=True) == [one, two]
+    assert FileIndex().names(str(from_a_mac)) == {'1.PNG', 'day', 'folder.png'}
+
+
+def test_every_reader_of_folders_passes_over_dot_files(from_a_mac):
+    one, two = from_a_mac / '1.PNG', from_a_mac / 'day' / '2.png'
+    assert find_files(str(from_a_mac)) == [(one, '1')] and count_images(str(from_a_mac)) == 1
+    assert LabelFolder(from_a_mac / 'day').files == {'2': two}
+    predictions = open_predictions(from_a_mac, 'depth')
+    assert predictions.names == ['1.PNG', 'day/2.png'] and predictions.load(0).min() == 1
+    assert [name for name, _ in read_frames([from_a_mac], (3, 2))] == ['1.PNG', '2.png']
+    assert onnx_demo.list_images(from_a_mac) == [one, from_a_mac / 'folder.png']

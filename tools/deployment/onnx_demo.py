@@ -75,10 +75,10 @@ def colorize(depth):
 
 
 def list_images(path):
-    """A file, or the images in a folder."""
+    """A file, or the images in a folder, without what macOS puts beside them (`._street.jpg`)."""
     if not path.is_dir():
         return [path]
-    return sorted(f for f in path.iterdir() if f.suffix.lower() in EXTENSIONS)
+    return sorted(f for f in path.glob('[!.]*') if f.suffix.lower() in EXTENSIONS)
 
 
 def unique_names(files):

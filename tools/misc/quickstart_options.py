@@ -12,13 +12,13 @@ def main() -> None:
     """Choose the drives and print `key=value` lines for --cfg-options."""
     root = Path(sys.argv[1])
     drives = sorted(p for p in root.glob('*/*_sync') if (p / 'image_02').is_dir())
-    with_lidar = [p for p in drives if any((p / 'velodyne_points').glob('data/*.bin'))]
+    with_lidar = [p for p in drives if any((p / 'velodyne_points').glob('data/[!.]*.bin'))]
     if len(drives) < 2 or not with_lidar:
         sys.exit(
             f'{root}: found {len(drives)} drives (DATE/DRIVE_sync/image_02), {len(with_lidar)} '
             'with velodyne_points/data/*.bin; at least two drives are needed, one with LiDAR'
         )
-    test = min(with_lidar, key=lambda p: (len(list((p / 'velodyne_points/data').iterdir())), p))
+    test = min(with_lidar, key=lambda p: (len(list((p / 'velodyne_points/data').glob('[!.]*'))), p))
     train = [p for p in drives if p != test]
     print(f'train_dataloader.dataset.data_root={root}')
     print(f'train_dataloader.dataset.drives=[{",".join(p.name for p in train)}]')

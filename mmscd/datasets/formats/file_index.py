@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 
 class FileIndex:
-    """Names of files by folder; every folder is listed once."""
+    """Names of files by folder; every folder is listed once. Those that begin with a dot, such as
+    what macOS puts beside every file, are passed over."""
 
     def __init__(self) -> None:
         self._folders: dict[str, frozenset[str] | None] = {}
@@ -17,7 +18,8 @@ class FileIndex:
         """Names in a folder; None where there is no such folder."""
         if folder not in self._folders:
             try:
-                self._folders[folder] = frozenset(os.listdir(folder))
+                names = os.listdir(folder)
+                self._folders[folder] = frozenset(name for name in names if name[0] != '.')
             except (FileNotFoundError, NotADirectoryError):
                 self._folders[folder] = None
         return self._folders[folder]

@@ -76,7 +76,7 @@ def _find_archives(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f'{path} does not exist')
-        inside = sorted(path.glob('*.zip')) if path.is_dir() else [path]
+        inside = sorted(path.glob('[!.]*.zip')) if path.is_dir() else [path]
         if not inside:
             raise FileNotFoundError(f'{path} has no .zip file; download the archives of KITTI raw')
         found += inside

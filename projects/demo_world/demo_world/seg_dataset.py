@@ -65,7 +65,7 @@ class LabelledDrivesDataset(BaseSegDataset):
         return [Path(self.data_root) / folder for folder in folders]
 
     def _frames(self, drive: Path) -> list[dict]:
-        labels = sorted((drive / 'labels' / 'image_02').glob('*.png'))
+        labels = sorted((drive / 'labels' / 'image_02').glob('[!.]*.png'))
         if not labels:
             raise FileNotFoundError(f'{drive} has no labels (looked for labels/image_02/*.png)')
         return [
