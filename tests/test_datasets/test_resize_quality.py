@@ -37,6 +37,21 @@ def test_as_close_to_lanczos_as_area_averaging(frame, size):
     assert psnr(ours, lanczos) > max(35, area - 0.5)
 
 
+@pytest.mark.parametrize('turned', [False, True])
+@pytest.mark.parametrize('columns', [640, 639, 480])
+def test_the_side_that_shrinks_is_filtered_though_the_other_grows(columns, turned):
+    """Rows alternate with the mean 127.5: 2.5 of them become one, whatever the width does."""
+    image = np.zeros((480, columns, 3), np.uint8)
+    image[::2] = 255
+    image = image.swapaxes(0, 1) if turned else image
+    size = (192, 640) if turned else (640, 192)
+    out = ResizeFrames(size)(dict(frames=[image], K=K))['frames'][0].astype(float)
+    out = out.swapaxes(0, 1) if turned else out
+    exact = shrink(np.repeat(image[:, :1], 640, 1), (640, 192)) if not turned else None
+    assert out.shape == (192, 640, 3) and abs(out.mean() - 127.5) < 1 and out.std() < 30
+    assert exact is None or np.abs(out - exact).max() <= 1
+
+
 @pytest.mark.parametrize('size', [(40, 60), (30, 20), (60, 40), (120, 1)])
 def test_whole_factors_are_block_means(size):
     image = np.random.default_rng(0).integers(0, 256, (120, 120, 3), dtype=np.uint8)

@@ -58,12 +58,12 @@ class DepthModel:
 def resize(image, size):
     """Resize an image, uint8 (H, W, 3), to (width, height) as in training: without aliasing."""
     height, width = image.shape[:2]
-    if size[0] > width or size[1] > height:
-        return cv2.resize(image, size)
-    whole = (size[0] * -(-width // size[0]), size[1] * -(-height // size[1]))
+    smaller = min(size[0], width), min(size[1], height)
+    whole = (smaller[0] * -(-width // smaller[0]), smaller[1] * -(-height // smaller[1]))
     if whole != (width, height):
         image = cv2.resize(image, whole, interpolation=cv2.INTER_CUBIC)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
+    return image if smaller == size else cv2.resize(image, size)
 
 
 def colorize(depth):

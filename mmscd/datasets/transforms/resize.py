@@ -27,12 +27,19 @@ def shrink(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Anti-aliased along each side that shrinks, bilinear along one that grows."""
+    smaller = min(size[0], image.shape[1]), min(size[1], image.shape[0])
+    image = shrink(image, smaller)
+    return image if smaller == size else cv2.resize(image, size)
+
+
 @TRANSFORMS.register_module()
 class ResizeFrames:
     """Resize all frames to one size and update `K` and `img_shape`.
 
-    Anti-aliased (see `shrink`) where the image shrinks, bilinear otherwise; both with pixel centres
-    at half pixels, so that K scales by the half-pixel convention.
+    Anti-aliased (see `shrink`) along each side that shrinks, bilinear along one that grows; both
+    with pixel centres at half pixels, so that K scales by the half-pixel convention.
 
     Args:
         size: (width, height) in pixels.
@@ -45,9 +52,7 @@ class ResizeFrames:
 
     def __call__(self, results: dict) -> dict:
         height, width = results['frames'][0].shape[:2]
-        shrinks = self.size[0] <= width and self.size[1] <= height
-        resize = shrink if shrinks else cv2.resize
-        results['frames'] = [resize(frame, self.size) for frame in results['frames']]
+        results['frames'] = [_resize(frame, self.size) for frame in results['frames']]
         results['K'] = scale_intrinsics(results['K'], self.size[0] / width, self.size[1] / height)
         results['img_shape'] = (self.size[1], self.size[0])
         return results
