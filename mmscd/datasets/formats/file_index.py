@@ -37,8 +37,9 @@ class FileIndex:
         return next(filter(None, map(self.problem, paths)), None)
 
     def frames(self, folder: str, extensions: tuple[str, ...]) -> dict[int, str] | None:
-        """Path by frame number, of the extension that most files have (the first named on a tie);
-        None where there is no such folder."""
+        """Path by frame number, also where a conversion was interrupted: of a frame with several
+        extensions the one that most files have (the first named on a tie). None where there is no
+        such folder."""
         key = folder, extensions
         if key not in self._frames:
             found: dict[str, dict[int, str]] = {extension: {} for extension in extensions}
@@ -46,8 +47,9 @@ class FileIndex:
                 stem, extension = os.path.splitext(name)
                 if extension in found and stem.isdigit():
                     found[extension][int(stem)] = os.path.join(folder, name)
-            exists = self.names(folder) is not None
-            self._frames[key] = max(found.values(), key=len) if exists else None
+            rarest_first = sorted(reversed(found.values()), key=len)
+            frames = {number: path for paths in rarest_first for number, path in paths.items()}
+            self._frames[key] = None if self.names(folder) is None else frames
         return self._frames[key]
 
     def find(self, folder: str, frame: int, extensions: tuple[str, ...]) -> tuple[str, str | None]:

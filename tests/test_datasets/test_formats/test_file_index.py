@@ -20,12 +20,14 @@ def test_a_folder_is_listed_once(tmp_path, monkeypatch):
     assert listed == [str(tmp_path), gone]
 
 
-def test_frames_are_those_of_the_commonest_extension(tmp_path):
-    for name in ('0001.jpg', '2.jpg', '0001.png', 'x.jpg', '3.txt'):
+def test_frames_are_those_of_the_commonest_extension_and_what_only_others_have(tmp_path):
+    for name in ('0001.jpg', '2.jpg', '5.jpg', '0001.png', '4.png', 'x.jpg', '3.txt'):
         (tmp_path / name).touch()
     index, folder = FileIndex(), str(tmp_path)
     kinds = ('.png', '.jpg')
-    assert index.frames(folder, kinds) == {1: f'{folder}/0001.jpg', 2: f'{folder}/2.jpg'}
+    names = {1: '0001.jpg', 2: '2.jpg', 4: '4.png', 5: '5.jpg'}
+    assert index.frames(folder, kinds) == {i: f'{folder}/{name}' for i, name in names.items()}
+    assert index.find(folder, 4, kinds) == (f'{folder}/4.png', None)
     assert index.find(folder, 2, kinds) == (f'{folder}/2.jpg', None)
     assert index.find(folder, 3, kinds) == ('', f'no 0000000003.png|.jpg in {folder}')
     assert index.frames(f'{folder}/gone', kinds) is None
