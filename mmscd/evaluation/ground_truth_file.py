@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmscd.datasets.formats.arrays import numpy_problem
 from mmscd.utils.files import atomic_write
 
 _KEYS = ('names', 'shapes', 'offsets', 'index', 'depth', 'K')
@@ -61,7 +62,7 @@ class GroundTruthFile:
                 self._arrays = {key: content[key] for key in _KEYS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f'ground-truth file {path} cannot be read ({error}): expected what '
+                f'ground-truth file {path} cannot be read ({numpy_problem(error)}): expected what '
                 'tools/dataset_converters/prepare_kitti_raw.py export-gt writes'
             ) from None
         self.names = [str(name) for name in self._arrays['names']]

@@ -15,6 +15,7 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from mmengine.structures import PixelData
 
+from mmscd.datasets.formats.arrays import numpy_problem
 from mmscd.datasets.formats.images import read_depth_png
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.structures import DepthDataSample
@@ -92,7 +93,7 @@ def _read_array(path: Path, key: str | None) -> tuple[np.ndarray, Mapping[str, n
             return content, {}
         content = dict(content)
     except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f'{path} cannot be read as numpy array: {error}') from None
+        raise ValueError(f'{path} cannot be read: {numpy_problem(error)}') from None
     maps = [name for name, values in content.items() if values.ndim >= 2]
     key = key or (maps[0] if len(maps) == 1 else None)
     if key not in content:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmscd.datasets.formats.arrays import read_npy
+
 from .functional import invert, resize_inverse_depth
 
 
@@ -91,7 +93,7 @@ class DepthMap:
                 f'the reference {name!r} needs the depth map {path}, which does not exist: write '
                 'it (float32 (H, W) metres as .npy) or take the reference out of the evaluator'
             )
-        values = np.load(path, allow_pickle=False)
+        values = read_npy(path, 'write it again as float32 (H, W) metres')
         if values.ndim != 2 or values.dtype.kind != 'f':
             raise ValueError(f'{path}: expected float (H, W), got {values.dtype} {values.shape}')
         if not (np.isfinite(values).all() and values.min() > 0):

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from mmscd.datasets.formats.arrays import read_npy
 from mmscd.evaluation import evaluate_depth, get_protocol
 from mmscd.evaluation.ground_truth_file import GroundTruthFile, write_ground_truth
+from mmscd.evaluation.predictors import DepthMap
 
 TOOLS = Path(__file__).parents[2] / 'tools' / 'analysis_tools'
 NAMES = [f'day/drive_a/image_02/data/{i:010d}' for i in range(3)]
@@ -156,7 +158,16 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     np.save(tmp_path / 'flat.npy', stack[0])
     assert 'expected maps of shape (N, h, w), got (24, 40)' in fails(tmp_path / 'flat.npy')
     np.save(tmp_path / 'objects.npy', np.array([1, None]))
-    assert 'objects.npy cannot be read' in fails(tmp_path / 'objects.npy')
+    maps = np.array([np.ones((4, 6), np.float32), np.ones((5, 6), np.float32)], object)
+    np.savez(tmp_path / 'objects.npz', data=maps)
+    for name in ('objects.npy', 'objects.npz'):
+        text = fails(tmp_path / name)
+        assert f'{name} cannot be read: it holds Python objects' in text
+        assert 'store one array of numbers, maps as (N, h, w), or a file per image' in text
+        with pytest.raises(OSError, match=f'{name} cannot be read .it holds Python objects'):
+            DepthMap(tmp_path / name) if name[-1] == 'y' else read_npy(tmp_path / name, '', 'data')
+    text = fails(tmp_path / 'four.npy', gt=tmp_path / 'objects.npz')
+    assert 'objects.npz cannot be read' in text and 'export-gt' in text
     np.savez(tmp_path / 'two.npz', a=stack, b=stack)
     assert '--key' in fails(tmp_path / 'two.npz')
     assert 'does not exist' in fails(tmp_path / 'none.npy')

@@ -34,6 +34,16 @@ def read_json(path: str | os.PathLike, mend: str) -> Any:
         raise ValueError(f'{path} is no readable json ({error}); {mend}') from None
 
 
+def numpy_problem(error: Exception) -> str:
+    """Why NumPy did not read a file, with what to store instead where pickles were refused."""
+    if 'pickle' not in str(error):
+        return str(error)
+    return (
+        'it holds Python objects, such as maps of different sizes, or is no NumPy file; store one '
+        'array of numbers, maps as (N, h, w), or a file per image'
+    )
+
+
 def read_npy(path: str | os.PathLike, mend: str, key: str | None = None) -> np.ndarray:
     """The array of a .npy file, or the one of a .npz file under `key`, without pickles. OSError
     where the file is missing, empty, truncated or damaged; it ends with `mend`."""
@@ -45,7 +55,7 @@ def read_npy(path: str | os.PathLike, mend: str, key: str | None = None) -> np.n
         stored = np.load(io.BytesIO(data), allow_pickle=False)
         return stored if key is None else stored[key]
     except _BROKEN as error:
-        raise OSError(f'{path} cannot be read ({error}); {mend}') from None
+        raise OSError(f'{path} cannot be read ({numpy_problem(error)}); {mend}') from None
 
 
 def read_mat(path: str | os.PathLike, name: str) -> np.ndarray:
