@@ -214,3 +214,12 @@ def test_a_video_without_content_is_one_sentence(tmp_path):
     path.write_bytes(b'text' * 100)
     with pytest.raises(OSError, match=f'video {path} cannot be decoded.*convert'):
         frames_of(path)
+
+
+@pytest.mark.parametrize('name', ['1.TS', '1.MTS', '1.m2ts', '1.3gp', '1.wmv', '1.flv'])
+def test_videos_of_cameras_are_videos(video, tmp_path, name):
+    path = video.rename(tmp_path / name)  # OpenCV goes by the content
+    for inputs in (path, str(tmp_path / '1.*')):
+        frames = frames_of(inputs, max_frames=3)
+        means = [frame.image.mean() for frame in frames]
+        assert np.allclose(means, [20, 30, 40], atol=3) and frames[0].video is not None

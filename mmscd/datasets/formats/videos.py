@@ -12,7 +12,11 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.webm', '.mpg', '.mpeg')
+# of what OpenCV opens: dash cams write .ts, camcorders .mts, older phones .3gp
+VIDEO_EXTENSIONS = (
+    *('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.webm', '.mpg', '.mpeg', '.ts', '.mts', '.m2ts'),
+    *('.3gp', '.3g2', '.wmv', '.asf', '.flv', '.vob', '.ogv'),
+)
 _DEFAULT_FPS = 25.0
 # containers announce a few frames more than there are
 _COMPLETE = 0.98
