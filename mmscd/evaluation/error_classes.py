@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
@@ -59,9 +60,7 @@ class LabelFolder:
     ) -> np.ndarray:
         """Labels (H, W) at a size, by nearest neighbour; `image` is not called."""
         path = self.find(img_path)
-        labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if labels is None or labels.ndim != 2:
-            raise ValueError(f'{path} is no label image: expected one channel of class numbers')
+        labels = _read_labels(path)
         if abs(labels.shape[0] * shape[1] / (labels.shape[1] * shape[0]) - 1) > 0.02:
             raise ValueError(
                 f'{path} is {labels.shape[1]}x{labels.shape[0]}, the ground truth of its image '
@@ -70,6 +69,19 @@ class LabelFolder:
         if labels.shape != tuple(shape):
             labels = cv2.resize(labels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return labels.astype(np.int64)
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    """Class numbers (H, W). Pillow leaves a palette's numbers as they are; cv2 would give its
+    colours."""
+    try:
+        with Image.open(path) as image:
+            labels = np.array(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f'{path} is no label image: {error}; copy or export it again') from None
+    if labels.ndim != 2 or labels.dtype.kind not in 'bui':
+        raise ValueError(f'{path} is no label image: expected one channel of class numbers')
+    return labels.astype(np.int32)
 
 
 class TeacherLabels:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mmscd.evaluation.error_classes import LabelFolder, TeacherLabels
 
@@ -26,6 +27,30 @@ def test_labels_are_found_by_the_end_of_the_path(tmp_path):
         LabelFolder(tmp_path)('0003.jpg', None, (4, 4))
     with pytest.raises(ValueError, match='0002.png is 4x4, the ground truth of its image 8x4'):
         LabelFolder(tmp_path)('0002.jpg', None, (4, 8))
+
+
+@pytest.mark.parametrize('kind', ['L', 'P', 'I;16', '1'])
+def test_labels_are_the_stored_numbers(tmp_path, kind):
+    """Those of a palette too, whatever its colours, at the size that is asked for."""
+    top = 1 if kind == '1' else 13
+    stored = np.zeros((4, 6), np.uint16 if kind == 'I;16' else np.uint8)
+    stored[:2] = top
+    image = Image.fromarray(stored.astype(bool) if kind == '1' else stored)
+    if kind == 'P':
+        image.putpalette([(7 * i + j) % 256 for i in range(256) for j in range(3)])
+    assert image.mode == kind
+    image.save(tmp_path / '0001.png')
+    labels = LabelFolder(tmp_path)('x/0001.jpg', None, (8, 12))
+    assert labels.dtype == np.int64 and (labels[:4] == top).all() and (labels[4:] == 0).all()
+
+
+def test_a_broken_label_image_is_named(tmp_path):
+    cv2.imwrite(str(tmp_path / '1.png'), np.random.default_rng(0).integers(0, 9, (40, 60), 'u1'))
+    data = (tmp_path / '1.png').read_bytes()
+    for broken in (b'', b'no image', data[: len(data) // 2], data[:20]):
+        (tmp_path / '1.png').write_bytes(broken)
+        with pytest.raises(ValueError, match=r'1\.png is no label image: .*; copy or export it'):
+            LabelFolder(tmp_path)('1.jpg', None, (40, 60))
 
 
 def test_classes_of_a_segmentor(tmp_path):

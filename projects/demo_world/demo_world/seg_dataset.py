@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmseg.registry import DATASETS
+from PIL import Image
 
 IGNORED = 255
 IMAGE_SUFFIXES = ('.jpg', '.png', '.jpeg')
@@ -90,7 +90,11 @@ def check_labels(path: Path, classes: int) -> None:
     Raises:
         ValueError: it is no single-channel uint8 image, or it holds other ids.
     """
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    try:
+        with Image.open(path) as image:  # as mmseg: a palette's numbers, not its colours
+            labels = np.array(image)
+    except (OSError, SyntaxError):  # the second where a chunk of a PNG is broken
+        labels = None
     if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
         found = 'no readable image' if labels is None else f'{labels.dtype} {labels.shape}'
         raise ValueError(f'{path} must be a single-channel uint8 image of train ids, found {found}')
