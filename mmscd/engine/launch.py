@@ -19,9 +19,7 @@ from mmscd.engine.schedules import refuse_old_keys, scale_schedule
 from mmscd.models import loading
 from mmscd.models.model_names import describe
 from mmscd.utils import compat
-
-# of which mmengine itself takes None for off
-MMENGINE_HOOKS = 'runtime_info timer sampler_seed logger param_scheduler checkpoint'.split()
+from mmscd.utils.config import MMENGINE_HOOKS
 
 
 def set_amp(cfg: Config) -> None:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import compat
+from .names import check_names
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+# what is read at the top of a config, besides the arguments of mmengine's Runner
+_READ = (
+    'sync_bn find_unused_parameters model_wrapper_cfg activation_checkpointing compile '
+    'efficient_conv_bn_eval official_sizes'
+).split()
+# dicts that are looked into, not handed on as arguments, which would be checked
+_LOOKED_INTO = dict(
+    env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+    auto_scale_lr=('base_batch_size', 'enable'),
+)
+# what mmengine adds by itself, so that a config can switch it off unseen
+MMENGINE_HOOKS = 'runtime_info timer sampler_seed logger param_scheduler checkpoint'.split()
 
 
 def resolve_config_path(path: str) -> Path:
@@ -38,15 +54,74 @@ def load_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
 
     Args:
         path: of a config file, or `package::relative/path.py`.
-        options: overrides as of `--cfg-options`, dotted keys.
+        options: overrides as of `--cfg-options`, see `merge_options`.
     """
     compat.apply()
     from mmengine.config import Config
 
     cfg = Config.fromfile(str(resolve_config_path(path)))
     _drop_own_scope(cfg._cfg_dict)
-    cfg.merge_from_dict(dict(options or {}))
+    merge_options(cfg, options)
     return cfg
+
+
+def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
+    """Override values of a config, in place, by dotted keys. ValueError where one hits nothing:
+    nobody reads it, or the config's files have made other values of it already.
+
+    A key that is new to a component or to a dict of arguments passes: who gets it checks it. Among
+    things with a `type` of their own, such as hooks or losses, a new one has to have one too.
+    """
+    options = dict(options or {})
+    for key in options:
+        _check_hits(cfg, key, options)
+    cfg.merge_from_dict(options)
+
+
+def _check_hits(cfg: Config, key: str, options: Mapping[str, Any]) -> None:
+    from mmengine.runner import Runner
+
+    names = key.split('.')
+    read = {*inspect.signature(Runner).parameters, *_READ}
+    check_names(f'name (option {key})', names[:1], sorted({*cfg, *read}))
+    if names[0] not in read and _is_used(names[0], cfg.text):
+        raise ValueError(
+            f'option {key}: {names[0]} changes nothing any more, the files of the config have made '
+            'other values of it; change those (tools/misc/print_config.py shows them)'
+        )
+    part: Any = cfg._cfg_dict
+    for depth, name in enumerate(names):
+        if not isinstance(part, dict):
+            part = part[int(name)] if _has_item(part, name) else None
+            continue
+        known = list(part)
+        if depth == 1 and names[0] in _LOOKED_INTO:
+            check_names(f'name (option {key})', [name], _LOOKED_INTO[names[0]])
+        elif depth and name not in part and _is_collection(names[:depth], part):
+            known += MMENGINE_HOOKS if names[0] == 'default_hooks' else []
+            new = options.get('.'.join(names[: depth + 1]))
+            typed = '.'.join([*names[: depth + 1], 'type']) in options
+            if not typed and not (isinstance(new, dict) and 'type' in new):
+                check_names(f'name (option {key}; a new one needs a type)', [name], known)
+        part = part.get(name)
+
+
+def _has_item(part: Any, name: str) -> bool:
+    return isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part)
+
+
+def _is_collection(names: list[str], part: dict) -> bool:
+    """Whether a dict holds components by name; those at the top are arguments, save hooks."""
+    components = [v for v in part.values() if isinstance(v, dict) and 'type' in v]
+    alone = all(v is None or isinstance(v, dict) for v in part.values())
+    deep = len(names) > 1 or names == ['default_hooks']
+    return bool(deep and alone and components and 'type' not in part)
+
+
+def _is_used(name: str, text: str) -> bool:
+    """Whether a config's text, of all its files, reads a variable, and does not only set it."""
+    code = re.sub(r'("""|\'\'\')[\s\S]*?\1|#.*', '', text)
+    return bool(re.search(rf'(?<![\'"])\b{re.escape(name)}\b(?![\'"]|\s*=[^=])', code))
 
 
 def literal_config(text: str, source: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def test_video_and_labels_to_onnx(data, streets, run_tool):
         'tools/train.py', TEACHER, '--work-dir', data / 'teacher', '--cfg-options',
         'model.backbone.init_cfg=None', 'train_cfg.max_iters=4', 'train_cfg.val_interval=4',
         'default_hooks.checkpoint.interval=4', 'train_dataloader.batch_size=2',
-        'model.data_preprocessor.size=(96,192)', 'train_pipeline.2.scale=(192,96)',
+        'model.data_preprocessor.size=(96,192)',
         'train_dataloader.dataset.pipeline.2.scale=(192,96)',
         'train_dataloader.dataset.pipeline.3.crop_size=(96,192)',
         'val_dataloader.dataset.pipeline.1.scale=(192,96)', env=env,
