@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmscd.utils.command_line import add_launcher, add_model, make_parser, run_tool
-from mmscd.utils.config import load_config
+from mmscd.utils.config import load_config, merge_options
 
 
 def make_arguments() -> argparse.ArgumentParser:
@@ -40,16 +40,18 @@ def make_arguments() -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Train."""
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config)
 
     from mmscd.engine import launch
     from mmscd.models.teachers.teacher_option import set_teacher
 
+    options = args.cfg_options or {}
     if args.teacher:
-        set_teacher(cfg, args.teacher)
-    cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
+        set_teacher(cfg, args.teacher, options.get('model.distiller.teacher.checkpoint'))
     if args.amp:
         launch.set_amp(cfg)
+    merge_options(cfg, options)  # after what other options set: they have the last word
+    cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         cfg.default_hooks.checkpoint.save_best = None

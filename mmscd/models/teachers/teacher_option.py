@@ -62,6 +62,7 @@ def _read_teacher(teacher: str, checkpoint: str | None) -> dict[str, Any]:
             find_weights(teacher)
         except ValueError as error:
             raise ValueError(
-                f'{error}. Give the weights too, or write a teacher file that names them'
+                f'{error}. Give the weights too, in tools/train.py by --cfg-options '
+                'model.distiller.teacher.checkpoint=PATH, or write a teacher file that names them'
             ) from None
     return dict(type='MMSegTeacher', config=teacher, checkpoint='auto', taps=[choose_tap(teacher)])
