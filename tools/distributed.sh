@@ -5,6 +5,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # MASTER_ADDR, PORT); without CUDA the processes talk over gloo
 over_processes() {
     local script=$1 gpus=$2 rendezvous
+    check_processes GPUS "$gpus"
     shift 2
     if [ "${NNODES:-1}" = 1 ] && [ -z "${PORT:-}" ]; then
         # any free port: several runs fit on one machine
@@ -21,6 +22,8 @@ over_processes() {
 # come from the environment
 over_slurm() {
     local script=$1 partition=$2 job=$3 gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
+    check_processes GPUS "$gpus"
+    check_processes GPUS_PER_NODE "$per_node"
     shift 3
     [ "$per_node" -le "$gpus" ] || per_node=$gpus
     # shellcheck disable=SC2086  # SRUN_ARGS is a list of words
@@ -32,8 +35,17 @@ over_slurm() {
 
 # usage_unless COUNT MINIMUM TEXT
 usage_unless() {
+    USAGE="usage: $0 $3"
     if [ "$1" -lt "$2" ]; then
-        echo "usage: $0 $3" >&2
+        echo "$USAGE" >&2
+        exit 2
+    fi
+}
+
+# check_processes NAME NUMBER
+check_processes() {
+    if [[ ! $2 =~ ^[1-9][0-9]*$ ]]; then
+        echo "$1 is the number of processes, at least 1, on a CPU too, got '$2'; $USAGE" >&2
         exit 2
     fi
 }
