@@ -115,7 +115,7 @@ def make_config(
         base, own_sizes = f'monodepth2/monodepth2_r18_kitti{kind * weights.stereo}', _SIZES
     backbone = ', '.join(f'{key}={value!r}' for key, value in weights.backbone.items())
     lines = [
-        f'# Weights of {name} ({weights.project}), made by tools/model_converters/to_mmscd.py.',
+        f'# Weights of {name!r} ({weights.project}), made by tools/model_converters/to_mmscd.py.',
         f"_base_ = ['mmscd::{base}{own_sizes.get(size, '')}.py']",
         '',
         'model = dict(',

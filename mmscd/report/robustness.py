@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ def read_comparison(folder: str | Path) -> Comparison:
     for name in ('summary.json', 'dee.svg', 'examples.png'):
         path = folder / name
         if not path.is_file():
-            remedy = f'run test_robustness.py --out {folder} to its end'
+            remedy = f'run test_robustness.py --out {shlex.quote(str(folder))} to its end'
             raise FileNotFoundError(f'{path} is missing: {remedy}')
         files[name] = path.read_bytes()
     content = json.loads(files['summary.json'])

@@ -206,9 +206,42 @@ def prepare_cpu_distributed(cfg: Any, launcher: str) -> None:
     cfg.sync_bn = None
 
 
+def breaks_config(value: object) -> bool:
+    """Whether a text cannot be pasted between the quotes of a config: mmengine's `{{ }}` does."""
+    return bool(re.search(r'[\'"\\\r\n]', str(value)))
+
+
+def register_checked_substitution() -> None:
+    """Refuse a path or a variable that mmengine 0.10 would paste into a config's text although it
+    ends the string there, or is no Python text at all."""
+    from mmengine.config import Config
+
+    substitute = Config._substitute_predefined_vars
+    if getattr(substitute, 'checked', False):
+        return
+
+    def checked(filename: str, target: str) -> None:
+        text = Path(filename).read_text(encoding='utf-8')
+        found = dict.fromkeys(re.findall(r'\{\{\s*\$(\w+)\s*:', text))
+        pasted = {f'${name}': os.environ.get(name, '') for name in found}
+        if re.search(r'\{\{\s*file(Dirname|Basename|BasenameNoExtension|Extname)\s*\}\}', text):
+            pasted['the path of the file'] = filename
+        for name, value in pasted.items():
+            if breaks_config(value):
+                raise ValueError(
+                    f'{filename} takes in {name}, {value!r}: quotes, backslashes and line breaks '
+                    'cannot stand there; use a path without them, a symbolic link for example'
+                )
+        substitute(filename, target)
+
+    checked.checked = True  # type: ignore[attr-defined]
+    Config._substitute_predefined_vars = staticmethod(checked)
+
+
 def apply() -> None:
     """Apply what has to be in place before mmengine is used; safe to call again."""
     require_openmmlab('mmengine')
     register_config_packages()
+    register_checked_substitution()
     register_safe_checkpoint_loaders()
     register_atomic_local_backend()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmscd.utils.compat import breaks_config
 from mmscd.utils.files import atomic_write
 
 CONFIG_NAME = 'monodepth2_r18.py'
@@ -35,8 +36,8 @@ train_dataloader = dict(
     # anew: `mmscd::` leaves a key in inherited dicts that default_collate does not take
     collate_fn=dict(_delete_=True, type='default_collate'),
     dataset=dict(
-        data_root='{{{{ fileDirname }}}}/frames',
-        intrinsics='{{{{ fileDirname }}}}/intrinsics.yaml',
+        data_root={frames},
+        intrinsics={intrinsics},
         pipeline=train_pipeline,
     ),
 )
@@ -55,8 +56,13 @@ default_hooks = dict(
 
 def write_config(out: Path, size: tuple[int, int]) -> Path:
     """Write a config that trains on the frames `out/frames/VIDEO/PART/*.jpg` of `size` (width,
-    height); an existing one is left alone. ValueError: there are too few frames."""
+    height); an existing one is left alone. ValueError: there are too few frames, or
+    no config can name `out`."""
     path = out / CONFIG_NAME
+    if '{{' in str(out.absolute()):
+        raise ValueError(
+            f'{out.absolute()}: configs replace what {{{{ }}}} holds; rename the folder'
+        )
     folders = {f.parent for f in (out / 'frames').glob('*/*/*.jpg')}
     samples = sum(max(0, len(list(folder.glob('*.jpg'))) - 2) for folder in folders)
     if samples == 0:
@@ -65,7 +71,11 @@ def write_config(out: Path, size: tuple[int, int]) -> Path:
     if not path.is_file():
         width, height = input_size(size)
         per_epoch = max(1, samples // _BATCH)
+        # beside the file wherever the folder moves, unless its name cannot be pasted into a config
+        absolute = str(out.absolute())
+        root = absolute if breaks_config(absolute) else '{{ fileDirname }}'
         text = _TEMPLATE.format(
+            frames=repr(f'{root}/frames'), intrinsics=repr(f'{root}/intrinsics.yaml'),
             width=width, height=height, epochs=_EPOCHS, samples=samples, per_epoch=per_epoch,
             interval=max(1, min(1000, _EPOCHS * per_epoch)), begin=min(500, 2 * per_epoch),
         )  # fmt: skip

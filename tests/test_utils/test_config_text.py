@@ -40,3 +40,23 @@ def test_values_keep_their_types():
     assert literal_config(text, 'x') == dict(
         a=dict(b=(1, 2.5), c=[None, True, -3], d=inf, e={1: 'x', 'y': ()}), f='g'
     )
+
+
+@pytest.mark.parametrize('value', ["o'brien", 'a"b', 'a\\b', 'a\nb'])
+def test_what_ends_a_string_is_refused_by_name(value, tmp_path, monkeypatch):
+    path = tmp_path / 'leaf.py'
+    path.write_text("root = '{{$MY_ROOT:data}}/x'\n")
+    (tmp_path / 'above.py').write_text("_base_ = 'leaf.py'\n")
+    monkeypatch.setenv('MY_ROOT', 'a blank')
+    assert load_config(str(path)).root == 'a blank/x'
+    monkeypatch.setenv('MY_ROOT', value)
+    for name in ('leaf.py', 'above.py'):
+        with pytest.raises(ValueError, match=r'leaf.py takes in \$MY_ROOT, .*quotes'):
+            load_config(str(tmp_path / name))
+    inside = tmp_path / value / 'inside.py'
+    inside.parent.mkdir()
+    inside.write_text('a = 1\n')
+    assert load_config(str(inside)).a == 1
+    inside.write_text("root = '{{ fileDirname }}/x'\n")
+    with pytest.raises(ValueError, match='takes in the path of the file'):
+        load_config(str(inside))

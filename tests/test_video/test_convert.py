@@ -1,14 +1,16 @@
 """What a data set of an own video is made of, without the command line."""
 
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from mmscd.utils.config import load_config
 from mmscd.video.convert import VideoConverter
 from mmscd.video.frame_camera import FrameCamera, read_calibration
-from mmscd.video.training_config import input_size
+from mmscd.video.training_config import input_size, write_config
 
 calibrate = partial(read_calibration, hfov=90)
 
@@ -59,3 +61,25 @@ def test_sizes_of_the_input_keep_the_aspect_ratio():
         width, height = input_size(size)
         assert width % 32 == height % 32 == 0
         assert width / height == pytest.approx(size[0] / size[1], rel=0.1)
+
+
+@pytest.mark.parametrize('name', ["o'brien", 'a"b\'c', 'back\\slash', 'line\nbreak', 'a blank'])
+def test_the_config_of_a_folder_of_any_name_is_read(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames = tmp_path / name / 'frames/drive/part_000'
+    frames.mkdir(parents=True)
+    for i in range(3):
+        (frames / f'{i}.jpg').touch()
+    path = write_config(Path(name), (640, 192))
+    dataset = load_config(str(path)).train_dataloader.dataset
+    assert dataset.data_root == str(tmp_path / name / 'frames')
+    assert dataset.intrinsics == str(tmp_path / name / 'intrinsics.yaml')
+
+
+def test_a_folder_that_configs_would_replace_is_refused(tmp_path):
+    frames = tmp_path / '{{ fileDirname }}' / 'frames/drive/part_000'
+    frames.mkdir(parents=True)
+    for i in range(3):
+        (frames / f'{i}.jpg').touch()
+    with pytest.raises(ValueError, match='rename the folder'):
+        write_config(tmp_path / '{{ fileDirname }}', (640, 192))

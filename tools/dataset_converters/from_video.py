@@ -22,6 +22,7 @@ A finished video is left alone when the command is given again; an interrupted o
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     if not args.no_lint:
         _, findings = lint_folder(args.out / 'frames', args.out / 'intrinsics.yaml')
         print(describe_findings(findings))
-    print(f'train: python tools/train.py {config}')
+    print(f'train: python tools/train.py {shlex.quote(str(config))}')
 
 
 def main(argv: Sequence[str] | None = None) -> None:

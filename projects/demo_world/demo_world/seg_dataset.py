@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,10 @@ class LabelledDrivesDataset(BaseSegDataset):
     def _drives(self) -> list[Path]:
         listed = Path(self.ann_file)
         if not listed.is_file():
+            out = shlex.quote(str(self.data_root))
             raise FileNotFoundError(
                 f'there is no list {listed}; render the set by `python '
-                f'projects/demo_world/render.py --out {self.data_root}`, or name another data_root'
+                f'projects/demo_world/render.py --out {out}`, or name another data_root'
             )
         folders: dict[str, None] = {}
         for number, line in enumerate(
