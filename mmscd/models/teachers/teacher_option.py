@@ -41,7 +41,7 @@ def set_teacher(cfg: Config, teacher: str, checkpoint: str | None = None) -> dic
     distiller.teacher = new
     if 'teacher' in cfg:  # a teacher file among the bases; a dumped config must not show the old
         cfg.teacher = new
-    print_log(f'teacher set to {teacher}: {new.to_dict()}', 'current')
+    print_log(f'teacher set to {teacher}', 'current')
     return new
 
 
