@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmscd.utils.brief_log import shorten
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.names import check_names
+from mmscd.utils.option_action import parse_options
 from mmscd.utils.text import parse_yaml, read_text
 
 from .ablation import write_ablation
@@ -188,14 +189,6 @@ def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[s
     known = parse_yaml(read_text(table), str(table))
     check_names(f'variant ({table})', names, known)
     return [[name, config, *known[name]] for name in names]
-
-
-def parse_options(options: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` texts as `--cfg-options` reads them."""
-    from mmengine.config import DictAction
-
-    pairs = (option.split('=', 1) for option in options)
-    return {key: DictAction._parse_iterable(value) for key, value in pairs}
 
 
 def check_sharing(name: str, cfg: Config, first: Config, until: int) -> None:

@@ -25,12 +25,12 @@ def make_parser(doc: str | None) -> argparse.ArgumentParser:
 def add_model(parser: argparse.ArgumentParser, checkpoint: bool | None = True) -> None:
     """Arguments `config`, `checkpoint` and `--cfg-options`; the checkpoint must be given (True),
     may be left out (False), or does not exist (None)."""
-    from mmengine.config import DictAction
+    from .option_action import OptionAction
 
     parser.add_argument('config', help='path, or package::path')
     if checkpoint is not None:
         parser.add_argument('checkpoint', nargs=None if checkpoint else '?', help='path or URL')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help='key=value overrides')
 
 
 def add_launcher(parser: argparse.ArgumentParser) -> None:

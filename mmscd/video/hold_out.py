@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def hold_out(
     if frames < 1 or gap < 1:
         raise ValueError(f'--frames and --gap must be at least 1, got {frames} and {gap}')
     out = out.resolve()
+    options = options_of(out, drive)
     dataset = KITTIRawDataset(
         str(data_root),
         drives=[*dict.fromkeys([*train, drive])],
@@ -42,7 +44,7 @@ def hold_out(
     for name, infos in (('train_files', kept_for_training), ('val_files', kept)):
         lines = (f'{info["date"]}/{info["drive"]} {info["frame"]:010d} l\n' for info in infos)
         atomic_write(out / f'{name}.txt', ''.join(lines).encode())
-    atomic_write(out / 'options.txt', '\n'.join([*options_of(out, drive), '']).encode())
+    atomic_write(out / 'options.txt', '\n'.join([*options, '']).encode())
     text = (
         f'{len(kept_for_training)} frames to train on, {len(kept)} of {len(held_out)} held-out '
         f'frames with {np.median(points):.0f} points in the median: {out}'
@@ -120,7 +122,13 @@ def _known(window: np.ndarray) -> float:
 
 
 def options_of(out: Path, drive: str) -> list[str]:
-    """Overrides of a config that trains and is judged on the two parts."""
+    """Overrides of a config that trains and is judged on the two parts. ValueError: the shell,
+    which gets them by `$(cat options.txt)`, would split them, or the tools read a list."""
+    if not re.fullmatch(r'[^\s*?\[\](),\'"\\]+', f'{out}{drive}'):
+        raise ValueError(
+            f'{str(out)!r}, {drive!r}: blanks, commas, quotes, brackets, *, ? and backslashes '
+            'cannot stand in options.txt, which the shell splits; choose another folder'
+        )
     options = [f'train_dataloader.dataset.ann_file={out}/train_files.txt']
     judged = (
         f'ann_file={out}/val_files.txt',

@@ -23,7 +23,7 @@ RECIPE_KEYS = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line."""
-    from mmengine.config import DictAction
+    from mmscd.utils.option_action import OptionAction
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--config', default=str(CONFIG), help='mmseg config')
@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         '--work-dir', type=Path, default=Path('work_dirs/demo_teacher'), help='output folder'
     )
     parser.add_argument('--amp', action='store_true', help='bfloat16 networks')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help='key=value overrides')
     return parser.parse_args(argv)
 
 

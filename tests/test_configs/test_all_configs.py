@@ -8,8 +8,9 @@ import yaml
 
 from mmscd.models.loading import disable_initial_weights, model_config
 from mmscd.registry import DATASETS, HOOKS, METRICS, MODELS, TEACHERS
-from mmscd.robustness.ablation_runs import parse_options, read_variants
+from mmscd.robustness.ablation_runs import read_variants
 from mmscd.utils.config import load_config
+from mmscd.utils.option_action import parse_options
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVES = sorted(

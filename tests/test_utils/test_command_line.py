@@ -84,3 +84,14 @@ def test_ctrl_c_is_one_line(capsys):
     with pytest.raises(SystemExit) as stopped:
         run_tool(make_parser('doc'), run, [])
     assert stopped.value.code == 130 and capsys.readouterr().err == 'stopped by Ctrl-C\n'
+
+
+def test_blanks_in_options_stay():
+    parser = make_parser('')
+    add_model(parser)
+    words = ['x.root=/my data (1)/x', "q='a b'", 'z=[2, 3]', 'y=1, b', 't=(1,a)', 'n= 5', 'o=None']
+    options = parser.parse_args(['a.py', 'b.pth', '--cfg-options', *words]).cfg_options
+    assert options == {
+        'x.root': '/my data (1)/x', 'q': 'a b', 'z': [2, 3], 'y': [1, 'b'], 't': (1, 'a'), 'n': 5,
+        'o': None,
+    }  # fmt: skip

@@ -27,7 +27,7 @@ from mmscd.utils.config import load_config
 
 def make_arguments() -> argparse.ArgumentParser:
     """The command line."""
-    from mmengine.config import DictAction
+    from mmscd.utils.option_action import OptionAction
 
     parser = make_parser(__doc__)
     parser.add_argument('configs', nargs='*', help='paths, or package::path')
@@ -37,7 +37,7 @@ def make_arguments() -> argparse.ArgumentParser:
     parser.add_argument('--amp', action='store_true', help='mixed precision, of steps')
     parser.add_argument('--size', type=parse_size, default=(640, 192), help='of the loss')
     parser.add_argument('--batch', type=int, default=4, help='of the loss')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='of all configs')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help='of all configs')
     return parser
 
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmengine.config import DictAction
-
 from mmscd.report.make_report import Request, make_report
 from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.option_action import OptionAction
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--title', help='default: the name of the config')
     parser.add_argument('--images', type=int, default=6, help='so many test images, at least 2')
     parser.add_argument('--robustness', help='folder that test_robustness.py --out has written')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value overrides')
+    parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help='key=value overrides')
     run_tool(parser, lambda args: print(make_report(Request(**vars(args)))), argv)
 
 

@@ -20,6 +20,8 @@ def main() -> None:
         )
     test = min(with_lidar, key=lambda p: (len(list((p / 'velodyne_points/data').glob('[!.]*'))), p))
     train = [p for p in drives if p != test]
+    if set('\n,\'"') & set(str(root)):
+        sys.exit(f'{str(root)!r}: commas, quotes and line breaks cannot stand in an option')
     print(f'train_dataloader.dataset.data_root={root}')
     print(f'train_dataloader.dataset.drives=[{",".join(p.name for p in train)}]')
     for loader in ('val_dataloader', 'test_dataloader'):
