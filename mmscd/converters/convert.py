@@ -28,6 +28,7 @@ def convert(
     min_depth: float = 0.1,
     max_depth: float = 100.0,
     every: bool = False,
+    stereo: bool | None = None,
 ) -> str:
     """Convert and write.
 
@@ -37,6 +38,7 @@ def convert(
         out: ends in .pth; of a folder, a config is written beside it.
         pose, size, min_depth, max_depth: of a folder, see `convert_folder` and `make_config`.
         every: report about every parameter.
+        stereo: of a folder, see `convert_folder`.
 
     Returns:
         What became of the parameters, what they are, and what was written.
@@ -45,13 +47,20 @@ def convert(
         FileNotFoundError, RuntimeError, ValueError: nothing was written, and why.
     """
     if source.is_dir():
-        weights = convert_folder(source, pose)
+        weights = convert_folder(source, pose, stereo)
         name = source.resolve().name
         text = make_config(weights, name, size, (min_depth, max_depth))
         meta = dict[str, Any](converted_from=weights.project, source=name, stereo=weights.stereo)
         meta['depth_scale'] = STEREO_SCALE if weights.stereo else None
         written = ' and '.join(map(str, write_converted(out, weights.keys.weights, meta, text)))
         kind = f'stereo (metric after x {STEREO_SCALE})' if weights.stereo else 'monocular'
+        if weights.stereo is None:
+            kind = (
+                'depth up to scale, as encoder.pth does not say whether it learnt from stereo '
+                'pairs (--stereo or --mono says it)'
+            )
+        if size is None and not weights.says_size:
+            kind += ', 640x192 assumed, as encoder.pth does not say (--size says it)'
         pose_net = f'pose net ResNet-{weights.pose_depth}' if weights.pose_depth else 'no pose net'
         what = f'{weights.network}, {kind}, {pose_net}; the config loads all of it'
         return f'{weights.keys.describe(every)}\n{what}\nwrote {written}'

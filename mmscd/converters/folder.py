@@ -49,10 +49,11 @@ class Converted:
         backbone: arguments that say which one.
         channels: of the backbone's maps.
         scales: of the disparities that the decoder puts out.
-        size: (width, height) of the input.
-        stereo: trained with stereo pairs.
+        size: (width, height) of the input, 640x192 where the files do not say.
+        stereo: trained with stereo pairs; None: the files do not say.
         keys: what became of every parameter.
         pose_depth: of the pose net's ResNet, None without a pose net.
+        says_size: the files say the size.
     """
 
     project: str
@@ -61,17 +62,19 @@ class Converted:
     channels: tuple[int, ...]
     scales: tuple[int, ...]
     size: tuple[int, int]
-    stereo: bool
+    stereo: bool | None
     keys: KeyMap = field(repr=False)
     pose_depth: int | None = None
+    says_size: bool = True
 
 
-def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
+def convert_folder(folder: str | Path, pose: bool = True, stereo: bool | None = None) -> Converted:
     """Read and map a folder: encoder.pth, depth.pth, and pose_encoder.pth and pose.pth or neither.
 
     Args:
         folder: of the files.
         pose: take the pose net too where it is there.
+        stereo: trained with stereo pairs or not; None: what encoder.pth says.
 
     Raises:
         FileNotFoundError: encoder.pth or depth.pth is missing, or one of the pose files.
@@ -89,7 +92,10 @@ def convert_folder(folder: str | Path, pose: bool = True) -> Converted:
         project, parts = 'monodepth2', map_monodepth2(states, keys)
         network = f'ResNet-{parts["backbone"]["depth"]}'
     pose_depth = map_pose(states, keys) if 'pose' in states else None
-    parts |= dict(size=size, stereo=bool(settings.get('use_stereo')), pose_depth=pose_depth)
+    if stereo is None and 'use_stereo' in settings:
+        stereo = bool(settings['use_stereo'])
+    parts |= dict(size=size, stereo=stereo, pose_depth=pose_depth)
+    parts['says_size'] = bool(settings.get('width') and settings.get('height'))
     return Converted(project, network, keys=keys, **parts)
 
 
@@ -112,7 +118,7 @@ def make_config(
     base, own_sizes = 'lite_mono/lite-mono_kitti', {DEFAULT_SIZE: ''}
     if resnet:
         kind = '-mono-stereo' if weights.pose_depth else '-stereo'
-        base, own_sizes = f'monodepth2/monodepth2_r18_kitti{kind * weights.stereo}', _SIZES
+        base, own_sizes = f'monodepth2/monodepth2_r18_kitti{kind * bool(weights.stereo)}', _SIZES
     backbone = ', '.join(f'{key}={value!r}' for key, value in weights.backbone.items())
     lines = [
         f'# Weights of {name!r} ({weights.project}), made by tools/model_converters/to_mmscd.py.',

@@ -60,6 +60,28 @@ def test_monodepth2_to_files_that_load(tmp_path, capsys):
     assert 'depth.pth: decoder.13.conv.bias ' in capsys.readouterr().out
 
 
+def test_monodepth2_that_does_not_say_what_it_is(tmp_path, capsys):
+    folder, out = tmp_path / 'fork', tmp_path / 'mine.pth'
+    folder.mkdir()
+    published_files(folder)
+    state = torch.load(folder / 'encoder.pth', weights_only=True)
+    bare = {k: v for k, v in state.items() if torch.is_tensor(v)}
+    torch.save(bare, folder / 'encoder.pth')
+    for option, stereo, scale in (
+        (None, None, None),
+        ('--stereo', True, 5.4),
+        ('--mono', False, None),
+    ):
+        to_mmscd.main([str(folder), str(out), *([option] if option else [])])
+        printed = capsys.readouterr().out
+        assert ('does not say whether it learnt from stereo' in printed) == (stereo is None)
+        assert ('monocular' in printed) == (stereo is False)
+        assert '640x192 assumed' in printed
+        meta = torch.load(out, weights_only=True)['meta']
+        assert meta['stereo'] is stereo and meta['depth_scale'] == scale
+        assert ('scale=5.4' in out.with_suffix('.py').read_text()) == bool(stereo)
+
+
 def test_monodepth2_refusals_leave_nothing(tmp_path):
     folder, out = tmp_path / 'w', tmp_path / 'out' / 'mine.pth'
     folder.mkdir()

@@ -38,6 +38,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     add = parser.add_argument_group('of a folder').add_argument
     add('--no-pose', action='store_false', dest='pose', help='leave out the pose net')
     add('--size', type=parse_size, help='of the input; default: what encoder.pth says, or 640x192')
+    pairs = parser.add_mutually_exclusive_group()
+    pairs.add_argument(
+        '--stereo', action='store_true', default=None, help='a folder: learnt from stereo pairs'
+    )
+    pairs.add_argument(
+        '--mono', action='store_false', dest='stereo', default=None, help='a folder: it did not'
+    )
     add('--min-depth', type=float, default=0.1, help='option of that training')
     add('--max-depth', type=float, default=100.0, help='option of that training')
     run_tool(parser, run, argv)
