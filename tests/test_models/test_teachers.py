@@ -160,6 +160,27 @@ def test_images_are_prepared_as_mmseg_does_it(turned):
     torch.testing.assert_close(teacher.prepare(rgb / 255), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize('to_rgb', [True, False])
+def test_normalisation_in_a_pipeline_is_the_same(image, to_rgb):
+    stated = dict(mean=[90.0, 110.0, 130.0], std=[50.0, 60.0, 70.0])
+    preprocessor = dict(type='SegDataPreProcessor', bgr_to_rgb=to_rgb, **stated)
+    wanted = make(config=dict(NETWORK, data_preprocessor=preprocessor))
+    bare = {key: value for key, value in NETWORK.items() if key != 'data_preprocessor'}
+    normalize = dict(type='Normalize', to_rgb=to_rgb, **stated)
+    flips = dict(type='MultiScaleFlipAug', transforms=[dict(type='Resize'), normalize])
+    whole = dict(model=bare, data=dict(test=dict(pipeline=[flips])), train_pipeline=[normalize])
+    teacher = make(config=whole)
+    assert torch.equal(teacher(image)['feats'][0], wanted(image)['feats'][0])
+    other = dict(whole, test_pipeline=[dict(normalize, std=[1.0, 1.0, 1.0])])
+    with pytest.raises(ValueError, match='its pipelines normalise images by'):
+        make(config=other)
+    with pytest.raises(ValueError, match='and data_preprocessor normalises too'):
+        make(config=dict(whole, model=NETWORK))
+    # at the top, where mmengine's Runner takes it from
+    top = make(config=dict(model=bare, data_preprocessor=preprocessor))
+    assert torch.equal(top(image)['feats'][0], wanted(image)['feats'][0])
+
+
 def test_without_mean_the_network_sees_bytes():
     config = copy.deepcopy(NETWORK)
     config['data_preprocessor'] = dict(type='SegDataPreProcessor')

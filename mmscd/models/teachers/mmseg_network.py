@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.logging import print_log
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
 from torch import nn
@@ -46,7 +47,45 @@ def read_model_config(config: str | Mapping[str, Any]) -> ConfigDict:
             f'the teacher config {config if isinstance(config, str) else list(config)} has no '
             '`model` with a `type`; give an mmseg config'
         )
-    return copy.deepcopy(model)
+    model = ConfigDict(copy.deepcopy(model))
+    if whole.get('data_preprocessor'):
+        model.setdefault('data_preprocessor', whole.data_preprocessor)
+    _take_normalisation(whole, model, config if isinstance(config, str) else 'the teacher config')
+    return model
+
+
+def _take_normalisation(whole: Mapping[str, Any], model: dict[str, Any], what: str) -> None:
+    """Write into `data_preprocessor` what mmseg 0.x writes as `Normalize` into its pipelines: the
+    same numbers, of the channels after `to_rgb`. ValueError: pipelines disagree, or both are
+    there."""
+    steps = _find_steps({k: v for k, v in whole.items() if k != 'model'}, 'Normalize')
+    found = {(tuple(s['mean']), tuple(s['std']), bool(s.get('to_rgb', True))) for s in steps}
+    stated = (model.get('data_preprocessor') or {}).get('mean') is not None
+    if len(found) + stated > 1:
+        both = ', and data_preprocessor normalises too' if stated else ''
+        raise ValueError(
+            f'{what}: its pipelines normalise images by {sorted(found)}{both}: keep the one that '
+            'the network was trained with'
+        )
+    for mean, std, to_rgb in found:
+        model['data_preprocessor'] = dict(
+            type='SegDataPreProcessor', mean=list(mean), std=list(std), bgr_to_rgb=to_rgb
+        )
+    if not found and not stated:
+        told = f'{what} says of no normalisation, so the network gets pixels in [0, 255]'
+        print_log(
+            f'{told}; if that is wrong, give model.data_preprocessor mean and std', 'current', 30
+        )
+
+
+def _find_steps(value: Any, name: str) -> list[Mapping[str, Any]]:
+    """The transforms of that type anywhere in a config."""
+    if isinstance(value, Mapping):
+        own = [value] if str(value.get('type')).rsplit('.')[-1] == name else []
+        return own + _find_steps(list(value.values()), name)
+    if isinstance(value, (list, tuple)):
+        return [step for part in value for step in _find_steps(part, name)]
+    return []
 
 
 def build_network(model: Mapping[str, Any], seed: int = 0) -> nn.Module:
