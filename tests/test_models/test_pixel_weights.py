@@ -16,7 +16,7 @@ from mmscd.models.losses.photometric_loss import (
 )
 from mmscd.models.outputs import StepOutputs
 from mmscd.models.pixel_weights import MovingObjectWeight, StructureWeight
-from mmscd.models.pixel_weights.moving_object import movable_mask, window_mean
+from mmscd.models.pixel_weights.moving_object import movable_ids, movable_mask, window_mean
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key
 
@@ -155,6 +155,34 @@ def test_movable_mask():
     assert not movable_mask(shared, (4, 4), [CAR]).any()
     with pytest.raises(ValueError, match='the teacher knows 19 classes'):
         movable_mask(shared, (4, 4), [19])
+
+
+def test_movable_classes_go_by_the_teachers_names(caplog):
+    ade = ['wall', 'road', 'sidewalk', 'person', 'earth', 'Car', 'plant', 'truck', 'bicycle', 'van']
+    assert movable_ids(None, ade, 10) == (3, 5, 7, 8, 9)
+    assert movable_ids(['car', 'person'], ade, 10) == (5, 3)
+    assert movable_ids((1, 2), ade, 10) == (1, 2)
+    assert movable_ids(None, None, 19) == tuple(range(11, 19))
+    for classes, names, count in (
+        (None, ['wall', 'road'], 2),
+        (['tram'], ade, 10),
+        (None, None, 150),
+    ):
+        with pytest.raises(ValueError, match='MovingObjectWeight: the teacher does not know'):
+            movable_ids(classes, names, count)
+    outputs, _ = driving(1.0)
+    logits = torch.full((1, 10, 24, 48), -20.0)
+    logits[:, 5] = 20
+    outputs.teacher = dict(logits=logits, classes=ade)
+    assert not MovingObjectWeight(mode='all')(outputs).any()
+    logits[:, 5], logits[:, 4] = -20, 20
+    assert MovingObjectWeight(mode='all')(outputs).all()
+    teacher = torch.nn.Module()
+    teacher.classes, teacher.num_classes = ade, 10
+    MovingObjectWeight().check_teacher(teacher)
+    teacher.classes = ['wall', 'road']
+    with pytest.raises(ValueError, match='wall, road'):
+        MovingObjectWeight().check_teacher(teacher)
 
 
 def test_window_mean_equals_loops():

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmscd.models.pixel_weights.moving_object import movable_ids
 from mmscd.registry import MODELS
 from mmscd.utils.config import load_config
 
@@ -105,7 +106,8 @@ def test_configs_agree(data, streets, monkeypatch):
     assert cfg.default_hooks.schedule.ramp == cfg.iters_per_epoch
     assert Path(cfg.model.distiller.teacher.config).resolve() == TEACHER
     assert cfg.model.distiller.teacher.taps[0]['channels'] == teacher.model.neck.out_channels
-    moving = [teacher.classes[i] for i in cfg.model.pixel_weights.moving.classes]
+    ids = movable_ids(cfg.model.pixel_weights.moving.get('classes'), teacher.classes, None)
+    moving = [teacher.classes[i] for i in ids]
     assert moving == ['person', 'vehicle']
     assert (
         len(teacher.metainfo.palette)

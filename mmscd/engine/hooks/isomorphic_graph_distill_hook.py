@@ -45,6 +45,9 @@ class IsomorphicGraphDistillHook(Hook):
         teacher.to(next(unwrap_model(runner.model).parameters()).device)
         if self.probe_size is not None and hasattr(teacher, 'probe'):
             teacher.probe(*self.probe_size)
+        for part in getattr(unwrap_model(runner.model), 'pixel_weights', {}).values():
+            if hasattr(part, 'check_teacher'):
+                part.check_teacher(teacher)
         distiller.attach_teacher(teacher)
         size = sum(p.numel() for p in teacher.parameters()) / 1e6
         until = '' if schedule.end is None else f' until {schedule.end}'

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmscd.models.losses import (
@@ -18,8 +19,12 @@ from mmscd.models.outputs import StepOutputs
 from mmscd.ops.photometric import photometric_error
 from mmscd.registry import MODELS
 
-# person, rider, car, truck, bus, train, motorcycle, bicycle: Cityscapes train ids
-MOVABLE_CLASSES = (11, 12, 13, 14, 15, 16, 17, 18)
+# by Cityscapes' train ids, which teachers of 19 classes without names are taken to have
+_CITYSCAPES = ('person', 'rider', 'car', 'truck', 'bus', 'train', 'motorcycle', 'bicycle')
+MOVABLE_CLASSES = dict(zip(_CITYSCAPES, range(11, 19), strict=True))
+# what other data sets call them
+_SYNONYMS = ('van', 'vehicle', 'pedestrian', 'bicyclist', 'motorcyclist', 'minibike', 'motorbike')
+MOVABLE_NAMES = (*_CITYSCAPES, *_SYNONYMS)
 REFERENCE_WIDTH = 640
 
 
@@ -35,6 +40,28 @@ def movable_mask(
         )
     mass = logits.float().softmax(1)[:, list(classes)].sum(1, keepdim=True)
     return F.interpolate(mass, size, mode='bilinear') > min_mass
+
+
+def movable_ids(
+    classes: Sequence[int | str] | None, names: Sequence[str] | None, count: int | None
+) -> tuple[int, ...]:
+    """Ids, in logits of `count` classes that are called `names` (None: the teacher does not say),
+    of `classes`: ids as they are, names as the teacher has them, None: `MOVABLE_NAMES`.
+    ValueError: a class that the teacher does not know, or none is left."""
+    wanted = MOVABLE_NAMES if classes is None else classes
+    where = {name.lower(): i for i, name in enumerate(names or ())}
+    if not where and count == 19:
+        where = dict(MOVABLE_CLASSES)
+    found = {name: where.get(name.lower()) if isinstance(name, str) else name for name in wanted}
+    ids = tuple(i for i in found.values() if i is not None)
+    missing = [name for name, i in found.items() if i is None]
+    if not ids or (classes is not None and missing):
+        listed = ', '.join(names or ()) or f'{count} classes without names'
+        raise ValueError(
+            f'MovingObjectWeight: the teacher does not know {missing} but {listed}: give `classes` '
+            'the names or ids of its movable classes'
+        )
+    return ids if classes is not None else tuple(sorted(ids))
 
 
 def window_mean(values: Tensor, mask: Tensor, window: int) -> Tensor:
@@ -68,7 +95,8 @@ class MovingObjectWeight(nn.Module):
 
     Args:
         mode: `'inconsistent'`, or `'all'`: every movable pixel gets 0, parked cars too.
-        classes: ids of movable classes in the teacher's logits; default: Cityscapes' train ids.
+        classes: movable classes, by the names that the teacher's checkpoint gives them or by their
+            ids in its logits; None: those of `MOVABLE_NAMES` that the teacher has.
         min_mass: softmax mass of these classes together above which a pixel is movable.
         threshold: of the structure difference; None leaves it out, and saves the extra depth pass
             where nothing else needs it.
@@ -87,7 +115,7 @@ class MovingObjectWeight(nn.Module):
     def __init__(
         self,
         mode: str = 'inconsistent',
-        classes: Sequence[int] = MOVABLE_CLASSES,
+        classes: Sequence[int | str] | None = None,
         min_mass: float = 0.5,
         threshold: float | None = 0.2,
         tolerance: float | None = 0.1,
@@ -100,10 +128,12 @@ class MovingObjectWeight(nn.Module):
             raise ValueError(f"mode must be 'inconsistent' or 'all', got {mode!r}")
         if mode == 'inconsistent' and threshold is None and tolerance is None:
             raise ValueError("mode='inconsistent' needs a threshold or a tolerance, got neither")
-        if not classes or min(classes) < 0:
-            raise ValueError(f'classes must be ids >= 0, at least one, got {classes}')
+        if classes is not None and not all(
+            [classes, *(isinstance(c, str) or c >= 0 for c in classes)]
+        ):
+            raise ValueError(f'classes must be names or ids >= 0, at least one, got {classes}')
         self.mode, self.require = mode, require
-        self.classes, self.min_mass = tuple(classes), min_mass
+        self.classes, self.min_mass = classes, min_mass
         self.threshold, self.tolerance = threshold, tolerance
         self.window, self.occlusion = window, occlusion
 
@@ -114,11 +144,24 @@ class MovingObjectWeight(nn.Module):
         if logits is None:
             moving = torch.zeros_like(target[:, :1], dtype=torch.bool)
         else:
-            moving = movable_mask(logits, target.shape[-2:], self.classes, self.min_mass)
+            ids = movable_ids(self.classes, (outputs.teacher or {}).get('classes'), logits.shape[1])
+            moving = movable_mask(logits, target.shape[-2:], ids, self.min_mass)
             if self.mode == 'inconsistent':
                 moving = moving & self._violates(outputs, moving)
         outputs.notes['moving_share'] = moving.float().mean()
         return (~moving).to(target.dtype)
+
+    def check_teacher(self, teacher: nn.Module) -> None:
+        """Refuse a teacher without movable classes; warn of a class list other than Cityscapes'."""
+        names: Sequence[str] = getattr(teacher, 'classes', None) or ()
+        count = getattr(teacher, 'num_classes', None)
+        if not names and count is None:  # the first logits tell
+            return
+        ids = movable_ids(self.classes, names, count)
+        if self.classes is None and ids != tuple(MOVABLE_CLASSES.values()):
+            chosen = ', '.join(f'{i} {names[i]}' for i in ids)
+            told = f"not Cityscapes'; movable by their names: {chosen}"
+            print_log(f"MovingObjectWeight: the teacher's classes are {told}", 'current', 30)
 
     def _logits(self, outputs: StepOutputs) -> Tensor | None:
         teacher = outputs.teacher

@@ -101,7 +101,7 @@ class MMSegTeacher(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Any]:
         """What clean images (B, 3, H, W), RGB in [0, 1], show: `feats`, float32 maps (B, C, h, w)
         in the order of `taps`; `logits`, float32 (B, classes, h, w), or None without
-        `needs_logits`."""
+        `needs_logits`; `classes`, their names, or None where the checkpoint has none."""
         if images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ValueError(
                 f'a teacher takes images (B, 3, H, W) in [0, 1], got {images.dtype} '
@@ -114,6 +114,7 @@ class MMSegTeacher(nn.Module):
         return dict(
             feats=[self._check_map(m, t) for m, t in zip(maps, self.taps, strict=True)],
             logits=logits.float() if self.needs_logits and logits is not None else None,
+            classes=self.classes,
         )
 
     def prepare(self, images: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ teacher = dict(
 )
 model = dict(
     losses=_base_.scd.losses,
-    # what moves is left out; ids of `classes` in the teacher's config: person, vehicle
-    pixel_weights=dict(moving=dict(type='MovingObjectWeight', classes=(5, 6))),
+    # what moves is left out, by the names in the teacher's checkpoint: person, vehicle
+    pixel_weights=dict(moving=dict(type='MovingObjectWeight')),
     distiller=dict(_base_.scd.distiller, teacher=teacher),
 )
 # the graph starts from nothing, the networks from ImageNet
