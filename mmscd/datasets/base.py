@@ -49,6 +49,7 @@ class BaseDepthDataset(BaseDataset):
         has_video: images have neighbours in time.
         has_stereo: images have partners `'s'`.
         has_splits: `ann_file` may name the samples.
+        gt_shows_image: the ground truth shows what the image shows, which `LoadFrames` checks.
         listing_is_strict: without `ann_file` a sample that is incomplete is an error, too.
         camera_keys: of a sample; those that have them in common are of one camera, which is checked
             once at start-up.
@@ -74,6 +75,7 @@ class BaseDepthDataset(BaseDataset):
     has_video = True
     has_stereo = True
     has_splits = True
+    gt_shows_image = True
     listing_is_strict = False
     camera_keys: tuple[str, ...] = ()
 
@@ -201,6 +203,7 @@ class BaseDepthDataset(BaseDataset):
         info['draw_key'] = int(draw_key)
         if self.with_gt:
             info['gt_depth'] = self.load_gt_depth(info)
+            info['gt_shows_image'] = self.gt_shows_image
         return info
 
     def __getitem__(self, idx: int) -> Any:

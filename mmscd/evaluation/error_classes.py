@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from mmscd.datasets.formats.images import check_same_view
 from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
 from mmscd.utils.files import list_files
@@ -61,11 +62,8 @@ class LabelFolder:
         """Labels (H, W) at a size, by nearest neighbour; `image` is not called."""
         path = self.find(img_path)
         labels = _read_labels(path)
-        if abs(labels.shape[0] * shape[1] / (labels.shape[1] * shape[0]) - 1) > 0.02:
-            raise ValueError(
-                f'{path} is {labels.shape[1]}x{labels.shape[0]}, the ground truth of its image '
-                f'{shape[1]}x{shape[0]}: labels must show what the ground truth shows'
-            )
+        truth = f'the ground truth of {img_path}'
+        check_same_view(path, labels.shape[::-1], truth, shape[::-1])
         if labels.shape != tuple(shape):
             labels = cv2.resize(labels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return labels.astype(np.int64)

@@ -64,6 +64,16 @@ def test_ground_truth(video_folder, tmp_path):
     dataset = FolderDepthDataset(video_folder, gt_scale=100, **options)
     assert len(dataset) == 12
     assert (dataset[4]['data_samples'].gt_depth.data == 5).all()
+    # another aspect ratio shows something else; another size alone does not
+    for size, fits in (((32, 20), True), ((63, 40), True), ((60, 36), False), ((40, 64), False)):
+        stored = np.full(size[::-1], 256, np.uint16)
+        cv2.imwrite(str(gt_root / 'frame5.png'), stored)
+        if fits:
+            assert dataset[4]['data_samples'].gt_depth.shape == size[::-1]
+            continue
+        told = rf'depth/frame5\.png is {size[0]}x{size[1]}, but .*/frame5\.png is 64x40'
+        with pytest.raises(ValueError, match=told):
+            dataset[4]
     (gt_root / 'frame3.png').unlink()
     with pytest.raises(FileNotFoundError, match=r'no frame3\.png in .*depth'):
         FolderDepthDataset(video_folder, **options)

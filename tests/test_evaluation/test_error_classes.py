@@ -25,7 +25,9 @@ def test_labels_are_found_by_the_end_of_the_path(tmp_path):
     cv2.imwrite(str(tmp_path / '0003.png'), np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(ValueError, match='one channel'):
         LabelFolder(tmp_path)('0003.jpg', None, (4, 4))
-    with pytest.raises(ValueError, match='0002.png is 4x4, the ground truth of its image 8x4'):
+    with pytest.raises(
+        ValueError, match='0002.png is 4x4, but the ground truth of 0002.jpg is 8x4'
+    ):
         LabelFolder(tmp_path)('0002.jpg', None, (4, 8))
 
 

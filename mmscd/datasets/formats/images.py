@@ -53,6 +53,18 @@ def check_size(
         )
 
 
+def check_same_view(
+    path: str | os.PathLike, size: tuple[int, int], image: str | os.PathLike, of: tuple[int, int]
+) -> None:
+    """Raise ValueError, which names both files and sizes (width, height), where a map (ground
+    truth, labels) cannot show what its image shows: their aspect ratios differ by more than 2 %."""
+    if abs(size[0] * of[1] / (size[1] * of[0]) - 1) > 0.02:
+        raise ValueError(
+            f'{path} is {size[0]}x{size[1]}, but {image} is {of[0]}x{of[1]}: both must show the '
+            'same view; take the maps that belong to these images, or crop the images alike'
+        )
+
+
 def _jpeg_frame_header(data: bytes) -> int | None:
     """Offset of the start-of-frame marker, None where the header is broken."""
     position = 2

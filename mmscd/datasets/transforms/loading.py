@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmscd.datasets.formats.images import check_size, decode_rgb, read_bytes
+from mmscd.datasets.formats.images import check_same_view, check_size, decode_rgb, read_bytes
 from mmscd.geometry import scale_intrinsics
 from mmscd.registry import TRANSFORMS
 
@@ -38,6 +38,9 @@ class LoadFrames:
                     f'{paths[0]} has {size} (width, height)'
                 )
         check_size(paths[0], size, results.get('camera_size'))
+        if results.get('gt_shows_image'):
+            truth = results.get('gt_path', 'the ground truth')
+            check_same_view(truth, results['gt_depth'].shape[1::-1], paths[0], size)
         results['frames'] = [frame for frame, *_ in decoded]
         results['ori_shape'] = (size[1], size[0])
         results['img_shape'] = decoded[0][0].shape[:2]
