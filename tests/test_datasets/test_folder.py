@@ -88,7 +88,7 @@ def test_ground_truth(video_folder, tmp_path):
         (CAMERA.replace('50', '-50'), 'fx must be positive, got -50'),
         (CAMERA.replace('50', 'fifty'), "fx must be positive, got 'fifty'"),
         (CAMERA.replace('50', '.nan'), 'fx must be positive, got nan'),
-        (CAMERA.replace('31.5', '70'), r'cx 70 lies outside the image \(width 64\)'),
+        (CAMERA.replace('31.5', '.inf'), 'cx must be a number, got inf'),
         (CAMERA + 'hfov_deg: 90\n', 'keep one of the two'),
         ('hfov_deg: 190\n', 'below 180, got 190'),
         ('hfov_deg: 90\nwidth: 64\n', r"lacks \['height'\]"),
@@ -101,6 +101,14 @@ def test_bad_intrinsics(video_folder, text, message):
     (video_folder / 'intrinsics.yaml').write_text(text)
     with pytest.raises(ValueError, match=f'(?s)intrinsics.yaml.*{message}'):
         FolderDepthDataset(video_folder)
+
+
+@pytest.mark.parametrize('cx', [103.5, -0.5, -40])
+def test_the_principal_point_may_lie_outside_of_a_crop(video_folder, cx, caplog):
+    (video_folder / 'intrinsics.yaml').write_text(CAMERA.replace('31.5', str(cx)))
+    with caplog.at_level('WARNING'):
+        K = FolderDepthDataset(video_folder)[0]['K_ori']
+    assert K.tolist() == [[50, 0, cx], [0, 52, 19.5], [0, 0, 1]]
 
 
 def test_intrinsics_by_field_of_view_and_scaled(video_folder, tmp_path):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmscd.geometry import scale_intrinsics
 from mmscd.utils.text import parse_yaml, read_text
@@ -41,8 +42,9 @@ def _read_values(path: Path) -> dict[str, float]:
         raise ValueError(f'{what} has unknown keys {unknown}; {_EXAMPLE}')
     for key, value in stored.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value <= 0:
-            raise ValueError(f'{what}: {key} must be positive, got {value!r}')
+        if not number or not math.isfinite(value) or (value <= 0 and key not in ('cx', 'cy')):
+            kind = 'a number' if key in ('cx', 'cy') else 'positive'
+            raise ValueError(f'{what}: {key} must be {kind}, got {value!r}')
     return stored
 
 
@@ -75,11 +77,10 @@ class CameraFile:
         if missing:
             raise ValueError(f'{what} lacks {missing}; {_EXAMPLE}')
         for key, side in (('cx', 'width'), ('cy', 'height')) if self.hfov is None else ():
-            if values[key] >= values[side]:
-                raise ValueError(
-                    f'{what}: {key} {values[key]} lies outside the image ({side} {values[side]}); '
-                    'all values are pixels of the original images'
-                )
+            if not -0.5 < values[key] < values[side]:
+                told = f'{key} {values[key]} lies outside the image ({side} {values[side]})'
+                mend = 'right only if the image was cropped; all values are pixels of these images'
+                print_log(f'{what}: {told}: {mend}', 'current', 30)
         self.size = (round(values['width']), round(values['height'])) if needed else None
 
     def intrinsics(self, size: tuple[int, int], scale: bool = False) -> np.ndarray:
