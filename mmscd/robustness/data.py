@@ -78,14 +78,14 @@ class BenchmarkImages:
     def load(self, number: int) -> BenchmarkImage:
         """Decode one image and select its ground truth; OSError (of a file), ValueError (none)."""
         results = self.dataset.get_data_info(number)
-        truth = results.pop('gt_depth', None)
-        if truth is None:
+        if results.get('gt_depth') is None:
             raise ValueError(
                 f'{results["img_path"]} has no ground truth: set test_mode=True (or with_gt=True) '
                 'in test_dataloader.dataset'
             )
         for transform in self.head:
             results = transform(results)
+        truth = results.pop('gt_depth')  # not before: loading holds it against the image
         index, depth = select_pixels(truth, self.metric)
         image_id = image_id_from_path(results['img_path'], self.data_root)
         return BenchmarkImage(image_id, results, index.astype(np.int32), depth, truth.shape)

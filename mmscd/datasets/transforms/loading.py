@@ -38,9 +38,10 @@ class LoadFrames:
                     f'{paths[0]} has {size} (width, height)'
                 )
         check_size(paths[0], size, results.get('camera_size'))
-        if results.get('gt_shows_image'):
+        depth = results.get('gt_depth')
+        if results.get('gt_shows_image') and depth is not None:
             truth = results.get('gt_path', 'the ground truth')
-            check_same_view(truth, results['gt_depth'].shape[1::-1], paths[0], size)
+            check_same_view(truth, depth.shape[1::-1], paths[0], size)
         results['frames'] = [frame for frame, *_ in decoded]
         results['ori_shape'] = (size[1], size[0])
         results['img_shape'] = decoded[0][0].shape[:2]
