@@ -15,7 +15,12 @@ from mmengine.config import Config
 from terminaltables import AsciiTable
 from torch import Tensor
 
-from mmscd.geometry import axis_angle_to_rotation, compose_transform, disp_to_depth
+from mmscd.geometry import (
+    axis_angle_to_rotation,
+    compose_transform,
+    disp_to_depth,
+    sample_views,
+)
 from mmscd.models.loading import disable_initial_weights
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
@@ -137,7 +142,7 @@ def _eager_warp(source: Tensor, depth: Tensor, T: Tensor, outputs: StepOutputs) 
     grid = pixels.reshape(batch, 2, height, width).permute(0, 2, 3, 1)
     # pixel centres at whole numbers: half a pixel to the edge
     grid = (grid + 0.5) / torch.tensor([width, height]).to(grid) * 2 - 1
-    return F.grid_sample(source, grid, padding_mode='border', align_corners=False)
+    return sample_views(source, grid)
 
 
 def _eager_error(x: Tensor, y: Tensor, alpha: float) -> Tensor:

@@ -58,6 +58,18 @@ class DepthRunner(Runner):
     mmengine itself loads what happens to have the right name and only logs the rest.
     """
 
+    def train(self) -> nn.Module:
+        """mmengine's; a FloatingPointError says in which iteration, and from where to go on."""
+        try:
+            return super().train()
+        except FloatingPointError as error:
+            last = find_latest_checkpoint(self.work_dir)
+            mend = f'go on from {last} (--resume auto)' if last else 'start anew'
+            raise FloatingPointError(
+                f'iteration {self.iter + 1}: {error}; {mend} with a lower learning rate '
+                '(--cfg-options optim_wrapper.optimizer.lr=...)'
+            ) from error
+
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any
     ) -> dict[str, Any]:

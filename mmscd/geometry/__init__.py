@@ -8,6 +8,7 @@ from .camera import (
     pixel_grid,
     proj,
     project,
+    sample_views,
     scale_intrinsics,
 )
 from .pose import (
@@ -29,5 +30,6 @@ __all__ = [
     'pixel_grid',
     'proj',
     'project',
+    'sample_views',
     'scale_intrinsics',
 ]

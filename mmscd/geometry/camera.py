@@ -104,6 +104,18 @@ def normalise_pixels(pixels: Tensor, height: int, width: int) -> Tensor:
     return torch.stack([u, v], -1)
 
 
+def sample_views(source: Tensor, grid: Tensor) -> Tensor:
+    """`grid_sample`, bilinear with border padding, of (B, C, H, W) at a grid of `normalise_pixels`.
+
+    FloatingPointError, on the CPU: the grid holds NaN, which would end the process in the backward
+    pass there. Other devices put out NaN, which the logs show without a wait in every step.
+    """
+    # a sum reads the grid once, in 1 % of the time of the sampling; infinities may make it NaN too
+    if grid.device.type == 'cpu' and grid.detach().sum().isnan() and grid.isnan().any():
+        raise FloatingPointError('depth, pose or K is not finite: nothing can be warped by it')
+    return F.grid_sample(source, grid, 'bilinear', 'border', align_corners=False)
+
+
 def proj(
     source: Tensor, depth: Tensor, T_source_target: Tensor, K: Tensor, inv_K: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -119,13 +131,13 @@ def proj(
     Returns:
         The warped source (B, C, H, W) with border padding, the depth of the target's points in the
         source camera (B, 1, H, W), and the mask (B, 1, H, W) of points that fall inside the image
-        and in front of the camera.
+        and in front of the camera. Errors are those of `sample_views`.
     """
     height, width = depth.shape[-2:]
     points = backproject(depth, inv_K)
     moved = T_source_target[:, :3, :3] @ points.flatten(2) + T_source_target[:, :3, 3:]
     pixels, z = project(moved.reshape(points.shape), K)
     grid = normalise_pixels(pixels, *source.shape[-2:])
-    warped = F.grid_sample(source, grid, 'bilinear', 'border', align_corners=False)
+    warped = sample_views(source, grid)
     inside = (grid.abs() <= 1).all(-1)[:, None] & (z > 0)
     return warped, z, inside.reshape(-1, 1, height, width)

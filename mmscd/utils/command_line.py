@@ -55,7 +55,7 @@ def run_tool(
     except KeyboardInterrupt:
         print('stopped by Ctrl-C', file=sys.stderr)
         sys.exit(130)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, FloatingPointError) as error:
         if os.environ.get(TRACEBACK_VARIABLE) == '1' or not _is_known(error):
             raise
         sys.exit(f'error: {error}')

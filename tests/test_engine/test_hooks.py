@@ -63,6 +63,23 @@ def test_nan_stops_at_once_with_a_picture(runner, tmp_path):
     assert (tmp_path / 'collapse' / 'iter_1_nan.png').is_file()
 
 
+@pytest.mark.parametrize(
+    'name, value, words',
+    [
+        ('disp_spread', 0.0, 'the depth map is flat'),
+        ('disp_saturation', 0.5, 'near things are cut off at min_depth'),
+        ('disp_saturation_far', 1.0, 'nearly everything lies at max_depth'),
+    ],
+)
+def test_either_end_has_its_own_advice(runner, name, value, words):
+    sane = dict(disp_spread=0.8, disp_saturation=0.0, disp_saturation_far=0.4)
+    hook = CollapseMonitorHook(interval=1, begin=1, patience=2)
+    run(hook, runner, [sane] * 3)
+    assert runner.warnings == []
+    run(hook, runner, [{**sane, name: value}] * 3)
+    assert len(runner.warnings) == 1 and words in runner.warnings[0]
+
+
 def test_message_hub_becomes_plain_and_comes_back():
     hub = dict(
         log_scalars={'train/loss': HistoryBuffer([0.5, 0.25], [1, 1])},

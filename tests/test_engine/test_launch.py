@@ -57,6 +57,20 @@ def runner_of(tiny_config, tmp_path):
     return build
 
 
+def test_a_nan_in_a_pose_ends_training_with_the_way_back(runner_of):
+    """Not with a segmentation fault, which it is on the CPU without the check before the warp."""
+    runner = runner_of(**{'train_cfg.max_iters': 2, 'default_hooks.checkpoint.interval': 1})
+    estimate = runner.model.estimate_poses
+
+    def break_the_second(inputs):
+        return estimate(inputs) * (torch.nan if runner.iter == 1 else 1)
+
+    runner.model.estimate_poses = break_the_second
+    words = r'iteration 2: depth, pose or K is not finite.*; go on from .*iter_1.pth \(--resume'
+    with pytest.raises(FloatingPointError, match=words):
+        runner.train()
+
+
 @pytest.mark.parametrize('tool', ['tools/test.py', 'tools/analysis_tools/make_report.py'])
 @pytest.mark.parametrize(
     'change, words',

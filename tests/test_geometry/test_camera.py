@@ -17,6 +17,7 @@ from mmscd.geometry import (
     pixel_grid,
     proj,
     project,
+    sample_views,
     scale_intrinsics,
 )
 
@@ -165,3 +166,20 @@ def test_rotation_about_the_optical_axis():
     T = compose_transform(rotation, torch.zeros(1, 3, dtype=torch.float64))
     warped, _, mask = proj(image, plane(5.0), T, camera, torch.linalg.inv(camera))
     assert torch.allclose(warped, image.flip((-1, -2)), atol=1e-12) and mask.all()
+
+
+@pytest.mark.parametrize('broken', ['depth', 'T', 'K'])
+def test_what_is_not_finite_is_refused_before_it_ends_the_process(broken):
+    """On the CPU `grid_sample` writes outside of its memory in backward where the grid has NaN."""
+    values = dict(depth=plane(5.0), T=translation(0.1, 0, 0), K=K.clone())
+    values[broken][..., 0, 0] = torch.nan
+    leaf = values[broken].requires_grad_()
+    with pytest.raises(FloatingPointError, match='not finite: nothing can be warped'):
+        proj(ramps(), values['depth'], values['T'], values['K'], torch.linalg.inv(K))[0].sum()
+    assert leaf.grad is None
+
+
+def test_infinite_places_are_at_the_border():
+    """Nothing is refused that can be sampled: their sum is NaN too."""
+    grid = torch.tensor([torch.inf, -torch.inf]).double().expand(1, 1, 2, 2)
+    assert torch.equal(sample_views(ramps(), grid)[0, :2, 0, 0], ramps()[0, :2, 0, -1])

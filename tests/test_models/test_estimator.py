@@ -66,7 +66,7 @@ def test_losses_and_a_gradient_for_every_parameter(build, frame_ids, frames, ste
     model = build(frame_ids).train()
     losses = model(prepared(model, make_data(frames, stereo=stereo), True), mode='loss')
     expected = {'loss_photometric', 'loss_smoothness', 'auto_mask_share'}
-    expected |= {'disp_spread', 'disp_saturation'}
+    expected |= {'disp_spread', 'disp_saturation', 'disp_saturation_far'}
     if frame_ids != STEREO:
         expected.add('pose_translation')
     assert set(losses) == expected
@@ -92,6 +92,37 @@ def test_diagnostics_say_what_they_are_named_for(build):
     steps = outputs.T_source_target[:, :2, :3, 3]
     lengths = [steps[b, s].norm().item() for b in range(2) for s in range(2)]
     assert losses['pose_translation'].item() == pytest.approx(sum(lengths) / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    'left, right, spread, near, far',
+    [
+        (0.01, 0.03, 0.5, 0, 0),  # healthy
+        (0.02, 0.02, 0, 0, 0),  # one constant
+        (0.0, 0.0, 0, 0, 1),  # all at max_depth
+        (1.0, 1.0, 0, 1, 0),  # all at min_depth
+        (0.0, 1.0, 1, 0.5, 0.5),
+        (0.0, 0.02, 1, 0, 0.5),  # half of it sky
+    ],
+)
+def test_diagnostics_are_numbers_at_both_ends(build, left, right, spread, near, far):
+    model = build().eval()
+    inputs = prepared(model, make_data())
+    disp = torch.cat([torch.full((2, 1, H, W // 2), side) for side in (left, right)], -1)
+    model.estimate_disps = lambda image: ([disp], ())
+    losses = model(inputs, mode='loss')
+    assert losses['disp_spread'].item() == pytest.approx(spread, rel=1e-3, abs=1e-5)
+    assert losses['disp_saturation'].item() == near
+    assert losses['disp_saturation_far'].item() == far
+
+
+def test_the_far_end_begins_at_95_percent_of_the_largest_depth(build):
+    model = build(max_depth=50.0).eval()
+    inputs = prepared(model, make_data())
+    for depth, share in ((47.4, 0), (47.6, 1)):
+        disp = torch.full((2, 1, H, W), (1 / depth - 1 / 50) / (1 / 0.1 - 1 / 50))
+        model.estimate_disps = lambda image, disp=disp: ([disp], ())
+        assert model(inputs, mode='loss')['disp_saturation_far'] == share
 
 
 def test_poses_in_order_of_time_and_inverted_for_earlier_frames(build):

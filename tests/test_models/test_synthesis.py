@@ -34,6 +34,14 @@ def scene(batch=2, count=3, scales=2, motion=0.2, seed=0):
     )
 
 
+@pytest.mark.parametrize('broken', ['depth', 'T_source_target', 'K'])
+def test_what_is_not_finite_is_refused(broken):
+    arguments = scene()
+    arguments[broken].flatten()[3] = math.nan
+    with pytest.raises(FloatingPointError, match='depth, pose or K is not finite'):
+        synthesise_views(**arguments)
+
+
 # with the larger motion points come to lie behind the cameras
 @pytest.mark.parametrize('motion', [0.0, 0.1, 3.0])
 def test_equals_proj_source_by_source_and_scale_by_scale(motion):

@@ -4,7 +4,9 @@ import argparse
 import json
 
 import pytest
+import torch
 
+from mmscd.geometry import proj
 from mmscd.utils.command_line import (
     add_launcher,
     add_model,
@@ -54,6 +56,21 @@ def test_what_the_user_can_mend_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv('MMSCD_TRACEBACK', '1')
     with pytest.raises(FileNotFoundError):
         run_tool(make_parser(None), lambda args: load_config('nothing.py'), [])
+
+
+def test_a_training_that_collapsed_says_so_in_one_sentence():
+    def run(args):
+        camera = torch.eye(3)[None]
+        proj(
+            torch.zeros(1, 3, 2, 2),
+            torch.full((1, 1, 2, 2), torch.nan),
+            torch.eye(4)[None],
+            camera,
+            camera,
+        )
+
+    with pytest.raises(SystemExit, match='^error: depth, pose or K is not finite'):
+        run_tool(make_parser(None), run, [])
 
 
 def test_errors_of_other_code_keep_their_traceback():

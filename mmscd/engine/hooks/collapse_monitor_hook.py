@@ -22,6 +22,8 @@ ADVICE = {
     'disp_spread': 'the depth map is flat; lower the learning rate or check the frame order and K',
     'disp_saturation': 'near things are cut off at min_depth; lower min_depth, or start with a '
     'smaller disp_head.initial_disp',
+    'disp_saturation_far': 'nearly everything lies at max_depth; raise max_depth, lower the '
+    'learning rate, or start with a larger disp_head.initial_disp',
     'pose_translation': 'the pose net sees no motion, or far too much; check that the frames move '
     'and that K fits them',
     'auto_mask_share': 'warping explains almost no pixel, or all; check frame_ids, K and whether '
@@ -34,10 +36,11 @@ class CollapseMonitorHook(Hook):
     """Warns in one sentence, with a picture, when training leaves sane bounds.
 
     Looks every `interval` iterations at the diagnostics that the estimator logs: `disp_spread`
-    (standard deviation over mean of the disparity), `disp_saturation` (share of disparities
-    at the near end), `pose_translation` (mean length, in units of
-    depth), `auto_mask_share`, and at every value for NaN or infinity. A bound must be broken
-    `patience` times in a row; a NaN counts at once and, as no training recovers from it, stops it.
+    (standard deviation over mean of the disparity), `disp_saturation` and `disp_saturation_far`
+    (shares of pixels within 5 % of `min_depth` and of `max_depth`), `pose_translation` (mean
+    length, in units of depth), `auto_mask_share`, and at every value for NaN or infinity. A bound
+    must be broken `patience` times in a row; a NaN counts at once and, as no training recovers from
+    it, stops it.
 
     Args:
         bounds: smallest and largest sane value by name of the diagnostic.
@@ -60,6 +63,7 @@ class CollapseMonitorHook(Hook):
         self.bounds = bounds or dict(
             disp_spread=(0.05, 10.0),
             disp_saturation=(0.0, 0.1),
+            disp_saturation_far=(0.0, 0.9),
             pose_translation=(1e-5, 5.0),
             auto_mask_share=(0.05, 0.999),
         )
@@ -76,11 +80,8 @@ class CollapseMonitorHook(Hook):
         values = dict(zip(outputs, stack_values(outputs).tolist(), strict=True))
         bad = [name for name, value in values.items() if not isfinite(value)]
         if bad:
-            sentence = (
-                f'Iteration {runner.iter + 1}: {", ".join(bad)} is not finite; resume from the '
-                'last good checkpoint with a lower learning rate'
-            )
-            self._warn(runner, data_batch, 'nan', sentence)
+            sentence = f'{", ".join(bad)} is not finite'
+            self._warn(runner, data_batch, 'nan', f'Iteration {runner.iter + 1}: {sentence}')
             if self.stop_on_nan:
                 raise FloatingPointError(sentence)
         if runner.iter + 1 < self.begin:

@@ -238,8 +238,13 @@ class SelfSupervisedDepthEstimator(BaseModel):
     def _take_notes(self, outputs: StepOutputs) -> None:
         """Scalars by which `CollapseMonitorHook` tells a collapse."""
         disp = outputs.disps[0].detach()
-        outputs.notes['disp_spread'] = (disp.std((1, 2, 3)) / disp.mean((1, 2, 3))).mean()
+        # a sigmoid at its far end is 0 in every pixel, which is flat and not 0 / 0
+        mean = disp.mean((1, 2, 3)).clamp(min=1e-6)
+        outputs.notes['disp_spread'] = (disp.std((1, 2, 3)) / mean).mean()
         outputs.notes['disp_saturation'] = (disp > 0.95).float().mean()
+        low, high = outputs.depth_range  # 95 % of max_depth is a matter of 1 / depth
+        far = (1 / 0.95 - 1) * low / (high - low)
+        outputs.notes['disp_saturation_far'] = (disp < far).float().mean()
         temporal = [i for i, f in enumerate(self.frame_ids[1:]) if f != 's']
         if temporal:
             T = outputs.T_source_target.detach()[:, temporal]

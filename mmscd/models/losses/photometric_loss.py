@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid
+from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid, sample_views
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops.photometric import photometric_error
 from mmscd.registry import LOSSES
@@ -40,6 +40,9 @@ def synthesise_views(
 
     Returns:
         (B, S, 3, n, H, W).
+
+    Raises:
+        FloatingPointError: see `geometry.sample_views`.
     """
     batch, count, channels, height, width = sources.shape
     scales = depth.shape[1]
@@ -50,7 +53,7 @@ def synthesise_views(
     pixels = points[:, :, :2] / points[:, :, 2:].clamp(min=1e-7)
     pixels = pixels.reshape(batch * count, 2, scales * height, width)
     grid = normalise_pixels(pixels, height, width)
-    warped = F.grid_sample(sources.flatten(0, 1), grid, 'bilinear', 'border', align_corners=False)
+    warped = sample_views(sources.flatten(0, 1), grid)
     return warped.reshape(batch, count, channels, scales, height, width)
 
 

@@ -22,7 +22,10 @@ default_hooks = dict(
         begin=200,
         interval=25,
         bounds=dict(
-            disp_spread=(0.05, 10.0), disp_saturation=(0.0, 0.1), pose_translation=(1e-5, 5.0)
+            disp_spread=(0.05, 10.0),
+            disp_saturation=(0.0, 0.1),
+            disp_saturation_far=(0.0, 0.9),
+            pose_translation=(1e-5, 5.0),
         ),
     ),
     visualization=dict(max_images=4),
