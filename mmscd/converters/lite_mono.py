@@ -58,7 +58,8 @@ def find_shape(
     (width, height)."""
     counts, channels = [0, 0, 0], [0, 0, 0]
     for key, value in state.items():
-        if match := re.match(r'stages\.([0-2])\.(\d+)\.gamma$', key):
+        match = re.match(r'stages\.([0-2])\.(\d+)\.gamma$', key)
+        if match and value.ndim == 1:
             stage = int(match[1])
             counts[stage] = max(counts[stage], int(match[2]) + 1)
             channels[stage] = len(value)

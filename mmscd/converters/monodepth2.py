@@ -103,7 +103,7 @@ def map_pose(states: States, keys: KeyMap) -> int:
     """The names of our PoseNet; returns the depth of its ResNet, raises UnmappedKeysError."""
     what, encoder = 'pose_encoder.pth', _strip(states['pose_encoder'], 'pose_encoder.pth')
     first = encoder.get('conv1.weight')
-    if first is not None and first.shape[1] != 6:
+    if first is not None and first.ndim == 4 and first.shape[1] != 6:
         shapes = {'conv1.weight': (first.shape, (64, 6, 7, 7))}
         hint = 'mmscd estimates motion from pairs of images; --no-pose leaves this net out'
         raise UnmappedKeysError(what, shapes=shapes, hint=hint)
@@ -114,7 +114,7 @@ def map_pose(states: States, keys: KeyMap) -> int:
     wanted = {k: v for k, v in net.state_dict().items() if not k.startswith('encoder.')}
     state = dict(states['pose'])
     last = state.get('net.3.weight')
-    if last is not None and last.ndim == 4 and last.shape[0] in (6, 12):
+    if last is not None and last.ndim == 4 and len(last) in (6, 12) and 'net.3.bias' in state:
         # a 1x1 convolution before a mean is a linear layer after it; the second motion is not used
         state['net.3.weight'] = last[:6, :, 0, 0]
         state['net.3.bias'] = state['net.3.bias'][:6]

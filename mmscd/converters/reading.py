@@ -9,11 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from mmscd.utils.compat import load_checkpoint_file
-
-# where the weights may be inside a checkpoint
-NESTS = ('state_dict', 'model', 'model_state_dict')
-# entries of Monodepth2's encoder.pth that are no weights
-SETTINGS = ('height', 'width', 'use_stereo')
+from mmscd.utils.weights import SETTINGS, check_finite, named_tensors, unpack
 
 
 def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -30,19 +26,9 @@ def read_weights(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict[str, 
     """
     path = Path(path)
     content = (_load_safetensors if path.suffix == '.safetensors' else load_checkpoint_file)(path)
-    if not isinstance(content, dict):
-        raise ValueError(f'{path} holds a {type(content).__name__}, expected weights by name')
-    for nest in NESTS:
-        if isinstance(content.get(nest), dict):
-            content = content[nest]
-    tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
-    if not tensors:
-        raise ValueError(f'{path} holds no weights by name, found {sorted(map(str, content))[:8]}')
-    values = {k: v for k, v in content.items() if k not in tensors}
-    # settings that some forks save as tensors lie beside the module that DataParallel wraps
-    if all(key.startswith('module.') or key in SETTINGS for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
-    return tensors, values
+    tensors = named_tensors(content, path)
+    check_finite(tensors, path)
+    return tensors, {k: v for k, v in unpack(content).items() if not isinstance(v, Tensor)}
 
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
@@ -78,9 +64,11 @@ def read_folder(
         tensors, values = read_weights(folder / f'{name}.pth')
         for key in SETTINGS:  # some forks save them as tensors
             if key in tensors:
-                values[key] = tensors.pop(key).item()
+                values[key] = tensors.pop(key).tolist()
             if name == 'encoder' and key in values:
-                settings[key] = values.pop(key)
+                settings[key] = value = values.pop(key)
+                if value is not None and not (isinstance(value, (int, float)) and 0 <= value < 1e5):
+                    raise ValueError(f'{folder / "encoder.pth"}: {key} is no number: {value!r}')
         counters = [k for k in tensors if k.split('.')[-1] in ('total_ops', 'total_params')]
         others.update({f'{name}.pth: {key}': "a FLOP counter's number" for key in counters})
         others.update({f'{name}.pth: {key}': 'no weight' for key in values})

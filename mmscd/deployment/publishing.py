@@ -16,6 +16,7 @@ from mmscd.models import loading
 from mmscd.utils.compat import load_checkpoint_file
 from mmscd.utils.config import literal_config
 from mmscd.utils.files import atomic_write
+from mmscd.utils.weights import check_finite, named_tensors
 
 HASH_DIGITS = 8
 # of the config: what evaluation and prediction read; all else is about the training
@@ -26,8 +27,8 @@ META_KEYS = ('epoch', 'iter', 'seed', 'experiment_name', 'time', 'mmengine_versi
 
 def publish(source: Path, out: Path, pose: bool = True) -> str:
     """Write the published file, NAME-<first digits of its sha256>.pth of `out` NAME.pth, and return
-    lines about what went and what was kept. ValueError: `out` has another suffix; there is no
-    `state_dict`, or nothing of it is left.
+    lines about what went and what was kept. ValueError: `out` has another suffix; `source` is no
+    checkpoint of a training, or nothing of its weights is left.
 
     mmengine's EMAHook exchanges the two sets when it saves: `state_dict` already holds the averaged
     weights, and `ema_state_dict` those of the last step.
@@ -35,17 +36,18 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
     if out.suffix != '.pth':
         raise ValueError(f'OUT must end in .pth, got {out}')
     checkpoint = load_checkpoint_file(source)
-    if not isinstance(checkpoint.get('state_dict'), dict):
-        raise ValueError(f'expected a checkpoint with a state_dict, found {sorted(checkpoint)}')
-    state: dict[str, Tensor] = dict(checkpoint['state_dict'])
+    state: dict[str, Tensor] = named_tensors(checkpoint, source)
+    check_finite(state, source)
+    old = checkpoint.get('meta') if 'state_dict' in checkpoint else None
+    if not isinstance(old, dict):
+        raise ValueError(f'{source} lacks state_dict or meta: give a checkpoint of a training')
     gone: dict[str, int] = {}
     for part in loading.TRAINING_ONLY + (() if pose else ('pose_net.',)):
         taken = [state.pop(key) for key in list(state) if key.startswith(part)]
         gone |= {f'{part}*': _bytes(taken)} if taken else {}
     if not state:
-        raise ValueError('nothing is left of the state_dict: is this a checkpoint of mmscd?')
+        raise ValueError(f'nothing is left of {source}: is this a checkpoint of mmscd?')
     gone |= {k: _bytes(v) for k, v in checkpoint.items() if k not in ('state_dict', 'meta')}
-    old = checkpoint.get('meta', {})
     meta = {key: to_plain(old[key]) for key in META_KEYS if key in old}
     if old.get('cfg'):
         meta['cfg'] = publish_config(old['cfg'], pose, str(source))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
 
-_EXAMPLES = 3
+from mmscd.utils.weights import some
+
 _CONVERT = 'tools/model_converters/to_mmscd.py'
 # beginnings of keys that give away what a file is, and what to do about it
 _OTHERS = (
@@ -95,9 +96,3 @@ def explain_folder(folder: Path) -> str:
             f'convert it with {_CONVERT} {folder} OUT.pth, then give OUT.py and OUT.pth'
         )
     return f'weights {folder} is a folder: give a checkpoint, such as iter_N.pth in a work dir'
-
-
-def some(keys: Iterable[str]) -> str:
-    """The first few of many names."""
-    keys = list(keys)
-    return ', '.join(keys[:_EXAMPLES]) + (', ...' if len(keys) > _EXAMPLES else '')

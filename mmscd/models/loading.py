@@ -28,8 +28,9 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmscd.registry import MODELS
+from mmscd.utils.weights import check_finite, named_tensors, some
 
-from ._misfit import explain_folder, explain_misfit, some
+from ._misfit import explain_folder, explain_misfit
 from .model_names import check_depth_config, describe, one_line, resolve_model
 
 RANDOM = 'random'
@@ -203,16 +204,14 @@ def load_weights(
     """
     stored = weights if isinstance(weights, Mapping) else read_checkpoint(weights)
     path = path or ('given' if isinstance(weights, Mapping) else str(weights))
-    state, own = _find_state(stored, path), network.state_dict()
+    state, own = named_tensors(stored, path), network.state_dict()
     needed, found = _judged_parts(need, own, state)
     if problem := explain_misfit(needed, found):
         raise ValueError(f'weights {path} do not fit the model of {config}: {problem}')
     taken = {k: v for k, v in state.items() if k in found or k.startswith(_PREPROCESSOR)}
     if need == 'training':
         taken |= {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    if bad := [key for key, value in taken.items() if not torch.isfinite(value.float()).all()]:
-        mend = 'the training had collapsed; take an earlier checkpoint'
-        raise ValueError(f'weights {path} hold values that are not finite ({some(bad)}): {mend}')
+    check_finite(taken, path)
     try:
         network.load_state_dict(taken, strict=False)
     except ValueError as error:
@@ -263,21 +262,3 @@ def read_depth_scale(stored: Any, path: str) -> float | None:
         expected = "meta['depth_scale'] must be a positive number"
         raise ValueError(f'weights {path}: {expected}, got {scale!r}')
     return float(scale)
-
-
-def _find_state(stored: Any, path: str) -> State:
-    """The parameters by name, without the prefix that data-parallel wrappers leave."""
-    state = stored
-    for key in ('state_dict', 'model'):
-        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
-            state = state[key]
-    if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
-        kind = f'a {type(stored).__name__}'
-        if isinstance(stored, Mapping):
-            kind = f'a dict with the keys {some(map(str, stored))}'
-        mend = 'give a checkpoint that training wrote (iter_N.pth), or a state dict'
-        raise ValueError(f'weights {path} hold no parameters of a network ({kind}): {mend}')
-    state = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
-    if all(key.startswith('module.') for key in state):
-        state = {key.removeprefix('module.'): value for key, value in state.items()}
-    return state

@@ -17,6 +17,7 @@ from typing import Any
 
 from mmscd.utils.downloads import cached_path, download
 from mmscd.utils.files import atomic_write
+from mmscd.utils.weights import check_finite, named_tensors, some
 
 INSTALL_COMMAND = 'pip install -e .[openmmlab]'
 UNSAFE_LOAD_VARIABLE = 'MMSCD_UNSAFE_CHECKPOINTS'
@@ -155,6 +156,35 @@ def register_safe_checkpoint_loaders() -> None:
     register(('http://', 'https://'), load_from_http, force=True)
 
 
+def register_checked_initial_weights() -> None:
+    """Refuse initial weights (`init_cfg` of type Pretrained) that do not fit their module: mmengine
+    0.10 only logs what is missing or has another shape, and trains from noise."""
+    from mmengine.model.weight_init import PretrainedInit, update_init_info
+    from mmengine.runner.checkpoint import CheckpointLoader
+
+    def load(self: Any, module: Any) -> None:
+        path, prefix = str(self.checkpoint), f'{(self.prefix or "").rstrip(".")}.'.lstrip('.')
+        state = named_tensors(CheckpointLoader.load_checkpoint(path, 'cpu', 'current'), path)
+        state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        own, what = (
+            module.state_dict(),
+            f'initial weights {path} do not fit {type(module).__name__}',
+        )
+        if absent := [k for k in own if k not in state and not k.endswith('num_batches_tracked')]:
+            mend = 'give the file of this network, or set init_cfg=None'
+            told = f'{len(absent)} of {len(own)} parameters are missing ({some(absent)})'
+            raise ValueError(f'{what}: {told}; {mend}')
+        check_finite(state, path)
+        try:
+            module.load_state_dict(state, strict=False)
+        except RuntimeError as error:  # another shape
+            raise ValueError(f'{what}: {" ".join(str(error).split())}') from None
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=self._get_init_info())
+
+    PretrainedInit.__call__ = load
+
+
 def register_atomic_local_backend() -> None:
     """Make every local write of mmengine atomic: 0.10 writes checkpoints in place."""
     from mmengine.fileio import LocalBackend, register_backend
@@ -244,4 +274,5 @@ def apply() -> None:
     register_config_packages()
     register_checked_substitution()
     register_safe_checkpoint_loaders()
+    register_checked_initial_weights()
     register_atomic_local_backend()

@@ -267,3 +267,23 @@ def test_files_with_code_are_refused(monodepth2_folder):
     torch.save(dict(load(folder, 'depth'), code=Code()), folder / 'depth.pth')
     with pytest.raises(RuntimeError, match='more than tensors'):
         convert_folder(folder)
+
+
+@pytest.mark.parametrize('value', ['640', [640], -1, float('nan'), torch.ones(2)])
+def test_settings_that_are_no_numbers_are_refused(monodepth2_folder, value):
+    folder = monodepth2_folder()
+    content = torch.load(folder / 'encoder.pth')
+    torch.save(content | dict(width=value), folder / 'encoder.pth')
+    with pytest.raises(ValueError, match='encoder.pth: width is no number'):
+        convert_folder(folder)
+
+
+def test_broken_shapes_of_the_pose_net_are_refused(monodepth2_folder):
+    folder = monodepth2_folder()
+    pose, encoder = (torch.load(folder / f'{name}.pth') for name in ('pose', 'pose_encoder'))
+    torch.save({k: v for k, v in pose.items() if k != 'net.3.bias'}, folder / 'pose.pth')
+    with pytest.raises(UnmappedKeysError, match='(?s)pose.pth.*net.3.bias'):
+        convert_folder(folder)
+    torch.save(encoder | {'encoder.conv1.weight': torch.ones(())}, folder / 'pose_encoder.pth')
+    with pytest.raises(UnmappedKeysError, match='(?s)pose_encoder.pth.*conv1.weight'):
+        convert_folder(folder)

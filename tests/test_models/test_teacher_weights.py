@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmscd.models.teachers import MMSegTeacher, find_weights
+from mmscd.models.teachers.checkpoints import classes_of
 from mmscd.models.teachers.mmseg_network import read_model_config
 from mmscd.registry import TEACHERS
 from mmscd.utils import downloads
@@ -88,6 +89,17 @@ def test_keys_that_do_not_fit_are_named(trained, tmp_path):
         make(checkpoint=save(path, dict(a=torch.ones(1))))
     with pytest.raises(FileNotFoundError, match='nothing.pth'):
         make(checkpoint=str(tmp_path / 'nothing.pth'))
+    for state in ({1: torch.ones(2)}, dict(a='text'), None):
+        with pytest.raises(ValueError, match='w.pth hold no parameters of a network'):
+            make(checkpoint=save(path, state))
+    with pytest.raises(ValueError, match=f'w.pth hold values that are not finite .{FIRST}'):
+        make(checkpoint=save(path, trained | {FIRST: trained[FIRST] * torch.nan}))
+
+
+def test_class_names_of_another_kind_are_none():
+    for meta in (dict(dataset_meta=[1]), dict(dataset_meta=dict(classes=3)), dict(CLASSES='road')):
+        assert classes_of(meta) is None
+    assert classes_of(dict(dataset_meta=None, CLASSES=['road'])) == ('road',)
 
 
 class Evil:

@@ -132,6 +132,25 @@ def test_without_the_pose_net(training, tmp_path, capsys):
 def test_mistakes_are_named(training, tmp_path):
     with pytest.raises(SystemExit, match='OUT must end in .pth, got model.ckpt'):
         publish_model.main([str(training[0]), 'model.ckpt'])
-    torch.save(dict(weights={}), tmp_path / 'other.pth')
-    with pytest.raises(SystemExit, match=r"with a state_dict, found \['weights'\]"):
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (None, 'hold no parameters of a network .a NoneType'),
+        (dict(weights={}), 'hold no parameters of a network .a dict with the keys weights'),
+        (dict(meta={}, state_dict={1: torch.ones(2)}), 'hold no parameters'),
+        (dict(meta={}, state_dict=dict(a='text')), 'hold no parameters'),
+        (dict(meta={}, state_dict=dict(a=torch.zeros(1).expand(10**12))), 'larger than the file'),
+        (dict(meta={}, state_dict=dict(a=torch.full((1,), torch.nan))), 'not finite'),
+        (dict(meta=None, state_dict=dict(a=torch.ones(2))), 'lacks state_dict or meta'),
+        (dict(meta=[1], state_dict=dict(a=torch.ones(2))), 'lacks state_dict or meta'),
+        (dict(meta={}, state_dict={'distiller.a': torch.ones(2)}), 'nothing is left of'),
+    ],
+)
+def test_what_is_no_checkpoint_of_a_training_is_not_published(tmp_path, content, words):
+    torch.save(content, tmp_path / 'other.pth')
+    with pytest.raises(SystemExit, match=f'^error: .*{words}') as told:
         publish_model.main([str(tmp_path / 'other.pth'), str(tmp_path / 'out.pth')])
+    assert 'other.pth' in str(told.value)
+    assert [path.name for path in tmp_path.iterdir()] == ['other.pth']

@@ -118,8 +118,9 @@ class ResNetEncoder(BaseModule):
             state_dict.pop(key, None)
         key = f'{prefix}conv1.weight'
         weight, wanted = state_dict.get(key), self.conv1.in_channels
-        if weight is not None and weight.shape[1] != wanted and wanted % weight.shape[1] == 0:
-            copies = wanted // weight.shape[1]
+        given = weight.shape[1] if isinstance(weight, Tensor) and weight.ndim == 4 else 0
+        if 0 < given < wanted and wanted % given == 0:
+            copies = wanted // given
             state_dict[key] = torch.cat([weight] * copies, 1) / copies
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import Tensor, nn
+from torch import nn
 
 from mmscd.models._misfit import describe_misfit
 from mmscd.utils.config import resolve_config_path
 from mmscd.utils.text import parse_yaml, read_text
+from mmscd.utils.weights import check_finite, named_tensors
 
 # what networks without their training parts and with older torch versions may lack or bring
 _TOLERATED = re.compile(r'(auxiliary_head|data_preprocessor)\.|.*num_batches_tracked$')
@@ -64,14 +65,7 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
     refused.
     """
     checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
-    if not isinstance(checkpoint, Mapping):
-        raise ValueError(f'{source} holds a {type(checkpoint).__name__}, not a state dict')
-    state = checkpoint
-    for key in ('state_dict', 'model'):
-        if isinstance(state.get(key), Mapping):
-            state = state[key]
-            break
-    state = {k.removeprefix('module.'): v for k, v in state.items() if isinstance(v, Tensor)}
+    state = named_tensors(checkpoint, source)
     judged = [
         {k: v for k, v in weights.items() if not _TOLERATED.match(k)}
         for weights in (network.state_dict(), state)
@@ -83,6 +77,7 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
             f'{source} does not fit {name}: {misfit[0]}. Give the checkpoint that belongs to the '
             'config'
         )
+    check_finite(judged[1], source)
     network.load_state_dict(state, strict=False)
     meta = checkpoint.get('meta') or {}
     print_log(f'teacher {name} with weights from {source}', 'current')
@@ -91,7 +86,8 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
 
 def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Class names that a checkpoint of mmseg brings along, in the order of its logits."""
-    for owner, key in ((meta.get('dataset_meta') or {}, 'classes'), (meta, 'CLASSES')):
-        if owner.get(key):
-            return tuple(owner[key])
+    for owner, key in ((meta.get('dataset_meta'), 'classes'), (meta, 'CLASSES')):
+        names = owner.get(key) if isinstance(owner, Mapping) else None
+        if names and isinstance(names, (list, tuple)):
+            return tuple(map(str, names))
     return None
