@@ -73,12 +73,15 @@ def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
     things with a `type` of their own, such as hooks or losses, a new one has to have one too.
     """
     options = dict(options or {})
-    for key in options:
-        _check_hits(cfg, key, options)
+    for key, value in options.items():
+        old = _check_hits(cfg, key, options)
+        if type(old) is int and isinstance(value, float) and value.is_integer():
+            options[key] = int(value)  # 1e5 iterations
     cfg.merge_from_dict(options)
 
 
-def _check_hits(cfg: Config, key: str, options: Mapping[str, Any]) -> None:
+def _check_hits(cfg: Config, key: str, options: Mapping[str, Any]) -> Any:
+    """The value that an option replaces; None where there is none."""
     from mmengine.runner import Runner
 
     names = key.split('.')
@@ -91,9 +94,18 @@ def _check_hits(cfg: Config, key: str, options: Mapping[str, Any]) -> None:
         )
     part: Any = cfg._cfg_dict
     for depth, name in enumerate(names):
-        if not isinstance(part, dict):
-            part = part[int(name)] if _has_item(part, name) else None
+        above = '.'.join(names[:depth])
+        if f'{above}._delete_' in options:
+            return None
+        if isinstance(part, list) and name.isdecimal() and int(name) < len(part):
+            part = part[int(name)]
             continue
+        if not isinstance(part, dict):
+            is_ = f'a list of {len(part)}' if isinstance(part, list) else repr(part)[:80]
+            raise ValueError(
+                f'option {key}: {above} is {is_}, of which {name!r} is no part; give {above} as a '
+                f'whole, or {above}._delete_=True too'
+            )
         known = list(part)
         if depth == 1 and names[0] in _LOOKED_INTO:
             check_names(f'name (option {key})', [name], _LOOKED_INTO[names[0]])
@@ -103,11 +115,10 @@ def _check_hits(cfg: Config, key: str, options: Mapping[str, Any]) -> None:
             typed = '.'.join([*names[: depth + 1], 'type']) in options
             if not typed and not (isinstance(new, dict) and 'type' in new):
                 check_names(f'name (option {key}; a new one needs a type)', [name], known)
-        part = part.get(name)
-
-
-def _has_item(part: Any, name: str) -> bool:
-    return isinstance(part, (list, tuple)) and name.isdecimal() and int(name) < len(part)
+        if name not in part:
+            return None
+        part = part[name]
+    return part
 
 
 def _is_collection(names: list[str], part: dict) -> bool:

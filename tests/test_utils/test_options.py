@@ -1,8 +1,11 @@
 """Options that hit nothing are refused, those that are new and right pass."""
 
+from argparse import ArgumentParser
+
 import pytest
 
 from mmscd.utils.config import load_config, select
+from mmscd.utils.option_action import OptionAction
 
 SCD = 'configs/scd/scd_r18_kitti.py'
 
@@ -20,6 +23,10 @@ SCD = 'configs/scd/scd_r18_kitti.py'
         ('auto_scale_lr.base_batch', 3, "'base_batch_size'"),
         ('img_size', (320, 96), 'img_size changes nothing any more'),
         ('train_pipeline.0.type', 'X', 'train_pipeline changes nothing any more'),
+        ('train_dataloader.dataset.pipeline.9.size', (64, 64), "a list of 3, of which '9' is no"),
+        ('train_dataloader.dataset.pipeline.-1.size', (64, 64), "a list of 3, of which '-1' is no"),
+        ('model.backbone.depth.x', 3, "model.backbone.depth is 18, of which 'x' is no part"),
+        ('val_evaluator.protocol.max_depth', 50, 'or val_evaluator.protocol._delete_=True too'),
     ],
 )
 def test_what_hits_nothing_is_refused(key, value, near, tmp_path):
@@ -69,3 +76,45 @@ def test_hooks_of_mmengine_can_be_switched_off_unseen(tmp_path):
     leaf = tmp_path / 'leaf.py'
     leaf.write_text("default_hooks = dict(checkpoint=dict(type='CheckpointHook'))\n")
     assert load_config(str(leaf), {'default_hooks.timer': None}).default_hooks.timer is None
+
+
+def parse(*words):
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=OptionAction)
+    return parser.parse_args(['--cfg-options', *words]).cfg_options
+
+
+@pytest.mark.parametrize(
+    ('word', 'told'),
+    [
+        ('foo', "'foo' is not KEY=VALUE"),
+        ('=3', 'is not KEY=VALUE'),
+        ('model..backbone=3', 'is not KEY=VALUE'),
+        ('pipeline.1.size=[640,192', 'a bracket is not closed'),
+        ("a.b=dict(preset='kitti_eigen',max_depth=50)", 'one by one, a.b.NAME=VALUE'),
+        ('a={"preset":"kitti_eigen"}', 'one by one, a.NAME=VALUE'),
+        ("a=[dict(type='LoadFrames')]", 'one by one, a.NAME=VALUE'),
+    ],
+)
+def test_a_word_that_is_no_option_is_one_sentence(word, told, capsys):
+    with pytest.raises(SystemExit):
+        parse(word)
+    assert told in capsys.readouterr().err
+
+
+def test_values_are_what_they_look_like():
+    found = parse('work_dir=2026_11_28', 'model.frame_ids=(0,-1,1,s)', 'a=b=c', 'd=1e-4')
+    assert found == {
+        'work_dir': '2026_11_28', 'model.frame_ids': (0, -1, 1, 's'), 'a': 'b=c', 'd': 1e-4,
+    }  # fmt: skip
+
+
+def test_a_whole_number_stays_one():
+    iterations = load_config(SCD, parse('train_cfg.max_iters=1e5')).train_cfg.max_iters
+    assert iterations == 100_000 and isinstance(iterations, int)
+
+
+def test_a_value_is_replaced_by_parts():
+    words = ('_delete_=True', 'preset=kitti_eigen', 'max_depth=50')
+    cfg = load_config(SCD, parse(*(f'val_evaluator.protocol.{word}' for word in words)))
+    assert cfg.val_evaluator.protocol == dict(preset='kitti_eigen', max_depth=50)
