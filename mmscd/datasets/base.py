@@ -17,10 +17,12 @@ from mmscd.registry import TRANSFORMS
 from mmscd.utils.text import read_text
 
 from .formats.arrays import read_depth_npy
+from .formats.camera_file import check_pinhole
 from .formats.file_index import FileIndex
 from .formats.images import check_size, image_size, read_bytes, read_depth_png
 from .formats.kitti_calibration import stereo_from_projections
 from .frames import check_frame_ids
+from .transforms.resize import ResizeFrames
 
 _SHOWN_PROBLEMS = 5
 # where it is asked for (such as `file:line`); the sample; what it lacks, or None
@@ -230,10 +232,16 @@ class BaseDepthDataset(BaseDataset):
 
     def check_camera(self, info: dict) -> None:
         """Raise at start-up what the calibration of a sample would raise, and where it is of
-        another size than the image."""
-        expected = self.load_camera(info).get('camera_size')
-        path = info['frame_paths'][0]
-        check_size(path, image_size(read_bytes(path), path), expected)
+        another size than the image, or not in pixels; warn where images will be squeezed."""
+        camera, path = self.load_camera(info), info['frame_paths'][0]
+        size = image_size(read_bytes(path), path)
+        check_size(path, size, camera.get('camera_size'))
+        check_pinhole(camera['K_ori'], size, f'{self.dataset_name}: camera of {path}')
+        for step in self.pipeline.transforms:
+            target = step.size if isinstance(step, ResizeFrames) else (1, 1)
+            if (size[0] - size[1]) * (target[0] - target[1]) < 0:
+                text = '{} is {}x{}, and is resized to {}x{}'.format(path, *size, *target)
+                print_log(f'{text}: sizes are (width, height)', 'current', logging.WARNING)
 
     def _keep_complete(self, index: FileIndex) -> list[dict]:
         """The samples of which nothing is missing on disk. If they were asked for by name, a

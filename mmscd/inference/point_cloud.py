@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmscd.datasets.formats.camera_file import CameraFile
+from mmscd.datasets.formats.camera_file import CameraFile, check_pinhole
 
 NO_CAMERA = (
     'needs the camera: give intrinsics="camera.yaml" (a file with fx, fy, cx, cy, width, height, '
@@ -35,8 +35,10 @@ class Intrinsics:
         if not (-0.5 <= cx < width and -0.5 <= cy < height):
             raise ValueError(
                 f'intrinsics: the principal point ({cx:g}, {cy:g}) lies outside of the image of '
-                f'{width}x{height}; the matrix must be in pixels of the input images'
+                f'{width}x{height}; the matrix must be in pixels of the input images (of a crop '
+                'give a yaml file)'
             )
+        check_pinhole(self.camera, (width, height), 'intrinsics')
         return self.camera
 
 

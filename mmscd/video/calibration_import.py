@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from mmscd.datasets.formats.arrays import camera_matrix
+from mmscd.datasets.formats.camera_file import check_pinhole
 from mmscd.geometry import scale_intrinsics
 from mmscd.utils.text import parse_yaml, read_text
 
@@ -95,8 +97,9 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
             f'calibration {path}: the distortion model {model!r} is not supported (plumb_bob and '
             'rational_polynomial are): undistort the video first'
         )
-    K = _numbers(stored['camera_matrix'], f'{path}: camera_matrix', (9,))
-    values = dict(zip(('fx', 'cx', 'fy', 'cy'), K[[0, 2, 4, 5]], strict=True))
+    numbers = _numbers(stored['camera_matrix'], f'{path}: camera_matrix', (9,))
+    K = camera_matrix(numbers.reshape(3, 3), f'{path}: camera_matrix')
+    values = dict(fx=K[0, 0], fy=K[1, 1], cx=K[0, 2], cy=K[1, 2])
     coefficients = stored.get('distortion_coefficients')
     if coefficients is not None:
         found = _numbers(coefficients, f'{path}: distortion_coefficients', (4, 5, 8))
@@ -148,6 +151,7 @@ def _assemble(
     cx, cy = values['cx'] - first_centre, values['cy'] - first_centre
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
     distortion = np.array([values.get(name, 0.0) for name in _DISTORTION])
+    check_pinhole(K, (round(size[0]), round(size[1])), str(path))
     used = distortion[: 8 if distortion[5:].any() else 5] if distortion.any() else None
     return Calibration(K, (round(size[0]), round(size[1])), used)
 

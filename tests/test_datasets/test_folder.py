@@ -111,6 +111,41 @@ def test_the_principal_point_may_lie_outside_of_a_crop(video_folder, cx, caplog)
     assert K.tolist() == [[50, 0, cx], [0, 52, 19.5], [0, 0, 1]]
 
 
+def test_a_camera_of_other_images_is_told(video_folder, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmscd.datasets.formats.camera_file.print_log', lambda text, *_: said.append(text)
+    )
+    # of images of twice the size
+    (video_folder / 'intrinsics.yaml').write_text(CAMERA.replace('31.5', '63').replace('50', '99'))
+    for _ in range(2):
+        FolderDepthDataset(video_folder)
+    assert len(said) == 1 and 'intrinsics.yaml: the principal point (63, 19.5) lies far' in said[0]
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'fx: 0.58\nfy: 1.92\ncx: 0.5\ncy: 0.5\nwidth: 64\nheight: 40\n',  # normalised
+        CAMERA.replace('50', '2.4').replace('52', '2.4'),  # millimetres
+    ],
+)
+def test_a_camera_that_is_not_in_pixels_is_refused(video_folder, text):
+    (video_folder / 'intrinsics.yaml').write_text(text)
+    with pytest.raises(ValueError, match='intrinsics.yaml: focal lengths .* no pixels of 64x40'):
+        FolderDepthDataset(video_folder)
+
+
+def test_width_and_height_that_are_swapped_are_told(video_folder, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmscd.datasets.base.print_log', lambda text, *_, **__: said.append(text))
+    for size in ((96, 64), (64, 64)):
+        FolderDepthDataset(video_folder, pipeline=[dict(type='ResizeFrames', size=size)])
+    assert not said
+    FolderDepthDataset(video_folder, pipeline=[dict(type='ResizeFrames', size=(64, 96))])
+    assert '.png is 64x40, and is resized to 64x96: sizes are (width, height)' in said[0]
+
+
 def test_intrinsics_by_field_of_view_and_scaled(video_folder, tmp_path):
     path = tmp_path / 'camera.yaml'
     path.write_text('hfov_deg: 90\n')

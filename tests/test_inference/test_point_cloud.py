@@ -71,6 +71,8 @@ def test_intrinsics(tmp_path):
     assert Intrinsics(K.tolist())((6, 10)) == pytest.approx(K)
     with pytest.raises(ValueError, match=r'\(4.5, 2\).*outside of the image of 4x2'):
         Intrinsics(K)((2, 4))
+    with pytest.raises(ValueError, match='intrinsics: focal lengths 0.58, 1.92 are no pixels'):
+        Intrinsics([[0.58, 0, 0.5], [0, 1.92, 0.5], [0, 0, 1]])((192, 640))
     for bad in (np.eye(4), [[0, 0, 0]] * 3, 'x', None, [[1, 2], [3]]):
         with pytest.raises((ValueError, FileNotFoundError)):
             Intrinsics(bad)

@@ -46,6 +46,9 @@ def test_colmap(tmp_path):
     path.write_text('1 OPENCV_FISHEYE 640 480 500 500 320 240 0 0 0 0\n')
     with pytest.raises(ValueError, match=r'cameras.txt:1: model OPENCV_FISHEYE with 8'):
         read_colmap(path)
+    path.write_text('1 PINHOLE 640 480 1.2 2.1 0.5 0.5\n')
+    with pytest.raises(ValueError, match='cameras.txt: focal lengths 1.2, 2.1 are no pixels'):
+        read_colmap(path)
     path.write_text('1 PINHOLE 640 480 500 five 320 240\n')
     with pytest.raises(ValueError, match="cameras.txt:1 must hold numbers, got .*'five'"):
         read_colmap(path)
@@ -70,6 +73,12 @@ def test_opencv_and_ros(tmp_path):
         read_opencv(path)
     path.write_text(ROS.replace('338', '.nan'))
     with pytest.raises(ValueError, match='camera_matrix must hold numbers'):
+        read_opencv(path)
+    path.write_text(ROS.replace('[338, 0, 341, 0, 339, 200, 0', '[338, 0, 0, 0, 339, 0, 341'))
+    with pytest.raises(ValueError, match='camera.yaml: camera_matrix holds no camera matrix'):
+        read_opencv(path)
+    path.write_text(ROS.replace('338, 0, 341, 0, 339, 200', '0.5, 0, 0.5, 0, 0.9, 0.5'))
+    with pytest.raises(ValueError, match='camera.yaml: focal lengths 0.5, 0.9 are no pixels'):
         read_opencv(path)
     path.write_text('fx: 3\n')
     with pytest.raises(ValueError, match=r"lacks \['camera_matrix', 'image_width'"):

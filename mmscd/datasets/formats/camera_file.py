@@ -13,6 +13,7 @@ from mmscd.geometry import scale_intrinsics
 from mmscd.utils.text import parse_yaml, read_text
 
 _PINHOLE: tuple[str, ...] = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
+_told: set[tuple[float, ...]] = set()
 _EXAMPLE = (
     'write `fx: 721.5`, `fy: 721.5`, `cx: 609.6`, `cy: 172.9`, `width: 1242`, `height: 375` '
     '(pixels of the original images), or `hfov_deg: 81.0` alone'
@@ -25,6 +26,24 @@ def centred_camera(hfov_deg: float, size: tuple[int, int]) -> np.ndarray:
     width, height = size
     focal = width / 2 / math.tan(math.radians(hfov_deg) / 2)
     return np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
+
+
+def check_pinhole(K: np.ndarray, size: tuple[int, int], what: str) -> None:
+    """Raise ValueError, which begins with `what`, where K (3, 3) is not in pixels of images of
+    `size` (width, height); say once where it may be that of others."""
+    focal, middle = np.diag(K)[:2] / size, (K[:2, 2] + 0.5) / size
+    if min(focal) < 0.044:  # 170 degrees from side to side
+        raise ValueError(
+            f'{what}: focal lengths {K[0, 0]:g}, {K[1, 1]:g} are no pixels of {size[0]}x{size[1]} '
+            'images; multiply normalised fx, cx by the width, fy, cy by the height, and '
+            'millimetres by pixels per millimetre of the sensor'
+        )
+    key = (*middle, *size)
+    if abs(middle - 0.5).max() > 0.15 and key not in _told:
+        _told.add(key)
+        told = f'the principal point ({K[0, 2]:g}, {K[1, 2]:g}) lies far from the middle of'
+        mend = 'right only if the image was cropped; all values are pixels of these images'
+        print_log(f'{what}: {told} {size[0]}x{size[1]}: {mend}', 'current', 30)
 
 
 def _read_values(path: Path) -> dict[str, float]:
@@ -76,11 +95,6 @@ class CameraFile:
         missing = [key for key in needed if key not in values]
         if missing:
             raise ValueError(f'{what} lacks {missing}; {_EXAMPLE}')
-        for key, side in (('cx', 'width'), ('cy', 'height')) if self.hfov is None else ():
-            if not -0.5 < values[key] < values[side]:
-                told = f'{key} {values[key]} lies outside the image ({side} {values[side]})'
-                mend = 'right only if the image was cropped; all values are pixels of these images'
-                print_log(f'{what}: {told}: {mend}', 'current', 30)
         self.size = (round(values['width']), round(values['height'])) if needed else None
 
     def intrinsics(self, size: tuple[int, int], scale: bool = False) -> np.ndarray:
@@ -97,4 +111,5 @@ class CameraFile:
         assert self.size is not None
         fx, fy, cx, cy = (float(self._values[key]) for key in _PINHOLE[:4])
         K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+        check_pinhole(K, self.size, f'intrinsics file {self.path}')
         return scale_intrinsics(K, size[0] / self.size[0], size[1] / self.size[1])
