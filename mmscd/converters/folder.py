@@ -34,8 +34,11 @@ test_dataloader = val_dataloader
 """
 _STEREO = """
 # learnt with a baseline of 0.1 for the true 0.54 m: depth times {scale} is in metres
-val_evaluator = dict(alignment='fixed', scale={scale})
-test_evaluator = val_evaluator
+metric = dict(preset='kitti_eigen_stereo', alignment='fixed', scale={scale})
+val_evaluator = dict(_delete_=True, type='DepthMetric', protocol=metric)
+test_evaluator = dict(_delete_=True, type='DepthMetric', protocol=metric)
+visualizer = dict(_delete_=True, type='DepthVisualizer', name='visualizer', protocol=metric)
+visualizer['vis_backends'] = [dict(type='LocalVisBackend')]
 """
 
 

@@ -106,5 +106,6 @@ def _describe(config: str, graph: DepthGraph, options: ExportOptions, half: bool
         stride=str(graph.stride),
         min_depth=repr(graph.min_depth),
         max_depth=repr(graph.max_depth),
+        depth_scale=repr(graph.depth_scale),
         precision='float16' if half else 'float32',
     )

@@ -34,6 +34,8 @@ class DepthGraph(nn.Module):
                 self.disp_head.predict.float()
         self.normalise = copy.deepcopy(model.data_preprocessor.normalise)
         self.min_depth, self.max_depth = model.depth_range
+        # metres per unit of depth, of converted stereo weights
+        self.depth_scale = getattr(model, 'depth_scale', None) or 1.0
         self.low, self.high = 1 / self.max_depth, 1 / self.min_depth
         self.stride = int(getattr(model.disp_head, 'stride', 1))
         self.eval().requires_grad_(False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 # where the weights may be inside a checkpoint
-NESTS = ('state_dict', 'model', 'model_state_dict')
+NESTS = ('state_dict', 'model', 'model_state_dict', 'state_dict_ema')
 # entries of Monodepth2's encoder.pth that are no weights
 SETTINGS = ('height', 'width', 'use_stereo')
 _LARGE = 1 << 32  # bytes
@@ -21,9 +21,9 @@ def unpack(content: Any) -> Any:
 
 
 def named_tensors(content: Any, path: Any) -> dict[str, Any]:
-    """Tensors by name of a checkpoint of mmengine, or of a plain state dict, without the prefix
-    that data-parallel wrappers leave; `path` names the file in the ValueError: there are none, or
-    they are no plain numbers."""
+    """Tensors by name of a checkpoint of mmengine, or of a plain state dict, without the names of
+    wrappers (DataParallel, Lightning, torch.compile); `path` names the file in the ValueError:
+    there are none, or they are no plain numbers."""
     from torch import Tensor, strided
 
     state = unpack(content)
@@ -48,8 +48,10 @@ def named_tensors(content: Any, path: Any) -> dict[str, Any]:
     if strange:
         kind = f'{some(strange)}: sparse, quantised, complex, or larger than the file'
         raise ValueError(f'weights {path} are no plain numbers ({kind}): give other ones')
-    if all(key.startswith('module.') or key in SETTINGS for key in tensors):
-        tensors = {key.removeprefix('module.'): value for key, value in tensors.items()}
+    tensors = {key.replace('_orig_mod.', ''): value for key, value in tensors.items()}
+    for prefix in ('module.', 'model.'):
+        if all(key.startswith(prefix) or key in SETTINGS for key in tensors):
+            tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}
     return tensors
 
 

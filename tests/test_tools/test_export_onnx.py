@@ -118,6 +118,20 @@ def test_demo_predicts_as_the_model_without_torch(exported, checkpoint, images, 
     assert np.abs(depth * inverse.numpy() - 1).max() < 1e-4
 
 
+def test_demo_gives_metres_of_weights_that_say_how(exported, checkpoint, images, tmp_path):
+    """Of stereo weights of Monodepth2, whose depth times 5.4 is in metres."""
+    weights = tmp_path / 'stereo.pth'
+    torch.save(
+        torch.load(checkpoint, weights_only=True) | dict(meta=dict(depth_scale=5.4)), weights
+    )
+    export_onnx.main([CONFIG, str(weights), str(tmp_path / 'stereo.onnx'), '--images', str(images)])
+    for model, name in ((exported, 'plain'), (tmp_path / 'stereo.onnx', 'metric')):
+        image, out = str(images / '1.png'), str(tmp_path / name)
+        onnx_demo.main([str(model), image, '--out', out, '--npy'])
+    plain, metric = (np.load(tmp_path / name / '1_depth.npy') for name in ('plain', 'metric'))
+    assert np.allclose(metric, 5.4 * plain, rtol=1e-5)
+
+
 @pytest.mark.parametrize('shape', [(375, 1242), (96, 320), (97, 321), (50, 700), (700, 100)])
 def test_demo_resizes_as_the_pipeline(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from mmscd.deployment import load_network
+from mmscd.evaluation.metrics.depth_metric import find_protocol
+from mmscd.evaluation.protocols import get_protocol
 from mmscd.models import DispHead, PoseNet, ResNetEncoder
 from tools.model_converters import to_mmscd
 
@@ -56,6 +58,10 @@ def test_monodepth2_to_files_that_load(tmp_path, capsys):
             assert torch.equal(ours.state_dict()[name], value), name
     meta = torch.load(out, weights_only=True)['meta']
     assert meta['stereo'] and meta['depth_scale'] == 5.4
+    protocol = find_protocol(cfg)
+    assert (protocol.alignment, protocol.scale, protocol.crop) == ('fixed', 5.4, 'garg')
+    assert get_protocol(cfg.visualizer.protocol) == get_protocol(cfg.val_evaluator.protocol)
+    assert get_protocol(cfg.val_evaluator.protocol) == protocol
     to_mmscd.main([str(folder), str(out), '--no-pose', '--verbose'])
     assert 'depth.pth: decoder.13.conv.bias ' in capsys.readouterr().out
 

@@ -18,6 +18,19 @@ def test_nests_and_prefixes():
 
 
 @pytest.mark.parametrize(
+    'name',
+    ['_orig_mod.a.b', 'module._orig_mod.a.b', '_orig_mod.module.a.b', 'a._orig_mod.b', 'model.a.b'],
+)
+@pytest.mark.parametrize('nest', ['state_dict', 'state_dict_ema'])
+def test_names_that_wrappers_leave(name, nest):
+    """torch.compile, alone, under and over DataParallel, and of a part; Lightning; EMA only."""
+    weight = torch.ones(2)
+    assert named_tensors({nest: {name: weight}}, 'x.pth') == {'a.b': weight}
+    other = {f'{name[:-1]}c': weight, 'backbone.d': weight}
+    assert 'backbone.d' in named_tensors({nest: {name: weight, **other}}, 'x.pth')
+
+
+@pytest.mark.parametrize(
     ('content', 'words'),
     [
         (None, 'a NoneType'),

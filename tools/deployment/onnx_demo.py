@@ -43,6 +43,7 @@ class DepthModel:
             raise ValueError(f'{path} was not made by tools/deployment/export_onnx.py')
         self.input = self.session.get_inputs()[0]
         self.size = int(meta['width']), int(meta['height'])
+        self.scale = float(meta.get('depth_scale', 1))
 
     def __call__(self, image):
         """Depth, float32 (H, W), of an image, uint8 BGR (H, W, 3) as cv2 reads it."""
@@ -52,7 +53,7 @@ class DepthModel:
         tensor = np.repeat(tensor, batch if isinstance(batch, int) else 1, 0)
         inverse = self.session.run(None, {self.input.name: tensor})[0][0, 0]
         # inverse depth is what may be averaged over neighbours
-        return 1 / cv2.resize(inverse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return self.scale / cv2.resize(inverse, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def resize(image, size):
