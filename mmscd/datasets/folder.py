@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmscd.registry import DATASETS
+from mmscd.utils.files import natural_key
 
 from .base import BaseDepthDataset, Sample
 from .formats.camera_file import CameraFile
@@ -21,12 +21,6 @@ from .formats.video_frames import extract_frames
 from .formats.videos import VIDEO_EXTENSIONS
 from .frames import windows
 from .options import choose_positive, refuse_gt
-
-
-def natural_key(name: str) -> list:
-    """Sort key under which `frame10` comes after `frame9`."""
-    parts = re.split(r'(\d+)', name)
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 @DATASETS.register_module()

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmscd.utils.text import read_text
 
+_KITTI = re.compile(r'(\d{4}_\d\d_\d\d_drive_\d{4})_.*?(\d+)(?:_image_0[23])?$')
 
-def match(truth_names: Sequence[str], count: int, names: Sequence[str] = ()) -> dict[int, int]:
+
+def match(
+    truth_names: Sequence[str], count: int, names: Sequence[str] = (), in_order: bool = False
+) -> dict[int, int]:
     """Index of the ground truth -> index of the prediction, by `names` of the predictions or,
-    without any, one by one. The names of the truth are paths without suffix."""
+    without any, one by one. So it is with `in_order` where they are no names of images, but mere
+    numbers, or of another kind. The names of the truth are paths without suffix."""
+    if in_order and None in (places := _find(names, truth_names)):
+        stems = [str(Path(name).with_suffix('')) for name in names]
+        known = [stem for stem, p in zip(stems, places, strict=True) if p is not None]
+        if all(map(str.isdecimal, known)) and not any(map(_KITTI.search, stems)):
+            names = ()
     if not names:
         if count != len(truth_names):
             raise ValueError(
@@ -32,12 +43,7 @@ def find_names(names: Sequence[str], truth_names: Sequence[str], what: str) -> l
     (`0000000090` where there is one drive, `drive/image_02/data/0000000090` where there are more).
     Leading zeros of frame numbers do not matter.
     """
-    ends: dict[tuple[str, ...], int | None] = {}
-    for place, name in enumerate(truth_names):
-        parts = _parts(name)
-        for begin in range(len(parts)):
-            ends[parts[begin:]] = None if parts[begin:] in ends else place
-    places = [ends.get(_parts(str(Path(name).with_suffix('')))) for name in names]
+    places = _find(names, truth_names)
     missing = [name for name, place in zip(names, places, strict=True) if place is None]
     found = [place for place in places if place is not None]
     if missing:
@@ -47,6 +53,23 @@ def find_names(names: Sequence[str], truth_names: Sequence[str], what: str) -> l
             'end of it'
         )
     return found
+
+
+def _find(names: Sequence[str], truth_names: Sequence[str]) -> list[int | None]:
+    """Place of each name, None where it names no image or several."""
+    ends: dict[tuple[str, ...], int | None] = {}
+    for place, name in enumerate(truth_names):
+        parts = _parts(name)
+        for key in [parts[begin:] for begin in range(len(parts))] + _frame(name):
+            ends[key] = None if key in ends else place
+    stems = [str(Path(name).with_suffix('')) for name in names]
+    return [ends.get(_parts(s), ends.get((_frame(s) or [()])[0])) for s in stems]
+
+
+def _frame(name: str) -> list[tuple[str, ...]]:
+    """Drive and number of a frame of KITTI, in whichever of its ways both are in a name."""
+    match = _KITTI.search(name)
+    return [(match[1], str(int(match[2])), '')] if match else []
 
 
 def _parts(name: str) -> tuple[str, ...]:

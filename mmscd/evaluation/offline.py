@@ -38,7 +38,7 @@ class Images:
         names: of the images, paths whose beginnings may lack; empty: their order says who is who.
         load: of an index: predictions give inverse depth float32 (h, w), ground truth a dict with
             `gt_depth` (H, W) metres, `img_path`, and `K_ori` where it is known.
-        in_order: of ground truth: predictions follow it one by one, whatever they are called.
+        in_order: of ground truth: predictions whose names do not say whose they are follow it.
     """
 
     origin: str
@@ -76,9 +76,9 @@ def _list_maps(folder: Path) -> list[Path]:
     return files
 
 
-def _read_map(path: Path, key: str | None = None) -> np.ndarray:
+def _read_map(path: Path, key: str | None = None, none: int = 0) -> np.ndarray:
     if path.suffix.lower() == '.png':
-        return read_depth_png(path)
+        return read_depth_png(path, none=none)
     values = _read_array(path, key)[0].squeeze()
     if values.ndim != 2:
         raise ValueError(f'{path}: expected one map (h, w), got the shape {values.shape}')
@@ -158,7 +158,7 @@ def file_truth(path: Path) -> Images:
     if path.is_dir():
         files = _list_maps(path)
         names = [str(file.relative_to(path).with_suffix('')) for file in files]
-        loaders = dict(gt_depth=lambda i: _read_map(files[i]))
+        loaders = dict(gt_depth=lambda i: _read_map(files[i], none=65535))
     else:
         stored = GroundTruthFile(path)
         names = stored.names
@@ -179,7 +179,7 @@ def evaluate_predictions(
 ) -> dict[str, float]:
     """Judge predictions as those of an own model are judged. `conditions` is a file of lines `name
     condition [condition ...]`; `draw` gets every data sample."""
-    places = match(truth.names, preds.count, () if truth.in_order else preds.names)
+    places = match(truth.names, preds.count, preds.names, truth.in_order)
     named = read_condition_file(conditions, truth.names) if conditions else {}
     origins = f'ground truth: {truth.origin}, {preds.count} predictions of {preds.origin}'
     print_log(origins, 'current')

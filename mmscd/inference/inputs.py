@@ -13,7 +13,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
-from mmscd.utils.files import list_files
+from mmscd.utils.files import list_files, natural_key
 
 from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
 
@@ -151,7 +151,8 @@ def find_files(text: str) -> list[tuple[Path, str]]:
         raise FileNotFoundError(f'there is no file or folder {text}; {_KINDS}')
     found = [Path(name) for name in glob.glob(str(path), recursive=True)]
     known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
-    files = sorted(p for p in found if p.is_file() and p.suffix.lower() in known)
+    files = [p for p in found if p.is_file() and p.suffix.lower() in known]
+    files.sort(key=natural_key)
     if not files:
         others = f'{len(found)} other files and folders do'
         raise FileNotFoundError(f'no image or video matches {path} ({others})')

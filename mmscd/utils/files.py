@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,16 +37,23 @@ def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> Non
         raise
 
 
+def natural_key(path: str | os.PathLike) -> list:
+    """Sort key under which `frame10` comes after `frame9`, and what is in a folder together."""
+    parts = re.split(r'(\d+)', str(path).replace(os.sep, '\0'))
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
+
+
 def list_files(folder: Path, suffixes: Sequence[str], below: bool = False) -> list[Path]:
     """Files of a folder, with `below` those of its folders too, that have one of the suffixes
-    (lower case, with the dot; theirs may be upper case), sorted. Names that begin with a dot, such
-    as what macOS puts beside every file, are passed over, folders as well."""
+    (lower case, with the dot; theirs may be upper case), in natural order. Names that begin with a
+    dot, such as what macOS puts beside every file, are passed over, folders as well."""
     found = (
         path
         for path in (folder.rglob('*') if below else folder.iterdir())
         if path.suffix.lower() in suffixes and not path.is_dir()
     )
-    return sorted(p for p in found if not any(s[0] == '.' for s in p.relative_to(folder).parts))
+    shown = (p for p in found if not any(s[0] == '.' for s in p.relative_to(folder).parts))
+    return sorted(shown, key=natural_key)
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmscd.datasets.folder import natural_key
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
 from mmscd.datasets.formats.videos import Video
 from mmscd.utils.files import list_files, write_json
@@ -121,7 +120,7 @@ class _Folder:
         if not found:
             raise OSError(f'{path} has no frames ({", ".join(IMAGE_EXTENSIONS)})')
         self.passed = len(found)
-        self.files = list(enumerate(sorted(found, key=lambda p: natural_key(p.name))))[::step]
+        self.files = list(enumerate(found))[::step]
         self.length = len(self.files)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:

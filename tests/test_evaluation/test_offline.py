@@ -125,6 +125,69 @@ def test_names_are_matched_in_any_order_and_stacks_follow_the_file(tool, gt_file
     assert len(json.loads(table.read_text())['rows']) == 1 + 5 + 3
 
 
+def kitti_truth(root, order):
+    """Depth maps of the benchmark for two drives, and a split that names them in an order."""
+    lines = []
+    for number, i in order:
+        drive = root / '2011_09_26' / f'2011_09_26_drive_000{number}_sync'
+        for folder in ('image_02/data', 'proj_depth/groundtruth/image_02'):
+            file = drive / folder / f'{i:010d}.png'
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(file), np.round(truth_map(10 * number + i) * 256).astype(np.uint16))
+        lines.append(f'2011_09_26/{drive.name} {i} l\n')
+    camera = '1.0 0 0 0 0 1.0 0 0 0 0 1 0'.replace('1.0', '50')
+    text = f'S_rect_02: 40 24\nR_rect_00: 1 0 0 0 1 0 0 0 1\nP_rect_02: {camera}\n'
+    (root / '2011_09_26' / 'calib_cam_to_cam.txt').write_text(text)
+    (root / 'split.txt').write_text(''.join(lines))
+    return ['--data-root', root, '--split', root / 'split.txt', '--gt', 'improved']
+
+
+@pytest.mark.parametrize(
+    'named',
+    [
+        '2011_09_26_drive_{0:04d}_sync/{1:010d}',
+        '2011_09_26/2011_09_26_drive_{0:04d}_sync/image_02/data/{1}',
+        '2011_09_26_drive_{0:04d}_sync_image_{1:010d}_image_02',
+        '2011_09_26_drive_{0:04d}_sync_{1:010d}',
+        None,
+    ],
+)
+def test_predictions_of_a_split_by_name_or_in_natural_order(tool, tmp_path, named):
+    order = [(2, 3), (1, 4), (2, 1), (1, 3), *((1, i) for i in range(20, 28))]
+    options = [*kitti_truth(tmp_path / 'kitti', order), '--protocol', 'default']
+    for place, (number, i) in enumerate(order):
+        name = named.format(number, i) if named else f'{place}'
+        file = tmp_path / 'preds' / f'{name}.npy'
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.save(file, pred_map(10 * number + i))
+    content = evaluate(tool, tmp_path, tmp_path / 'preds', '--kind', 'depth', *options)
+    known = [np.round(truth_map(10 * n + i) * 256) / 256 for n, i in order]
+    right = expected([pred_map(10 * n + i) for n, i in order], known)
+    assert content['summary']['abs_rel'] == pytest.approx(right, rel=1e-5)
+    if named:
+        other = tmp_path / 'preds' / f'{named.format(1, 99)}.npy'
+        other.write_bytes(file.read_bytes())
+        with pytest.raises(SystemExit, match='1 of 13 predictions have no image with ground truth'):
+            evaluate(tool, tmp_path, tmp_path / 'preds', '--kind', 'depth', *options)
+
+
+def test_where_a_depth_camera_saw_nothing_is_no_truth(tool, tmp_path):
+    for folder in ('preds', 'gt'):
+        (tmp_path / folder).mkdir()
+    known = np.round(truth_map(0) * 256).astype(np.uint16)
+    pred = np.round(pred_map(0) * 256).astype(np.uint16)
+    pred[:, :9] = 65535  # far, at the end of the range
+    cv2.imwrite(str(tmp_path / 'preds/0.png'), pred)
+    cv2.imwrite(str(tmp_path / 'gt/0.png'), np.where(known == 0, 65535, known).astype(np.uint16))
+    options = ['--kind', 'depth', '--gt-file', tmp_path / 'gt', '--protocol', 'default']
+    content = evaluate(tool, tmp_path, tmp_path / 'preds', *options, '--max-depth', 300)
+    judged = evaluate_depth(
+        pred / 256, known / 256, get_protocol(dict(preset='default', max_depth=300))
+    )
+    for key in ('abs_rel', 'n_pixels', 'n_unusable'):
+        assert content['images'][0][key] == pytest.approx(judged[key], rel=1e-5)
+
+
 def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     def fails(pred, *options, gt=gt_file):
         with pytest.raises(SystemExit) as caught:

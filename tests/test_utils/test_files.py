@@ -55,6 +55,15 @@ def from_a_mac(tmp_path):
     return folder
 
 
+def test_files_come_in_natural_order(tmp_path):
+    names = ['2.npy', '10.npy', 'a/9.npy', 'a/10.npy', 'a-1/1.npy']
+    for name in reversed(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = list_files(tmp_path, ('.npy',), below=True)
+    assert [str(path.relative_to(tmp_path)) for path in found] == names
+
+
 def test_dot_files_are_passed_over(from_a_mac):
     one, two = from_a_mac / '1.PNG', from_a_mac / 'day' / '2.png'
     assert list_files(from_a_mac, ('.png',)) == [one]

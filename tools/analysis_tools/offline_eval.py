@@ -12,9 +12,9 @@ PRED is a .npy (N, h, w), a .npz with such an array, or a folder (searched below
 or 16-bit .png per image. It holds 1 / depth, depth, or disp, a sigmoid output in [0, 1]. Ground
 truth is that of KITTI raw (--data-root with --drive or --split), a file of `prepare_kitti_raw.py
 export-gt`, or a folder of 16-bit PNGs or .npy maps (--gt-file). Predictions with names (files of a
-folder, the npz array `frames`) are matched by name; those for a --split or several drives follow
-their order. --bootstrap adds confidence intervals, --conditions a row per condition, --edges the
-errors at depth edges (dense ground truth only).
+folder, the npz array `frames`) are matched by name; for a --split or several drives those that are
+mere numbers follow its order. --bootstrap adds confidence intervals, --conditions a row per
+condition, --edges the errors at depth edges (dense ground truth only).
 """
 
 from __future__ import annotations

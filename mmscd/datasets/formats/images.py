@@ -139,10 +139,11 @@ def decode_rgb(
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), size, shrink
 
 
-def read_depth_png(path: str | os.PathLike, scale: float = 256.0) -> np.ndarray:
+def read_depth_png(path: str | os.PathLike, scale: float = 256.0, none: int = 65535) -> np.ndarray:
     """Depth (H, W) float32 metres, 0 = no measurement, of a single-channel 16-bit PNG as the KITTI
-    depth benchmark stores it: `scale` per metre. OSError where it is missing or broken, ValueError
-    where it is of another kind."""
+    depth benchmark stores it: `scale` per metre. What is stored as `none`, where depth cameras see
+    nothing or not so far, is no measurement either. OSError where it is missing or broken,
+    ValueError where it is of another kind."""
     data = read_bytes(path)
     image_size(data, path)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -153,4 +154,4 @@ def read_depth_png(path: str | os.PathLike, scale: float = 256.0) -> np.ndarray:
             f'depth file {path} must be a single-channel 16-bit PNG, got {stored.dtype} of shape '
             f'{stored.shape}; 8-bit pictures of depth are not depth'
         )
-    return stored.astype(np.float32) / np.float32(scale)
+    return np.where(stored == none, 0, stored.astype(np.float32) / np.float32(scale))
