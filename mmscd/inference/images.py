@@ -45,8 +45,8 @@ def as_rgb(image: Any, name: str = 'the image') -> np.ndarray:
     (H, W, 1), RGB (H, W, 3), or RGBA (H, W, 4), whose alpha is dropped. OpenCV's arrays are BGR:
     turn them by `[..., ::-1]`. TypeError, ValueError: all else; `name` stands in the error."""
     if hasattr(image, 'convert') and hasattr(image, 'mode'):
-        # of PIL; those of 16 bits are grey, and convert('RGB') would cut them off at 255
-        image = np.asarray(image if image.mode.startswith('I;16') else image.convert('RGB'))
+        # of PIL; convert('RGB') would cut those of more than 8 bits off at 255
+        image = np.asarray(image if image.mode[0] in 'IF' else image.convert('RGB'))
     if not isinstance(image, np.ndarray):
         hint = '; a torch tensor: x.permute(1, 2, 0).numpy()' if hasattr(image, 'detach') else ''
         raise TypeError(f'{name} is a {type(image).__name__}; {_ARRAYS}{hint}')

@@ -80,6 +80,9 @@ class InputNormalisation(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], per_image: bool) -> None:
         super().__init__()
+        if max(*mean, *std) > 1:
+            expected = 'mean and std of the data_preprocessor are of RGB in [0, 1]'
+            raise ValueError(f'{expected}, got {tuple(mean)} and {tuple(std)}: divide by 255')
         self.register_buffer('mean', torch.tensor(mean).reshape(3, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).reshape(3, 1, 1), persistent=False)
         self.per_image = per_image

@@ -27,6 +27,7 @@ def make_results(shape=(20, 30), gt_shape=None):
     [
         (CropFrames(window=(4, 16, None, 25)), (4, 16, 0, 25)),
         (CropFrames(window=(0, 0.75, 0.1, 1.0)), (0, 15, 3, 30)),
+        (CropFrames(window=(0, 0.75, 0, 1)), (0, 15, 0, 30)),
         (CropFrames(size=(10, 8)), (6, 14, 10, 20)),
     ],
 )
@@ -65,6 +66,8 @@ def test_bad_arguments():
         CropFrames(window=(1, 2))
     with pytest.raises(ValueError, match='does not fit into an image of 20 x 30'):
         CropFrames(size=(40, 8))(make_results())
+    with pytest.raises(ValueError, match='does not fit into an image of 20 x 30'):
+        CropFrames(window=(0, 0.75, 3, 25))(make_results())
     results = make_results()
     results['ori_shape'] = (40, 60)
     with pytest.raises(ValueError, match='does not reduce'):

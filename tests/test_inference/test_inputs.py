@@ -55,6 +55,9 @@ def test_pil_images():
     assert as_rgb(image.fromarray(RGB).convert('P')).shape == RGB.shape
     deep = image.fromarray(np.full((2, 3), 257 * 9, np.uint16))
     assert (as_rgb(deep) == 9).all()
+    for kind in (np.int32, np.float32):  # of 16 bits as Pillow once read them; of [0, 1]
+        with pytest.raises(TypeError, match=f'dtype {kind.__name__}'):
+            as_rgb(image.fromarray(np.ones((2, 3), kind)))
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,8 @@ def test_wrong_frames_are_refused(change):
     data['inputs']['frames'] = change(data['inputs']['frames'])
     with pytest.raises(ValueError, match=r'must be uint8 \(B, F, 3, H, W\), got torch.* PackDepth'):
         run(data)
+
+
+def test_a_normalisation_of_bytes_is_refused():
+    with pytest.raises(ValueError, match=r'in \[0, 1\], got \(123.675, .*: divide by 255'):
+        DepthDataPreprocessor(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))

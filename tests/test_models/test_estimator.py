@@ -241,3 +241,9 @@ def test_training_step_learns(build):
     wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-3))
     values = [model.train_step(data, wrapper)['loss'].item() for _ in range(8)]
     assert min(values[-2:]) < values[0] - 0.003
+
+
+@pytest.mark.parametrize('limits', [(100.0, 0.1), (0.0, 100.0), (1.0, 1.0)])
+def test_a_range_of_depth_that_is_none_is_refused(build, limits):
+    with pytest.raises(ValueError, match='expected 0 < min_depth < max_depth, got'):
+        build(min_depth=limits[0], max_depth=limits[1])

@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmscd.models.teachers import MMSegTeacher, choose_tap
+from mmscd.models.teachers.mmseg_network import read_normalisation
 from mmscd.registry import TEACHERS
 
 pytest.importorskip('mmseg')
@@ -317,3 +318,11 @@ def test_the_real_teacher_reaches_its_numbers(mmscd_data, dtype):
     iou = 100 * hits / (confusion.sum(0) + confusion.sum(1) - hits)
     assert 100 * hits.sum() / confusion.sum() == pytest.approx(78.3, abs=0.3)
     assert iou[0] == pytest.approx(78.7, abs=0.3) and iou[13] == pytest.approx(55.4, abs=0.3)
+
+
+def test_a_normalisation_of_images_in_0_to_1_is_refused():
+    stated = dict(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+    with pytest.raises(ValueError, match=r'mean \(0.485, .* give mean and std times 255'):
+        read_normalisation(dict(data_preprocessor=stated))
+    plain = dict(mean=[0.0] * 3, std=[1.0] * 3)
+    assert read_normalisation(dict(data_preprocessor=plain)).std == (1.0, 1.0, 1.0)

@@ -25,7 +25,8 @@ class CropFrames:
 
     Args:
         window: (top, bottom, left, right), ends excluded: whole numbers are pixels, floats are
-            fractions of the side (rounded to pixels); None in place of one: the image's edge.
+            fractions of the side (rounded to pixels), and so are all beside a float; None in place
+            of one: the image's edge.
         size: (width, height) in pixels of a centred window, instead of `window`.
         crop_gt: cut the ground truth as well; it must have the size of the image. False: the data
             set gives it for the window already.
@@ -46,6 +47,8 @@ class CropFrames:
             raise ValueError(f'window must be (top, bottom, left, right), got {window!r}')
         if size is not None and (len(size) != 2 or any(int(side) != side for side in size)):
             raise ValueError(f'size must be two whole numbers (W, H), got {size!r}')
+        if window is not None and any(isinstance(edge, float) for edge in window):
+            window = [edge if edge is None else float(edge) for edge in window]
         self.window = tuple(window) if window is not None else None
         self.size = tuple(size) if size is not None else None
         self.crop_gt = crop_gt

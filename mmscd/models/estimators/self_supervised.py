@@ -78,6 +78,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
             raise ValueError(f'frame_ids must begin with the target 0, got {frame_ids}')
         if temporal and pose_net is None:
             raise ValueError(f'the sources {temporal} need a pose_net, got None')
+        if not 0 < min_depth < max_depth:
+            raise ValueError(f'expected 0 < min_depth < max_depth, got {min_depth} and {max_depth}')
         self.backbone = MODELS.build(backbone)
         self.disp_head = MODELS.build(disp_head)
         # a pose net that nothing uses would be an unused parameter to DDP

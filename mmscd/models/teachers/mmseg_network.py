@@ -125,6 +125,11 @@ def read_normalisation(model: Mapping[str, Any]) -> Normalisation:
     config = model.get('data_preprocessor') or {}
     turned = bool(config.get('bgr_to_rgb') or config.get('rgb_to_bgr'))
     mean, std = config.get('mean'), config.get('std')
+    if mean is not None and 0 < max(mean) <= 1:
+        raise ValueError(
+            f'data_preprocessor of the teacher: mean {tuple(mean)} is of images in [0, 1], mmseg '
+            'has [0, 255]: give mean and std times 255'
+        )
     return Normalisation(
         tuple(mean) if mean is not None else (0.0, 0.0, 0.0),
         tuple(std) if std is not None else (1.0, 1.0, 1.0),
