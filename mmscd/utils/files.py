@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
+import fcntl
 import io
 import json
 import math
 import os
 import re
-import tempfile
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,24 +20,45 @@ from typing import Any
 def atomic_write(path: str | os.PathLike, data: bytes, sync: bool = True) -> None:
     """Write a file under a temporary name and rename it, so that no reader sees half of it; its
     folder is made. `sync` waits until it is on the disk; many small files are written faster
-    without."""
+    without. OSError: where the disk is full, with the bytes needed and free.
+
+    A kill leaves at most `.NAME.part`, which the next write of the same file takes over;
+    processes that write the same file take turns.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
+    part = path.with_name(f'.{path.name}.part')
+    handle = _open_alone(part)
     try:
-        with os.fdopen(handle, 'wb') as stream:
-            stream.write(data)
-            if sync:
-                stream.flush()
-                os.fsync(stream.fileno())
-        # mkstemp makes files private; outputs get what the umask grants
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        os.ftruncate(handle, 0)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        if sync:
+            os.fsync(handle)
+        os.replace(part, path)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            f'{path} was not written: {error.strerror}; it needs {len(data)} bytes, '
+            f'{shutil.disk_usage(path.parent).free} are free; make room or choose another folder'
+        ) from error
+    finally:
+        os.close(handle)
+
+
+def _open_alone(part: Path) -> int:
+    """Handle of the file, made where there is none, which nobody else has until it is closed."""
+    while True:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        with contextlib.suppress(OSError):  # some network file systems know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):  # whoever had it before has renamed it
+            if os.path.samestat(os.fstat(handle), part.stat()):
+                return handle
+        os.close(handle)
 
 
 def natural_key(path: str | os.PathLike) -> list:

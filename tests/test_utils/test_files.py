@@ -1,8 +1,13 @@
 """JSON and CSV files: what NaN becomes, and that they are whole."""
 
 import csv
+import errno
 import json
 import math
+import os
+import re
+import shutil
+import signal
 
 import cv2
 import numpy as np
@@ -13,7 +18,7 @@ from mmscd.deployment.parity import read_frames
 from mmscd.evaluation.error_classes import LabelFolder
 from mmscd.evaluation.offline import open_predictions
 from mmscd.inference.inputs import count_images, find_files
-from mmscd.utils.files import list_files, write_csv, write_json
+from mmscd.utils.files import atomic_write, list_files, write_csv, write_json
 from tools.deployment import onnx_demo
 
 
@@ -32,6 +37,58 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
     with pytest.raises(TypeError):
         write_json(path, dict(a=object()))
     assert path.read_text() == '1\n' and [p.name for p in tmp_path.iterdir()] == ['a.json']
+
+
+def test_kills_leave_one_temporary_file_that_the_next_write_takes_over(tmp_path, monkeypatch):
+    for content in (b'a' * 9, b'b' * 3):
+        if not (pid := os.fork()):
+            monkeypatch.setattr(os, 'fsync', lambda handle: os.kill(os.getpid(), signal.SIGKILL))
+            atomic_write(tmp_path / 'a', content)
+        os.waitpid(pid, 0)
+        assert [p.name for p in tmp_path.iterdir()] == ['.a.part']
+        assert (tmp_path / '.a.part').read_bytes() == content
+    atomic_write(tmp_path / 'a', b'c')
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == dict(a=b'c')
+    assert (tmp_path / 'a').stat().st_mode & 0o777 == 0o666 & ~os.umask(os.umask(0o22))
+
+
+def test_writers_of_one_file_take_turns(tmp_path):
+    texts = [bytes([65 + i]) * (100_000 * (i + 1)) for i in range(3)]
+    children = []
+    for text in texts:
+        if not (pid := os.fork()):
+            for _ in range(100):
+                atomic_write(tmp_path / 'a', text, sync=False)
+            os._exit(0)
+        children.append(pid)
+    while children:
+        if (tmp_path / 'a').exists():
+            assert (tmp_path / 'a').read_bytes() in texts
+        pid, status = os.waitpid(children[0], os.WNOHANG)
+        if pid:
+            assert status == 0
+            children.pop(0)
+    assert [p.name for p in tmp_path.iterdir()] == ['a']
+
+
+def test_a_full_disk_names_file_and_bytes_and_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / 'a'
+    atomic_write(path, b'old')
+    free = shutil.disk_usage(tmp_path).free
+
+    def full(handle, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'write', full)
+    with pytest.raises(OSError) as caught:
+        atomic_write(path, bytes(1234))
+    said = re.fullmatch(
+        f'{path} was not written: No space left on device; it needs 1234 bytes, '
+        r'(\d+) are free; make room or choose another folder',
+        str(caught.value),
+    )
+    assert int(said[1]) == pytest.approx(free, rel=0.5)
+    assert path.read_bytes() == b'old' and [p.name for p in tmp_path.iterdir()] == ['a']
 
 
 def test_csv_leaves_absent_and_nan_empty(tmp_path):
