@@ -6,9 +6,16 @@ Example: python tools/train.py configs/monodepth2/monodepth2_r18_kitti.py --resu
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 
-from mmscd.utils.command_line import add_launcher, add_model, make_parser, run_tool
+from mmscd.utils.command_line import (
+    add_launcher,
+    add_model,
+    make_parser,
+    parse_duration,
+    run_tool,
+)
 from mmscd.utils.config import load_config, merge_options
 
 
@@ -34,15 +41,21 @@ def make_arguments() -> argparse.ArgumentParser:
         '--teacher',
         help='another semantic teacher: a file of configs/teachers, or mmseg::...',
     )
+    parser.add_argument(
+        '--time-limit',
+        type=parse_duration,
+        help='end with a checkpoint and status 124 before 3h50m, 230 (minutes) or 3:50:00 are over',
+    )
     add_launcher(parser)
     return parser
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train."""
+    """Train; SIGTERM, Ctrl-C and the time limit end it with a checkpoint."""
+    begin = time.monotonic()
     cfg = load_config(args.config)
 
-    from mmscd.engine import launch
+    from mmscd.engine import StopHook, launch
     from mmscd.models.teachers.teacher_option import set_teacher
 
     options = args.cfg_options or {}
@@ -56,8 +69,13 @@ def run(args: argparse.Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
         cfg.default_hooks.checkpoint.save_best = None
     launch.check_batch(cfg, args.launcher, args.auto_scale_lr)
-    launch.resolve_resume(cfg, args.resume)
-    launch.build_runner(cfg, args.launcher).train()
+    with launch.hold_work_dir(cfg, args.launcher):
+        launch.resolve_resume(cfg, args.resume)
+        runner = launch.build_runner(cfg, args.launcher)
+        stop = StopHook(args.time_limit, begin)
+        runner.register_hook(stop)
+        with stop.listening():
+            runner.train()
 
 
 def main(argv: Sequence[str] | None = None) -> None:

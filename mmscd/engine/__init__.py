@@ -8,9 +8,10 @@ from .hooks import (
     IterationSeedHook,
     LazyRuntimeInfoHook,
     ScheduleHook,
-    find_latest_checkpoint,
+    StopHook,
 )
 from .optimizers import MergedGroupsConstructor
+from .run_folder import find_latest_checkpoint
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -21,5 +22,6 @@ __all__ = [
     'LazyRuntimeInfoHook',
     'MergedGroupsConstructor',
     'ScheduleHook',
+    'StopHook',
     'find_latest_checkpoint',
 ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,12 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmscd.engine import find_latest_checkpoint
+from mmscd.engine.run_folder import find_latest_checkpoint, hold_folder, numbered_checkpoints
 from mmscd.engine.schedules import refuse_old_keys, scale_schedule
 from mmscd.models import loading
 from mmscd.models.model_names import describe
 from mmscd.utils import compat
+from mmscd.utils.command_line import check_writable
 from mmscd.utils.config import MMENGINE_HOOKS
 
 
@@ -40,11 +44,22 @@ def resolve_resume(cfg: Config, resume: str | None) -> None:
         return
     path = find_latest_checkpoint(cfg.work_dir) if resume == 'auto' else Path(resume)
     if path is None:
-        print_log(f'No checkpoint in {cfg.work_dir}: training starts anew', logger='current')
+        kind = 'whole checkpoint' if numbered_checkpoints(cfg.work_dir) else 'checkpoint'
+        print_log(f'No {kind} in {cfg.work_dir}: training starts anew', logger='current')
         return
     if not path.is_file():
         raise FileNotFoundError(f'--resume: there is no checkpoint {path}')
     cfg.resume, cfg.load_from = True, str(path)
+
+
+def hold_work_dir(cfg: Config, launcher: str) -> AbstractContextManager:
+    """A context in which no other training uses the `work_dir` of a config; of several processes
+    the first one sees to it. OSError: it cannot be written to; RuntimeError: it is in use."""
+    ranks = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+    if int(os.environ.get(ranks.get(launcher, ''), 0)):
+        return nullcontext()
+    check_writable(cfg.work_dir)
+    return hold_folder(cfg.work_dir)
 
 
 def default_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> str:
@@ -82,8 +97,27 @@ class DepthRunner(Runner):
         network = self.model.module if is_model_wrapper(self.model) else self.model
         need = 'all' if self._resume else 'training'
         loading.load_weights(network, checkpoint, need, describe(self.cfg), str(filename))
+        if self._resume and 'iter' not in checkpoint.get('meta', {}):
+            raise ValueError(
+                f'{filename} holds weights without the state of a training: --resume takes an '
+                'iter_N.pth; to begin with these weights give --cfg-options load_from=...'
+            )
         self._has_loaded = True
         return checkpoint
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        """A data loader whose workers outlive signals to the group: a terminal, torchrun and Slurm
+        send them to all, and only the main process knows what is to be saved first."""
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        loader.worker_init_fn = partial(_leave_group, loader.worker_init_fn)
+        return loader
+
+
+def _leave_group(then: Callable[[int], None] | None, worker: int) -> None:
+    os.setpgrp()
+    if then:
+        then(worker)
 
 
 def build_runner(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import sys
 import threading
 import time
@@ -25,6 +27,9 @@ from .scores import Rows
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+# looked up here: between fork and exec there is no time for it
+_PRCTL = getattr(ctypes.CDLL(None), 'prctl', None)
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Ablation:
     jobs: int = 1  # runs at a time
     shared_until: int | None = None  # until this iteration all runs of a seed are the baseline
     _stop: threading.Event = field(default_factory=threading.Event)
+    _running: set[Popen] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -120,14 +126,17 @@ class Ablation:
                 jobs = {pool.submit(self._finish, run, trunks.get(run.seed)): run for run in runs}
                 for job in as_completed(jobs):
                     yield jobs[job], job.result()
-            except BaseException:
+            except BaseException as error:
                 self._stop.set()
+                if not isinstance(error, Exception):  # where one run failed the others end
+                    for process in tuple(self._running):
+                        process.terminate()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def _train(self, run: Run, trunk: Run | None = None) -> None:
         """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
-        from mmscd.engine import find_latest_checkpoint
+        from mmscd.engine.run_folder import find_latest_checkpoint, note_validation
 
         made_of = dict(config=run.config, options=run.options, seed=run.seed, amp=self.amp)
         if trunk:
@@ -142,6 +151,7 @@ class Ablation:
             if not find_latest_checkpoint(run.folder):
                 source = trunk.folder / f'iter_{self.shared_until}.pth'
                 atomic_write(run.folder / source.name, source.read_bytes())
+                note_validation(run.folder, int(self.shared_until or 0))  # by the trunk
             # the checkpoint names the trunk's best one, which would be replaced by this run's
             options.append('default_hooks.checkpoint.save_best=None')
         print(f'== {run.variant}, seed {run.seed}: training', flush=True)
@@ -171,17 +181,31 @@ class Ablation:
             raise RuntimeError('stopped')
         log.parent.mkdir(parents=True, exist_ok=True)
         process = Popen(
-            [sys.executable, *command], cwd=self.root, text=True, stdout=PIPE, stderr=STDOUT
+            [sys.executable, *command],
+            cwd=self.root,
+            text=True,
+            stdout=PIPE,
+            stderr=STDOUT,
+            preexec_fn=_end_with_parent,
         )
+        self._running.add(process)
         with log.open('a') as file:
             for line in process.stdout or ():
                 file.write(line)
                 file.flush()
                 if show and (shown := shorten(line)) is not None:
                     print(shown, flush=True)
-        if process.wait():
+        status = process.wait()
+        self._running.discard(process)
+        if status:
             said = ' '.join(command[:2])
-            raise RuntimeError(f'{said} failed with {process.returncode}: see {log}')
+            raise RuntimeError(f'{said} failed with {status}: see {log}')
+
+
+def _end_with_parent() -> None:
+    """Linux: a process gets SIGTERM when the one that began it ends, however that comes."""
+    if _PRCTL:
+        _PRCTL(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -82,6 +83,20 @@ def parse_size(text: str) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise argparse.ArgumentTypeError(f'size must look like 640x192, got {text!r}')
     return width, height
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of `3h50m`, `230` (minutes) or `3:50:00`, as the `type` of an argument."""
+    words = r'(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?'
+    clock, minutes = r'(?:(\d+)-)?(\d+):(\d\d):(\d\d)', r'()()(\d+)()'
+    match = re.fullmatch(words, text) or re.fullmatch(clock, text) or re.fullmatch(minutes, text)
+    numbers = [int(number or 0) for number in match.groups()] if match else [0] * 4
+    seconds = sum(n * unit for n, unit in zip(numbers, (86400, 3600, 60, 1), strict=True))
+    if seconds < 1:
+        raise argparse.ArgumentTypeError(
+            f'a duration looks like 3h50m, 230 (minutes) or 3:50:00, got {text!r}'
+        )
+    return seconds
 
 
 def parse_model(text: str) -> tuple[str, str, str]:

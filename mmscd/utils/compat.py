@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -51,6 +52,10 @@ def register_config_packages() -> None:
         MODULE2PACKAGE['mmseg'] = 'mmseg'
 
 
+class TruncatedCheckpointError(RuntimeError):
+    """A checkpoint whose writing was cut off."""
+
+
 def _torch_load(file: Path, map_location: Any = None) -> Any:
     """`torch.load` that runs no code of the file, with numpy scalars and arrays allowed;
     RuntimeError where the file is damaged or holds anything else than tensors and plain data."""
@@ -81,6 +86,9 @@ def _torch_load(file: Path, map_location: Any = None) -> Any:
             reason = str(error).split(': ')[-1].strip().split('\n')[0][:120]
             reason = f'{type(error).__name__}: {reason}'
             problem = f'is truncated or damaged ({reason}): copy or download it again'
+            with file.open('rb') as stream:  # a zip ends with its table of contents
+                if stream.read(2) == b'PK' and not zipfile.is_zipfile(file):
+                    raise TruncatedCheckpointError(f'checkpoint {file} {problem}') from error
         raise RuntimeError(f'checkpoint {file} {problem}') from error
 
 
@@ -90,7 +98,9 @@ def _check_beginning(file: Path) -> None:
         start = stream.read(64)
     if start.startswith((b'PK\x03\x04', b'\x80')):
         return
-    kind = 'is empty' if not start else f'begins with {start[:16]!r}'
+    if b'PK\x03\x04'.startswith(start.strip(b'\0')):  # a crash of the system leaves zeros
+        raise TruncatedCheckpointError(f'checkpoint {file} is empty: copy or download it again')
+    kind = f'begins with {start[:16]!r}'
     if start.lstrip().lower().startswith((b'<!doctype', b'<html', b'<?xml')):
         kind = 'is a web page'
     elif start.startswith(b'version https://git-lfs'):

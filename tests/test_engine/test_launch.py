@@ -184,6 +184,8 @@ def test_resume_takes_exactly_what_training_wrote(runner_of, weights):
     for change in (without('pose_net.'), lambda s: dict(s, **{'distiller.W': torch.ones(1)})):
         with pytest.raises(ValueError, match=r'other\.pth do not fit'):
             runner.load_checkpoint(str(weights(change)))
+    with pytest.raises(ValueError, match=r'other\.pth holds weights without the state of a tr'):
+        runner.load_checkpoint(str(weights(dict)))
 
 
 def test_published_files_are_judged_as_the_training_is(tiny_scd_config, tmp_path):

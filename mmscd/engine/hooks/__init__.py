@@ -1,12 +1,13 @@
 """Hooks."""
 
-from .atomic_checkpoint_hook import AtomicCheckpointHook, find_latest_checkpoint
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .collapse_monitor_hook import CollapseMonitorHook
 from .depth_visualization_hook import DepthVisualizationHook
 from .isomorphic_graph_distill_hook import IsomorphicGraphDistillHook
 from .iteration_seed_hook import IterationSeedHook
 from .lazy_runtime_info_hook import LazyRuntimeInfoHook
 from .schedule_hook import ScheduleHook
+from .stop_hook import StopHook
 
 __all__ = [
     'AtomicCheckpointHook',
@@ -16,5 +17,5 @@ __all__ = [
     'IterationSeedHook',
     'LazyRuntimeInfoHook',
     'ScheduleHook',
-    'find_latest_checkpoint',
+    'StopHook',
 ]
