@@ -165,6 +165,8 @@ def load_for_test(cfg: Config, checkpoint: str) -> nn.Module:
     """The network that a config's test set is to be evaluated with, for `build_runner`; the config
     loses what only training needs. Raises what `loading.load_model` does."""
     evaluators = cfg.get('test_evaluator')
+    if not (evaluators and cfg.get('test_dataloader')):
+        raise ValueError(f'{describe(cfg)} has no test_dataloader and test_evaluator to test with')
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     poses = any('PoseMetric' in str(entry.get('type')) for entry in evaluators if entry)
     need = 'depth+pose' if poses else 'depth'

@@ -22,6 +22,7 @@ from mmscd.datasets.formats import kitti_calibration as kitti
 from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, image_size, read_bytes, read_depth_png
 from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.models.loading import load_model
+from mmscd.models.model_names import find_pipeline
 from mmscd.registry import TRANSFORMS
 from mmscd.utils.config import load_config
 from mmscd.utils.files import list_files
@@ -124,7 +125,7 @@ class VideoRunner:
             cfg.model.frame_ids = [0, 1]  # a frame and the next one
         need = 'depth+pose' if self.has_motion else 'depth'
         self.model = load_model(cfg, weights, need, half=None, flip=flip)
-        self.pipeline = [TRANSFORMS.build(step) for step in cfg.test_dataloader.dataset.pipeline]
+        self.pipeline = [TRANSFORMS.build(step) for step in find_pipeline(cfg)]
         self.batch_size = batch_size
 
     def _load(self, video: VideoSequence, i: int, size: tuple[int, int]) -> dict:

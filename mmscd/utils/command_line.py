@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 TRACEBACK_VARIABLE = 'MMSCD_TRACEBACK'
+_NAMES = (TypeError, KeyError)  # of components and their arguments
 _PACKAGE = Path(__file__).resolve().parents[1]
 _OWN = (_PACKAGE, *(_PACKAGE.parent / name for name in ('tools', 'projects', 'demo')))
 
@@ -47,7 +48,7 @@ def run_tool(
 ) -> Any:
     """Parse the command line (None: that of the process) and run; what the user can mend is one
     sentence and exit status 1, Ctrl-C is 130. `MMSCD_TRACEBACK=1` in the environment shows the
-    traceback of an error; an error that other code raised keeps it anyway."""
+    traceback of an error; an error that other code raised, not about the config, keeps it."""
     args = parser.parse_args(argv)
     if 'local_rank' in args:  # launchers of old pass it as an argument only
         os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
@@ -56,15 +57,25 @@ def run_tool(
     except KeyboardInterrupt:
         print('stopped by Ctrl-C', file=sys.stderr)
         sys.exit(130)
-    except (OSError, ValueError, RuntimeError, ImportError, FloatingPointError) as error:
-        if os.environ.get(TRACEBACK_VARIABLE) == '1' or not _is_known(error):
+    except (OSError, ValueError, RuntimeError, ImportError, FloatingPointError, *_NAMES) as error:
+        known, part = _is_known(error), _being_built(error)
+        if os.environ.get(TRACEBACK_VARIABLE) == '1' or not (known or part):
             raise
-        sys.exit(f'error: {error}')
+        told = str(error.args[0] if isinstance(error, KeyError) else error)
+        sys.exit(f'error: {told}' if known or part in told else f'error: {part}: {told}')
+
+
+def _being_built(error: BaseException) -> str:
+    """The part of a config that mmengine was building when an error came up, '' for none."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = [frame for frame in frames if 'mmengine' in Path(frame.f_code.co_filename).parts]
+    built = [frame.f_locals for frame in frames if frame.f_code.co_name.startswith('build_')]
+    return str(built[-1].get('obj_type', 'the config')) if built else ''
 
 
 def _is_known(error: BaseException | None) -> bool:
     """Whether an error says what the user can mend: our own code or the system raised it."""
-    while error is not None:
+    while error is not None and not isinstance(error, _NAMES):
         frames = traceback.extract_tb(error.__traceback__)
         path = Path(frames[-1].filename if frames else '')
         if isinstance(error, (OSError, ImportError)) or any(map(path.is_relative_to, _OWN)):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmscd.engine import launch
+from mmscd.evaluation.metrics.depth_metric import find_protocol
 from mmscd.models import loading
 from mmscd.utils.config import load_config
 
@@ -213,3 +214,13 @@ def test_published_files_are_judged_as_the_training_is(tiny_scd_config, tmp_path
 def test_addresses_that_would_be_unpickled_are_refused(tiny_config):
     with pytest.raises(ValueError, match='neither a path nor an address'):
         loading.load_model(str(tiny_config), 'torchvision://resnet18', device='cpu')
+
+
+def test_a_config_that_tests_nothing_says_so(tiny_config, tiny_weights, tmp_path):
+    path = tmp_path / 'mine.py'
+    path.write_text(f"_base_ = ['{tiny_config}']\ntest_dataloader = test_evaluator = None\n")
+    cfg = load_config(str(path))
+    with pytest.raises(ValueError, match='mine.py has no test_dataloader and test_evaluator'):
+        launch.load_for_test(cfg, str(tiny_weights))
+    with pytest.raises(ValueError, match='mine.py has no DepthMetric in test_evaluator'):
+        find_protocol(cfg)

@@ -247,3 +247,19 @@ def test_training_step_learns(build):
 def test_a_range_of_depth_that_is_none_is_refused(build, limits):
     with pytest.raises(ValueError, match='expected 0 < min_depth < max_depth, got'):
         build(min_depth=limits[0], max_depth=limits[1])
+
+
+def test_frames_in_another_order_are_refused(build):
+    """Pairs go into the pose net in order of time."""
+    model = build()
+    inputs = prepared(model, make_data(), True)
+
+    def samples(*frame_ids):
+        return [DepthDataSample(metainfo=dict(frame_ids=list(frame_ids)))] * 2
+
+    for frame_ids in ((0, -1, 1), (0, -2, 2)):
+        assert model.loss(inputs, samples(*frame_ids))
+    with pytest.raises(ValueError, match=r'the frames \[0, -1, 1\], the data has \[0, 1, -1\]'):
+        model.loss(inputs, samples(0, 1, -1))
+    with pytest.raises(ValueError, match='must agree in their order'):
+        model.loss(inputs, samples(0, -1, 's'))

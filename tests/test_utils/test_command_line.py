@@ -5,8 +5,10 @@ import json
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmscd.geometry import proj
+from mmscd.registry import MODELS
 from mmscd.utils.command_line import (
     add_launcher,
     add_model,
@@ -83,6 +85,34 @@ def test_errors_of_other_code_keep_their_traceback():
         run_tool(parser, run, [])
     with pytest.raises(json.JSONDecodeError):
         run_tool(make_parser(None), lambda args: json.loads('{'), [])
+
+
+@pytest.mark.parametrize(
+    ('config', 'told'),
+    [
+        (dict(type='ResNetEncodr'), '^error: ResNetEncodr is not in the mmscd::model registry'),
+        (dict(type='ResNetEncoder', foo=1), '^error: ResNetEncoder.__init__.. got an unexpected'),
+        (dict(type='ResNetEncoder', depth='18'), 'depth must be one of'),
+        (None, 'cfg should be a dict'),
+    ],
+)
+def test_what_a_component_of_a_config_refuses_is_one_sentence(config, told):
+    init_default_scope('mmscd')
+    with pytest.raises(SystemExit, match=told):
+        run_tool(make_parser(None), lambda args: MODELS.build(config), [])
+
+
+def test_other_code_that_fails_while_a_component_is_built_is_named(monkeypatch):
+    init_default_scope('mmscd')
+    monkeypatch.setattr('mmscd.models.ResNetEncoder.__init__', lambda self: int('abc'))
+    with pytest.raises(SystemExit, match='^error: ResNetEncoder: invalid literal for int'):
+        run_tool(make_parser(None), lambda args: MODELS.build(dict(type='ResNetEncoder')), [])
+
+
+@pytest.mark.parametrize('fail', [lambda _: len(5), lambda _: {}['a']])
+def test_a_slip_of_our_own_keeps_its_traceback(fail):
+    with pytest.raises((TypeError, KeyError)):
+        run_tool(make_parser(None), fail, [])
 
 
 def test_arguments_of_models_and_launchers():

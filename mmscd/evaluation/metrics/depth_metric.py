@@ -162,7 +162,7 @@ class DepthMetric(SampleMetric):
 
 def find_protocol(cfg: Config) -> DepthProtocol:
     """Protocol of the `DepthMetric` that a config tests with; ValueError where there is none."""
-    listed = cfg.test_evaluator
+    listed = cfg.get('test_evaluator') or {}
     for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
         if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
             kept = {key: value for key, value in entry.items() if key not in _OWN_OUTPUT}
