@@ -226,8 +226,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
     ) -> dict[str, Tensor]:
         """All losses by name with the prefix `loss_`, and notes without it."""
         for sample in data_samples[:1] if data_samples else ():
-            ids = tuple(f if f == 's' else f > 0 for f in sample.get('frame_ids', ())[1:])
-            if ids and ids != tuple(f if f == 's' else f > 0 for f in self.frame_ids[1:]):
+            ids = tuple(f if isinstance(f, str) else f > 0 for f in sample.get('frame_ids', ())[1:])
+            if ids and ids != tuple(f if isinstance(f, str) else f > 0 for f in self.frame_ids[1:]):
                 raise ValueError(
                     f'the model expects the frames {list(self.frame_ids)}, the data has '
                     f'{sample.frame_ids}: model.frame_ids and the dataset must agree in their order'
