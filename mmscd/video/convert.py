@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, read_image
 from mmscd.datasets.formats.videos import Video
 from mmscd.utils.files import list_files, write_json
 from mmscd.utils.progress import track
@@ -125,7 +125,7 @@ class _Folder:
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         for number, file in self.files:
-            yield number, decode_rgb(read_bytes(file), file)[0]
+            yield number, read_image(file)
 
 
 def _open(path: Path, step: int = 1) -> Video | _Folder:
