@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mmscd.utils.command_line import output_folder
+
 
 def add_options(parser: argparse.ArgumentParser, save: str, out_dir: str) -> None:
     """Options of the model, of scale and camera, and of the outputs.
@@ -16,7 +18,9 @@ def add_options(parser: argparse.ArgumentParser, save: str, out_dir: str) -> Non
     """
     parser.add_argument('--model', required=True, help='path or name of a config')
     parser.add_argument('--weights', required=True, help='checkpoint: path or URL')
-    parser.add_argument('--out-dir', default=out_dir, help=f'default: {out_dir}')
+    parser.add_argument(
+        '--out-dir', type=output_folder, default=out_dir, help=f'default: {out_dir}'
+    )
     parser.add_argument(
         '--save',
         nargs='+',

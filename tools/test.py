@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from mmscd.utils.command_line import add_launcher, add_model, check_writable, make_parser, run_tool
+from mmscd.utils.command_line import (
+    add_launcher,
+    add_model,
+    make_parser,
+    output_file,
+    output_folder,
+    run_tool,
+)
 from mmscd.utils.config import load_config
 
 
@@ -25,11 +31,8 @@ def run(args: argparse.Namespace) -> None:
     if args.tta:
         cfg.model.flip_tta = True
     if args.show_dir:
-        cfg.default_hooks.visualization.show_dir = args.show_dir
+        cfg.default_hooks.visualization.show_dir = str(args.show_dir)
     network = launch.load_for_test(cfg, args.checkpoint)
-    for folder in (args.out and Path(args.out).parent, args.show_dir):
-        if folder:
-            check_writable(folder)  # before the work, not after it
     metrics = launch.build_runner(cfg, args.launcher, network).test()
     if args.out and is_main_process():
         write_json(args.out, {key: float(value) for key, value in metrics.items()})
@@ -39,9 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Evaluate."""
     parser = make_parser(__doc__)
     add_model(parser)
-    parser.add_argument('--work-dir', help='where the log goes')
-    parser.add_argument('--show-dir', help='write a picture of every image here')
-    parser.add_argument('--out', help='write the metrics to this json file')
+    parser.add_argument('--work-dir', type=output_folder, help='where the log goes')
+    parser.add_argument(
+        '--show-dir', type=output_folder, help='write a picture of every image here'
+    )
+    parser.add_argument('--out', type=output_file, help='write the metrics to this json file')
     parser.add_argument(
         '--tta', action='store_true', help='average with the prediction for the mirrored image'
     )

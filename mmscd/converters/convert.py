@@ -100,8 +100,9 @@ def write_converted(
     if config_text is not None:
         build_and_load(config_text, weights)
         written.append(out.with_suffix('.py'))
-        atomic_write(written[-1], config_text.encode())
     buffer = io.BytesIO()
     torch.save(dict(meta=dict(meta), state_dict=dict(weights)), buffer)
     atomic_write(out, buffer.getvalue())
+    if config_text is not None:
+        atomic_write(written[-1], config_text.encode())
     return written

@@ -22,8 +22,8 @@ from mmscd.engine.schedules import refuse_old_keys, scale_schedule
 from mmscd.models import loading
 from mmscd.models.model_names import describe
 from mmscd.utils import compat
-from mmscd.utils.command_line import check_writable
 from mmscd.utils.config import MMENGINE_HOOKS
+from mmscd.utils.files import check_writable
 
 
 def set_amp(cfg: Config) -> None:
@@ -62,9 +62,9 @@ def hold_work_dir(cfg: Config, launcher: str) -> AbstractContextManager:
     return hold_folder(cfg.work_dir)
 
 
-def default_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> str:
+def default_work_dir(cfg: Config, config_path: str, work_dir: str | os.PathLike | None) -> str:
     """`--work-dir`, else the config's `work_dir`, else `work_dirs/<name of the config>`."""
-    return work_dir or cfg.get('work_dir') or str(Path('work_dirs') / Path(config_path).stem)
+    return str(work_dir or cfg.get('work_dir') or Path('work_dirs') / Path(config_path).stem)
 
 
 class DepthRunner(Runner):
@@ -80,8 +80,10 @@ class DepthRunner(Runner):
         except FloatingPointError as error:
             last = find_latest_checkpoint(self.work_dir)
             mend = f'go on from {last} (--resume auto)' if last else 'start anew'
-            mend = f'{mend} with a lower learning rate (optim_wrapper.optimizer.lr)'
-            raise FloatingPointError(f'iteration {self.iter + 1}: {error}; {mend}') from error
+            raise FloatingPointError(
+                f'iteration {self.iter + 1}: {error}; {mend} with a lower learning rate '
+                '(--cfg-options optim_wrapper.optimizer.lr=...)'
+            ) from error
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any

@@ -10,8 +10,7 @@ import numpy as np
 
 from mmscd.datasets import KITTIRawDataset
 from mmscd.datasets.formats.kitti_calibration import CAMERAS
-from mmscd.utils.command_line import check_writable
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import atomic_write, check_writable
 from mmscd.utils.progress import track
 
 from .ground_truth_file import write_ground_truth

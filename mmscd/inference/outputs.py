@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Sequence
@@ -15,13 +14,12 @@ from mmengine.logging import MMLogger, print_log
 
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video
 from mmscd.evaluation.metrics.kitti_submission import encode_depth
-from mmscd.utils.command_line import check_writable
-from mmscd.utils.files import atomic_write
+from mmscd.utils.files import atomic_write, check_writable
 
 from .inputs import Frame
 from .pictures import DepthPainter
 from .point_cloud import NO_CAMERA, encode_ply, make_point_cloud
-from .video_writer import DiskFullError, VideoWriter
+from .video_writer import VideoWriter
 
 # kind -> suffix of its files, each kind in a folder of its name
 KINDS = dict(color='.png', beside='.png', kitti_png='.png', npy='.npy', ply='.ply', video='.mp4')
@@ -120,11 +118,7 @@ class OutputWriter:
         try:
             atomic_write(target, data)
         except OSError as error:
-            kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else OSError
-            raise kind(
-                f'cannot write {target} ({len(data) / 1024:.0f} KiB): {error.strerror or error}; '
-                f'{self.written} files of this run are whole. Free space, or choose another out_dir'
-            ) from None
+            raise OSError(f'{error}; {self.written} files of this run are whole') from None
         self.written += 1
 
     def finish_video(self, stopped: bool = False) -> None:

@@ -18,7 +18,6 @@ import torch
 from mmengine.config import Config
 
 from mmscd.engine import launch
-from mmscd.evaluation.metrics.depth_metric import find_depth_metric
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write
 from mmscd.version import __version__
@@ -39,7 +38,7 @@ class Request:
     config: str
     checkpoint: str
     work_dir: str
-    out: str
+    out: str | os.PathLike
     title: str | None = None
     images: int = 6
     robustness: str | None = None
@@ -54,10 +53,13 @@ def make_report(request: Request) -> str:
     """Write the page and nothing else; returns what was written, in a sentence.
 
     Raises ValueError where the weights are of another model or nothing in the config judges depth,
-    FileNotFoundError where config, checkpoint, or a file of the robustness folder is missing.
+    FileNotFoundError where config, checkpoint, work dir, or a file of the robustness folder is
+    missing.
     """
     cfg = load_config(request.config, request.cfg_options)
     compared = read_comparison(request.robustness) if request.robustness else None
+    if not os.path.isdir(request.work_dir):
+        raise FileNotFoundError(f'there is no work dir {request.work_dir}: give that of a training')
     log = read_training_log(request.work_dir)
     title = request.title or Path(request.config.rsplit(':', 1)[-1]).stem
     # before `evaluate`, which changes the config
@@ -73,6 +75,14 @@ def make_report(request: Request) -> str:
     return f'{request.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images'
 
 
+def find_depth_metric(evaluator: Any) -> dict:
+    """The `DepthMetric` of a `test_evaluator`, which may be a list; ValueError without one."""
+    for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
+        if str(metric.get('type')).rsplit('.', 1)[-1] == 'DepthMetric':
+            return metric
+    raise ValueError(f'test_evaluator has no DepthMetric, which the report is made of: {evaluator}')
+
+
 def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dict]]:
     """Test a checkpoint; logs, numbers and `pictures` go to `folder`. Changes `cfg`.
 
@@ -80,7 +90,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     """
     network = launch.load_for_test(cfg, checkpoint)
     cfg.work_dir = str(folder / 'work')
-    metric = find_depth_metric(cfg)
+    metric = find_depth_metric(cfg.test_evaluator)
     metric['table_path'] = str(folder / 'table.json')
     metric['per_image_path'] = str(folder / 'images.json')
     cfg.default_hooks.visualization.show_dir = str(folder / 'pictures')

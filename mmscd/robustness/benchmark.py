@@ -16,7 +16,7 @@ from mmengine.dist import barrier, get_dist_info, init_dist
 
 from mmscd.evaluation.protocols import evaluate_pixels
 from mmscd.evaluation.samples import predicted_depth
-from mmscd.utils.command_line import check_writable
+from mmscd.utils.files import check_writable
 from mmscd.utils.names import check_names
 
 from .contestants import Contestant, RobustnessOptions, load_contestant

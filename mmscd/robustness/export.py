@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import product
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
+from mmscd.datasets.formats.images import write_rgb
 from mmscd.datasets.kitti_raw import KITTIRawDataset
-from mmscd.utils.command_line import check_writable
-from mmscd.utils.files import atomic_write, write_json
+from mmscd.utils.files import check_writable, write_json
+from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
 
 from .data import check_images, start_worker
@@ -84,8 +83,8 @@ class KittiC:
             raise ValueError(f'{out} was begun with {found}, now asked for: {settings}')
         write_json(path, settings)
         count = len(self.dataset)
-        with ProcessPoolExecutor(max(1, workers), initializer=start_worker) as pool:
-            return sum(track(pool.map(partial(self._convert, out), range(count)), count))
+        results = spread(partial(self._convert, out), range(count), workers, start_worker)
+        return sum(track(results, count))
 
     def _convert(self, out: Path, number: int) -> int:
         """Write what is missing of one image; returns the number of files written."""
@@ -99,7 +98,5 @@ class KittiC:
             image, image_id = self.read(number)
         for pass_, target in missing.items():
             picture = image if pass_[0] == CLEAN else corrupt(image, *pass_, self.seed, image_id)
-            bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-            options = [cv2.IMWRITE_JPEG_QUALITY, 95] if self.suffix == 'jpg' else []
-            atomic_write(target, cv2.imencode(target.suffix, bgr, options)[1].tobytes())
+            write_rgb(target, picture)
         return len(missing)

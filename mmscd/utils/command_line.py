@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .files import check_output, check_writable
+
+# of torch: an error of a process that loads data, and its death
+_OF_WORKER, _LOST_WORKER = 'Original Traceback (most', 'DataLoader worker (pid'
+_DISK_FULL = os.strerror(errno.ENOSPC)
 TRACEBACK_VARIABLE = 'MMSCD_TRACEBACK'
 _NAMES = (TypeError, KeyError)  # of components and their arguments
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -49,10 +54,10 @@ def run_tool(
     """Parse the command line (None: that of the process) and run; what the user can mend is one
     sentence and exit status 1, Ctrl-C is 130. `MMSCD_TRACEBACK=1` in the environment shows the
     traceback of an error; an error that other code raised, not about the config, keeps it."""
-    args = parser.parse_args(argv)
-    if 'local_rank' in args:  # launchers of old pass it as an argument only
-        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     try:
+        args = parser.parse_args(argv)
+        if 'local_rank' in args:  # launchers of old pass it as an argument only
+            os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
         return run(args)
     except KeyboardInterrupt:
         print('stopped by Ctrl-C', file=sys.stderr)
@@ -61,7 +66,7 @@ def run_tool(
         known, part = _is_known(error), _being_built(error)
         if os.environ.get(TRACEBACK_VARIABLE) == '1' or not (known or part):
             raise
-        told = str(error.args[0] if isinstance(error, KeyError) else error)
+        told = _sentence(error)
         sys.exit(f'error: {told}' if known or part in told else f'error: {part}: {told}')
 
 
@@ -73,12 +78,29 @@ def _being_built(error: BaseException) -> str:
     return str(built[-1].get('obj_type', 'the config')) if built else ''
 
 
+def _sentence(error: Exception) -> str:
+    """What to tell of a known error."""
+    text = str(error.args[0] if isinstance(error, KeyError) else error)
+    if _OF_WORKER in text:
+        text = re.split(r'\n(?:\w+\.)*\w+Error: ', text)[-1].rstrip()
+    if text.startswith(_LOST_WORKER):
+        told, mend = text.split('. ')[0].rstrip(' .'), 'set num_workers of the data loader lower'
+        text = f'{told}, which as a rule means that memory or /dev/shm were full: {mend}'
+    if isinstance(error, OSError) and error.filename is None and text.endswith(_DISK_FULL):
+        text += '; free some, or choose another folder'
+    return text
+
+
 def _is_known(error: BaseException | None) -> bool:
     """Whether an error says what the user can mend: our own code or the system raised it."""
     while error is not None and not isinstance(error, _NAMES):
-        frames = traceback.extract_tb(error.__traceback__)
+        frames, text = traceback.extract_tb(error.__traceback__), str(error)
         path = Path(frames[-1].filename if frames else '')
+        if _OF_WORKER in text:  # torch raises anew what a process that loads data has raised
+            path = Path(''.join(re.findall(r'^  File "(.+?)", line', text, re.M)[-1:]))
         if isinstance(error, (OSError, ImportError)) or any(map(path.is_relative_to, _OWN)):
+            return True
+        if text.startswith(_LOST_WORKER):
             return True
         # a registry raises anew what a component refuses
         error = error.__cause__ or error.__context__
@@ -119,10 +141,13 @@ def parse_model(text: str) -> tuple[str, str, str]:
     return name, config, checkpoint
 
 
-def check_writable(folder: str | os.PathLike) -> None:
-    """Make a folder and write to it, or raise an OSError."""
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=str(folder)).close()
-    except OSError as error:
-        raise OSError(f'cannot write to {folder}: {error}; choose another folder') from error
+def output_file(text: str) -> Path:
+    """Path of a file to write, as the `type` of an argument; see `check_output`."""
+    check_output(text)
+    return Path(text)
+
+
+def output_folder(text: str) -> Path:
+    """Path of a folder to write to, as the `type` of an argument; see `check_writable`."""
+    check_writable(text)
+    return Path(text)

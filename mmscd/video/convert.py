@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, read_image
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes, write_rgb
 from mmscd.datasets.formats.videos import Video
-from mmscd.utils.files import list_files, write_json
+from mmscd.utils.files import list_files, refuse_twins, write_json
 from mmscd.utils.progress import track
 
 from .calibration_import import Calibration
@@ -103,10 +102,7 @@ class VideoConverter:
             if part is None:
                 continue
             path = folder / f'part_{part:03d}' / f'{number:010d}.jpg'
-            path.parent.mkdir(exist_ok=True)
-            picture = camera.picture(image, video)[..., ::-1]
-            if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, self.quality]):
-                raise OSError(f'cannot write {path}; is the disk full?')
+            write_rgb(path, camera.picture(image, video), self.quality)
             kept += 1
             parts.add(part)
         return dict(read=frames.passed, kept=kept, sequences=len(parts))
@@ -119,13 +115,14 @@ class _Folder:
         found = list_files(path, IMAGE_EXTENSIONS)
         if not found:
             raise OSError(f'{path} has no frames ({", ".join(IMAGE_EXTENSIONS)})')
+        refuse_twins(found)
         self.passed = len(found)
         self.files = list(enumerate(found))[::step]
         self.length = len(self.files)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         for number, file in self.files:
-            yield number, read_image(file)
+            yield number, decode_rgb(read_bytes(file), file)[0]
 
 
 def _open(path: Path, step: int = 1) -> Video | _Folder:

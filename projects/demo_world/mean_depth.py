@@ -11,20 +11,23 @@ from pathlib import Path
 
 from demo_world.mean_depth import MEAN_DEPTH, write_mean_depth
 
+from mmscd.utils.command_line import make_parser, output_file, run_tool
+
+
+def run(args: argparse.Namespace) -> None:
+    """Computes and writes."""
+    out = args.out or args.data / MEAN_DEPTH
+    depth = write_mean_depth(args.data, out)
+    height, width = depth.shape
+    print(f'{out}: {width}x{height}, {depth.min():.1f} to {depth.max():.1f} m')
+
 
 def main(argv: list[str] | None = None) -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument('--data', type=Path, default=Path('data/demo_world'), help='the set')
-    parser.add_argument('--out', type=Path, help=f'.npy file (default DATA/{MEAN_DEPTH})')
-    args = parser.parse_args(argv)
-    out = args.out or args.data / MEAN_DEPTH
-    try:
-        depth = write_mean_depth(args.data, out)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from None
-    height, width = depth.shape
-    print(f'{out}: {width}x{height}, {depth.min():.1f} to {depth.max():.1f} m')
+    parser.add_argument('--out', type=output_file, help=f'.npy file (default DATA/{MEAN_DEPTH})')
+    run_tool(parser, run, argv)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Renders the demo driving videos. Needs only numpy and OpenCV.
+"""Renders the demo driving videos. Needs no PyTorch.
 
 Example:
     python projects/demo_world/render.py --out data/demo_world
@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from demo_world import writer
 from demo_world.dataset import render_set
 from demo_world.preview import contact_sheet
 from demo_world.writer import Params
 
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split('x'))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError('expected WIDTHxHEIGHT, such as 416x128') from error
-    if width < 16 or height < 16:
-        raise argparse.ArgumentTypeError('both sides must be at least 16 pixels')
-    return width, height
+from mmscd.utils.command_line import (
+    make_parser,
+    output_file,
+    output_folder,
+    parse_size,
+    run_tool,
+)
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     default = Params()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--out', type=Path, default=Path('data/demo_world'), help='output folder')
+    parser = make_parser(__doc__)
+    parser.add_argument(
+        '--out', type=output_folder, default='data/demo_world', help='output folder'
+    )
     parser.add_argument(
         '--size',
-        type=_size,
+        type=parse_size,
         default=(default.width, default.height),
         metavar='WxH',
         help='image size (default 416x128)',
@@ -58,33 +57,33 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=2, help='worker processes')
     parser.add_argument('--stereo', action='store_true', help='render the right camera too')
     parser.add_argument(
-        '--preview', type=Path, metavar='SHEET.png', help='also write a contact sheet'
+        '--preview', type=output_file, metavar='SHEET.png', help='also write a contact sheet'
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    """Renders what is missing."""
     if min(args.frames, args.eval_frames) < 3 or min(args.train_scenes, args.eval_scenes) < 1:
-        parser.error('need at least 3 frames per scene and 1 scene of each kind')
-    return args
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Runs the command line."""
-    args = parse_args(argv)
+        raise ValueError('a set needs at least 3 frames per scene and 1 scene of each kind')
     width, height = args.size
+    if min(args.size) < 16:
+        raise ValueError(f'--size: both sides must be at least 16 pixels, got {width}x{height}')
     counts = ('seed', 'train_scenes', 'frames', 'eval_scenes', 'eval_frames', 'stereo')
     params = Params(width, height, **{name: getattr(args, name) for name in counts})
     begin = time.monotonic()
-    try:
-        count = render_set(args.out, params, args.workers)
-    except FileExistsError as error:
-        raise SystemExit(f'error: {error}') from None
-    except KeyboardInterrupt:
-        raise SystemExit('interrupted; the same command goes on from here') from None
+    count = render_set(args.out, params, args.workers)
     if count:
         print(f'{count} frames written to {args.out} in {time.monotonic() - begin:.0f} s')
     else:
         print(f'{args.out} is already complete')
     if args.preview:
         writer.write_image(args.preview, contact_sheet(args.out, params))
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line; one that was interrupted goes on with the same command."""
+    run_tool(build_parser(), run, argv)
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write
 
@@ -21,18 +22,18 @@ RECIPE = 'recipe.py'
 RECIPE_KEYS = ('model', 'train_dataloader', 'optim_wrapper', 'param_scheduler', 'train_cfg')
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parses the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     from mmscd.utils.option_action import OptionAction
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument('--config', default=str(CONFIG), help='mmseg config')
     parser.add_argument(
-        '--work-dir', type=Path, default=Path('work_dirs/demo_teacher'), help='output folder'
+        '--work-dir', type=output_folder, default='work_dirs/demo_teacher', help='output folder'
     )
     parser.add_argument('--amp', action='store_true', help='bfloat16 networks')
     parser.add_argument('--cfg-options', nargs='+', action=OptionAction, help='key=value overrides')
-    return parser.parse_args(argv)
+    return parser
 
 
 def check_recipe(work_dir: Path, cfg: Any) -> None:
@@ -81,18 +82,14 @@ def save_weights(runner: Any, path: Path) -> None:
     atomic_write(path, stream.getvalue())
 
 
-def main(argv: list[str] | None = None) -> None:
+def run(args: argparse.Namespace) -> None:
     """Trains, evaluates on streets that were not trained on, and writes the weights."""
-    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     cfg.work_dir = str(args.work_dir)
     if args.amp:
         cfg.optim_wrapper.type = 'BFloat16OptimWrapper'
     weights = args.work_dir / WEIGHTS
-    try:
-        check_recipe(args.work_dir, cfg)
-    except FileExistsError as error:
-        raise SystemExit(f'error: {error}') from None
+    check_recipe(args.work_dir, cfg)
     if weights.is_file():
         print(f'{weights} is already complete')
         return
@@ -106,6 +103,11 @@ def main(argv: list[str] | None = None) -> None:
     save_weights(runner, weights)
     print(f'test streets: pixel accuracy {scores["aAcc"]:.1f} %, mean IoU {scores["mIoU"]:.1f} %')
     print(f'teacher: {weights}; what it sees: {args.work_dir}/test_predictions.png')
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Runs the command line."""
+    run_tool(build_parser(), run, argv)
 
 
 if __name__ == '__main__':

@@ -309,3 +309,31 @@ def test_mean_depth_refuses_what_it_cannot_read(demo, tmp_path):
     (tmp_path / 'splits' / 'train_files.txt').write_text('town 1\n')
     with pytest.raises(ValueError, match='train_files.txt:1'):
         demo.mean_depth.write_mean_depth(tmp_path)
+
+
+def test_mistakes_on_the_command_lines_are_one_sentence(demo, rendered, tmp_path, capsys):
+    render, mean_depth = (load_script(name) for name in ('render', 'mean_depth'))
+    (tmp_path / 'file').write_text('x')
+    (tmp_path / 'set' / 'splits').mkdir(parents=True)
+    listed = tmp_path / 'set' / 'splits' / 'train_files.txt'
+    listed.write_bytes(b'\xff\xfe\x00')
+    for script, options, words in (
+        (render, ('--out', tmp_path / 'file'), 'cannot write to .*file'),
+        (render, ('--out', rendered[0]), 'holds a set rendered otherwise'),
+        (render, ('--out', tmp_path / 'new', '--frames', '2'), 'at least 3 frames per scene'),
+        (render, ('--out', tmp_path / 'new', '--size', '8x8'), 'at least 16 pixels'),
+        (render, ('--out', tmp_path / 'new', '--preview', tmp_path), 'is a folder'),
+        (mean_depth, ('--data', tmp_path / 'nothing'), 'train_files.txt'),
+        (mean_depth, ('--data', tmp_path / 'set'), 'train_files.txt is no text'),
+    ):
+        with pytest.raises(SystemExit, match=f'^error: .*{words}') as told:
+            script.main([str(option) for option in options])
+        assert '\n' not in str(told.value)
+    assert not (tmp_path / 'new').exists()
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(f'demo_world_{name}', PROJECT / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from mmengine.config import Config
 
 from mmscd.report import make_report as making
 from mmscd.report.page import Report, Shot, build_page, smooth, summary_sentence, verdict
@@ -187,9 +186,17 @@ def test_tool_writes_the_page(work_dir, tmp_path, monkeypatch, has_log):
     )
     monkeypatch.setenv('TINY_ROOT', '/my data')
     out = tmp_path / 'out' / 'report.html'
-    words = ['--work-dir', str(work_dir if has_log else tmp_path / 'none'), '--config', str(config)]
+    (tmp_path / 'empty').mkdir()
+    words = [
+        '--config',
+        str(config),
+        '--work-dir',
+        str(work_dir if has_log else tmp_path / 'empty'),
+    ]
     words += ['--checkpoint', 'run/best_abs_rel_iter_60.pth', '--out', str(out)]
     words += ['--title', 'Tiny --run', '--cfg-options', 'model.a=3']
+    with pytest.raises(SystemExit, match='^error: there is no work dir /nosuch: give that of a'):
+        tool.main([*words, '--work-dir', '/nosuch'])
     tool.main(words)
     page = out.read_text()
     assert page.count('data:image/jpeg;base64,') == 3
@@ -207,11 +214,9 @@ def test_tool_writes_the_page(work_dir, tmp_path, monkeypatch, has_log):
 
 def test_the_metric_is_found():
     metric = dict(type='mmscd.DepthMetric')
-    cfg = Config(dict(test_evaluator=[dict(type='Other'), metric]))
-    assert making.find_depth_metric(cfg) is cfg.test_evaluator[1]
-    for evaluator in (dict(type='Other'), None):
-        with pytest.raises(ValueError, match='no DepthMetric'):
-            making.find_depth_metric(Config(dict(test_evaluator=evaluator)))
+    assert making.find_depth_metric([dict(type='Other'), metric]) is metric
+    with pytest.raises(ValueError, match='no DepthMetric'):
+        making.find_depth_metric(dict(type='Other'))
     assert (
         making.list_notes(
             'a.pth',

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import signal
 
 import pytest
 import torch
@@ -12,14 +14,16 @@ from mmscd.registry import MODELS
 from mmscd.utils.command_line import (
     add_launcher,
     add_model,
-    check_writable,
     make_parser,
+    output_file,
+    output_folder,
     parse_model,
     parse_size,
     run_tool,
 )
 from mmscd.utils.config import load_config
 from mmscd.utils.files import write_json
+from mmscd.utils.names import check_names
 
 
 def test_sizes():
@@ -37,13 +41,65 @@ def test_models():
             parse_model(text)
 
 
-def test_folders_are_made_or_refused(tmp_path):
-    check_writable(tmp_path / 'a' / 'b')
-    assert list((tmp_path / 'a').iterdir()) == [tmp_path / 'a' / 'b']
-    assert not any((tmp_path / 'a' / 'b').iterdir())
+def test_outputs_are_looked_at_before_the_work(tmp_path):
     (tmp_path / 'file').write_text('x')
-    with pytest.raises(OSError, match=r'cannot write to .*file.*choose another folder'):
-        check_writable(tmp_path / 'file')
+
+    def fails(kind, *words):
+        parser = make_parser(None)
+        parser.add_argument('--out', type=kind, default=tmp_path / 'file' / 'never looked at')
+        with pytest.raises(SystemExit, match=f'^error: {words[1]}'):
+            run_tool(parser, lambda args: pytest.fail('began to work'), ['--out', str(words[0])])
+
+    fails(output_file, tmp_path, '.* is a folder: give the name of a file')
+    fails(output_file, tmp_path / 'file' / 'x.json', 'cannot write to .*/file: Not a directory')
+    fails(output_folder, tmp_path / 'file', 'cannot write to .*/file: .*choose another folder')
+    fails(output_folder, '/proc/here', 'cannot write to /proc/here: ')
+    parser = make_parser(None)
+    parser.add_argument('--out', type=output_folder)
+    new = tmp_path / 'new' / 'below'
+    assert run_tool(parser, lambda args: args.out, ['--out', str(new)]) == new
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+
+
+class Unlucky(torch.utils.data.Dataset):
+    """Data that are refused, by our code or by the system, or whose process is killed."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        if self.way == 'ours':
+            check_names('corruption', ['frog'], ['fog'])
+        if self.way == 'system':
+            open('/nowhere/a.png')
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ('way', 'words'),
+    [
+        ('ours', r"unknown corruption 'frog': did you mean one of \['fog'\]\?$"),
+        ('system', r".*No such file or directory: '/nowhere/a.png'$"),
+        ('killed', r'DataLoader worker .pid(.s.)? \d+. .*as a rule.*memory.*: set num_workers'),
+    ],
+)
+def test_errors_of_processes_that_load_data_are_one_sentence(way, words):
+    loader = torch.utils.data.DataLoader(Unlucky(way), num_workers=1)
+    with pytest.raises(SystemExit, match=f'^error: {words}') as told:
+        run_tool(make_parser(None), lambda args: next(iter(loader)), [])
+    assert 'Traceback' not in str(told.value) and '\n' not in str(told.value)
+
+
+def test_a_full_disk_without_a_name_says_what_to_do():
+    def run(args):
+        with open('/dev/full', 'w') as stream:
+            stream.write('x')
+
+    with pytest.raises(SystemExit, match='No space left on device; free some, or choose'):
+        run_tool(make_parser(None), run, [])
 
 
 def test_what_the_user_can_mend_is_one_sentence(tmp_path, monkeypatch):

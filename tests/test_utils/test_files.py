@@ -83,12 +83,19 @@ def test_a_full_disk_names_file_and_bytes_and_leaves_the_old_one(tmp_path, monke
     with pytest.raises(OSError) as caught:
         atomic_write(path, bytes(1234))
     said = re.fullmatch(
-        f'{path} was not written: No space left on device; it needs 1234 bytes, '
-        r'(\d+) are free; make room or choose another folder',
+        f'cannot write {path}: No space left on device; it needs 1234 bytes, '
+        r'(\d+) are free; make room, or choose another folder',
         str(caught.value),
     )
     assert int(said[1]) == pytest.approx(free, rel=0.5)
     assert path.read_bytes() == b'old' and [p.name for p in tmp_path.iterdir()] == ['a']
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(tmp_path):
+    (tmp_path / 'a').write_text('x')
+    for path in (tmp_path / 'a' / 'b.json', tmp_path / 'a' / 'b' / 'c.json'):
+        with pytest.raises(OSError, match=f'cannot write {path}: a file is where its folder'):
+            write_json(path, 2)
 
 
 def test_csv_leaves_absent_and_nan_empty(tmp_path):

@@ -30,7 +30,7 @@ from pathlib import Path
 from mmscd.evaluation.error_analysis import DISTANCES
 from mmscd.evaluation.error_classes import LabelFolder, TeacherLabels
 from mmscd.evaluation.error_run import analyze_errors
-from mmscd.utils.command_line import add_model, check_writable, make_parser, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_folder, run_tool
 from mmscd.utils.config import load_config
 from mmscd.visualization.error_pictures import save_error_pictures
 from mmscd.visualization.rendering import MIN_PANEL_WIDTH
@@ -40,7 +40,6 @@ def run(args: argparse.Namespace) -> None:
     """Analyse, print the tables, write the files."""
     if args.panel_width < MIN_PANEL_WIDTH:
         raise ValueError(f'--panel-width must be {MIN_PANEL_WIDTH} or more, got {args.panel_width}')
-    check_writable(args.out)
     labels = None
     if args.labels is not None:
         labels = LabelFolder(args.labels, args.label_suffix, args.classes)
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add_model(parser)
     add = parser.add_argument
-    add('--out', type=Path, default=Path('work_dirs/errors'), help='folder')
+    add('--out', type=output_folder, default='work_dirs/errors', help='folder')
     add('--worst', type=int, default=8, help='images of the sheet (default 8)')
     add('--max-images', type=int, help='analyse only so many')
     add('--distances', nargs='+', type=float, default=DISTANCES, help='edges of bins, metres')

@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 
 from mmscd.report.log_analysis import plot_curves, summarize_log
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_file, run_tool
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     plot.add_argument('--title')
     plot.add_argument('--smooth', type=int, default=1, help='mean over so many points (default 1)')
     plot.add_argument('--log-scale', action='store_true', help='logarithmic heights')
-    plot.add_argument('--out', default='curves.png', help='.png, .svg or .pdf')
+    plot.add_argument('--out', type=output_file, default='curves.png', help='.png, .svg or .pdf')
     run_tool(parser, run, argv)
 
 

@@ -16,7 +16,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmscd.utils.command_line import add_model, make_parser, parse_size, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_file, parse_size, run_tool
 from mmscd.utils.files import write_json
 
 
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     add('--fp16', action='store_true', help='weights and arithmetic in float16')
     add('--channels-last', action='store_true', help='NHWC order')
     add('--onnx', type=Path, help='time this file in onnxruntime too')
-    add('--out', type=Path, help='write the numbers to this json file')
+    add('--out', type=output_file, help='write the numbers to this json file')
     return parser
 
 

@@ -22,12 +22,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
 from mmscd.datasets.frames import parse_frame_id
-from mmscd.utils.command_line import add_model, make_parser, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_folder, run_tool
 from mmscd.utils.config import load_config
 from mmscd.visualization.browse import browse
 
@@ -49,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = make_parser(__doc__)
     add_model(parser, checkpoint=None)
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/browse_dataset'), help='folder')
+    out = 'work_dirs/browse_dataset'
+    parser.add_argument('--out', type=output_folder, default=out, help='folder')
     parser.add_argument('--num', type=int, default=8, help='so many samples')
     parser.add_argument('--split', choices=['train', 'val'], default='train')
     parser.add_argument('--panel-width', type=int, default=400, help='pixels, at least 160')

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmscd.evaluation.bootstrap import Bootstrap
 from mmscd.evaluation.comparison import compare_files, make_difference_table
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_file, run_tool
 from mmscd.utils.files import write_json
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add('results', type=Path, nargs='+', help='.json files, the baseline first')
     add('--names', nargs='+', help='of the predictors; default: of the files')
-    add('--out', type=Path, help='.json file for the numbers')
+    add('--out', type=output_file, help='.json file for the numbers')
     run_tool(parser, run, argv)
 
 

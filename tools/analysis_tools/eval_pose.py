@@ -22,7 +22,7 @@ from mmengine.logging import MMLogger
 from mmscd.evaluation.metrics.pose_metric import PoseMetric
 from mmscd.evaluation.sequences import VideoRunner, evaluate_motion, read_sequences
 from mmscd.evaluation.trajectory import format_kitti_poses
-from mmscd.utils.command_line import add_model, make_parser, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_folder, run_tool
 from mmscd.utils.files import atomic_write
 from mmscd.visualization.chart_style import save_figure
 from mmscd.visualization.charts import trajectories
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     add('--snippets', type=int, nargs='+', default=[5], help='their lengths')
     add('--batch-size', type=int, default=8)
     add('--name', default='model', help='row in the table')
-    add('--out', type=Path, help='folder for numbers, trajectories and pictures')
+    add('--out', type=output_folder, help='folder for numbers, trajectories and pictures')
     return run_tool(parser, run, argv)
 
 

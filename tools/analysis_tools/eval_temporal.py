@@ -23,9 +23,8 @@ from typing import Any
 from mmengine.logging import MMLogger
 
 from mmscd.evaluation.sequences import VideoRunner, evaluate_consistency, read_sequences
-from mmscd.evaluation.tables import check_output
-from mmscd.utils.command_line import add_model, make_parser, run_tool
-from mmscd.utils.files import write_json
+from mmscd.utils.command_line import add_model, make_parser, output_file, run_tool
+from mmscd.utils.files import check_output, write_json
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add('--tta', action='store_true', help='average with the mirrored image')
     add('--batch-size', type=int, default=8)
     add('--name', default='model', help='row in the table')
-    add('--out', type=Path, help='.json file for the numbers, of every pair too')
+    add('--out', type=output_file, help='.json file for the numbers, of every pair too')
     return run_tool(parser, run, argv)
 
 

@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmscd.utils.command_line import add_model, make_parser, parse_size, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_file, parse_size, run_tool
 from mmscd.utils.files import write_json
 
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add_model(parser, checkpoint=None)
     parser.add_argument('--size', type=parse_size, help="e.g. 640x192; default: the config's")
-    parser.add_argument('--out', type=Path, help='write the numbers to this json file')
+    parser.add_argument('--out', type=output_file, help='write the numbers to this json file')
     run_tool(parser, run, argv)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmscd.report.make_report import Request, make_report
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_file, run_tool
 from mmscd.utils.option_action import OptionAction
 
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--work-dir', required=True, help='of the training: its log is read here')
     parser.add_argument('--config', required=True, help='path, or package::path')
     parser.add_argument('--checkpoint', required=True, help='path or URL')
-    parser.add_argument('--out', required=True, help='.html file')
+    parser.add_argument('--out', type=output_file, required=True, help='.html file')
     parser.add_argument('--title', help='default: the name of the config')
     parser.add_argument('--images', type=int, default=6, help='so many test images, at least 2')
     parser.add_argument('--robustness', help='folder that test_robustness.py --out has written')

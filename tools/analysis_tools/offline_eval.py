@@ -28,7 +28,7 @@ from mmengine.logging import MMLogger
 from mmscd.evaluation import PROTOCOLS, DepthMetric, DepthProtocol, EdgeMetric, get_protocol
 from mmscd.evaluation import offline as off
 from mmscd.evaluation.functional import ALIGNMENTS
-from mmscd.utils.command_line import check_writable, make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 
 REFERENCES = [
     dict(type='constant'),
@@ -63,7 +63,6 @@ def make_drawer(folder: Path, protocol: DepthProtocol) -> Callable:
     from mmscd.engine.hooks.depth_visualization_hook import picture_name
     from mmscd.visualization import DepthVisualizer, read_image
 
-    check_writable(folder)
     visualizer = DepthVisualizer('offline_eval', protocol=protocol)
 
     def draw(sample) -> None:
@@ -100,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     add('--name', help='row in the table; default: the name of PRED')
     add('--out', help='.json or .csv with the metrics of every image')
     add('--table', help='.json with the rows of the table')
-    add('--show-dir', type=Path, help='folder for a picture of every image')
+    add('--show-dir', type=output_folder, help='folder for a picture of every image')
     return run_tool(parser, run, argv)
 
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.robustness.ablation_runs import Ablation, read_variants
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add('--table', type=Path, default=ROOT / 'configs/scd/ablations.yml', help='of variants')
     add('--variant', nargs='+', action='append', default=[], metavar='NAME CONFIG [KEY=VALUE ...]')
     add('--seeds', nargs='+', type=int, default=[0, 1, 2])
-    add('--work-dir', required=True, type=Path)
+    add('--work-dir', required=True, type=output_folder)
     add('--options', nargs='+', default=[], help='KEY=VALUE for all variants')
     add('--amp', action='store_true', help='mixed precision')
     add('--corruptions', nargs='+', default=list(CORRUPTIONS), choices=CORRUPTIONS)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmscd.corruptions import CORRUPTIONS
-from mmscd.utils.command_line import add_model, make_parser, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_folder, run_tool
 from mmscd.utils.config import load_config
 from mmscd.visualization import save_image
 from mmscd.visualization.graph_sheet import Looker, draw_sheet
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add_model(parser)
     parser.add_argument('--images', nargs='+', type=Path, required=True)
-    parser.add_argument('--out', type=Path, required=True, help='folder for the sheets')
+    parser.add_argument('--out', type=output_folder, required=True, help='folder for the sheets')
     other = parser.add_mutually_exclusive_group()
     other.add_argument('--corrupt', choices=CORRUPTIONS, help='name of a corruption')
     about = 'instead: the same frames in bad weather'

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 
 
 def run(args: argparse.Namespace) -> None:
@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = make_parser(__doc__)
     parser.add_argument('videos', nargs='+', type=Path, help='video files, or folders of frames')
-    parser.add_argument('--out', type=Path, required=True, help='folder of the new data set')
+    parser.add_argument(
+        '--out', type=output_folder, required=True, help='folder of the new data set'
+    )
     group = parser.add_argument_group('camera (one of)')
     camera = group.add_mutually_exclusive_group(required=True)
     camera.add_argument('--intrinsics', type=Path, help='yaml: fx, fy, cx, cy, width, height')

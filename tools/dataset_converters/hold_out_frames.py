@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 from mmscd.video.hold_out import hold_out
 
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = make_parser(__doc__)
     parser.add_argument('data_root', type=Path, help='KITTI raw')
-    parser.add_argument('out', type=Path)
+    parser.add_argument('out', type=output_folder)
     parser.add_argument('--train', nargs='+', required=True, help='drives to train on')
     drive = 'whose last frames are held out; if not in --train, all else of it too'
     parser.add_argument('--drive', required=True, help=drive)

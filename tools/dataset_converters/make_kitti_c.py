@@ -19,11 +19,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.robustness.export import KittiC
-from mmscd.utils.command_line import make_parser, parse_size, run_tool
+from mmscd.utils.command_line import make_parser, output_file, output_folder, parse_size, run_tool
 from mmscd.visualization.rendering import save_image
 
 
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     source.add_argument('--split', help='split file with lines `date/drive frame side`')
     source.add_argument('--drive', action='append', help='all frames of date/drive; repeatable')
     parser.add_argument('--data-root', required=True, help='KITTI raw: holds the date folders')
-    parser.add_argument('--out', type=Path, help='folder of the new set')
+    parser.add_argument('--out', type=output_folder, help='folder of the new set')
     parser.add_argument(
         '--size',
         type=lambda text: None if text == 'native' else parse_size(text.lower()),
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--seed', type=int, default=42)
     parser.add_argument('--format', choices=('png', 'jpg'), default='png')
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1)
-    parser.add_argument('--sheet', type=Path, help='picture of all corruptions (.png, .jpg)')
+    parser.add_argument('--sheet', type=output_file, help='picture of all corruptions (.png, .jpg)')
     run_tool(parser, run, argv)
 
 

@@ -36,7 +36,12 @@ from mmscd.datasets.frames import parse_frame_id
 from mmscd.datasets.preparation.archives import DEFAULT_PARTS, PARTS, unpack
 from mmscd.datasets.preparation.cache import CacheSettings, build_cache, list_frames
 from mmscd.evaluation.ground_truth_export import export_ground_truth
-from mmscd.utils.command_line import check_writable, make_parser, parse_size, run_tool
+from mmscd.utils.command_line import (
+    make_parser,
+    output_folder,
+    parse_size,
+    run_tool,
+)
 
 QUALITY = dict(type=int, choices=range(1, 101), metavar='1..100')
 
@@ -47,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest='command', required=True)
     one = commands.add_parser('unpack', help='archives to a tree')
     one.add_argument('archives', type=Path, nargs='+', help='.zip files, or folders with them')
-    one.add_argument('--out', type=Path, required=True, help='root of the tree')
+    one.add_argument('--out', type=output_folder, required=True, help='root of the tree')
     one.add_argument('--parts', nargs='+', choices=PARTS, default=DEFAULT_PARTS)
     one.add_argument('--jpeg', **QUALITY, help='store images as JPEG')
     one.set_defaults(run=run_unpack)
@@ -72,14 +77,13 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument('--format', choices=('jpg', 'png'), default='jpg')
     one.add_argument('--quality', default=95, **QUALITY, help='of JPEGs')
     one.add_argument('--workers', type=int, default=1, help='processes')
-    one.add_argument('--out', type=Path, required=True, help='root of the cache')
+    one.add_argument('--out', type=output_folder, required=True, help='root of the cache')
     one.set_defaults(run=run_cache)
     return parser
 
 
 def run_unpack(args: argparse.Namespace) -> None:
     """Archives to a tree."""
-    check_writable(args.out)
     written, there = unpack(args.archives, args.out, args.parts, args.jpeg)
     print(f'{written} files written to {args.out}, {there} were there already')
 
@@ -104,7 +108,6 @@ def run_export(args: argparse.Namespace) -> None:
 
 def run_cache(args: argparse.Namespace) -> None:
     """Write the cache."""
-    check_writable(args.out)
     settings = CacheSettings(args.size, args.format, args.quality)
     paths = list_frames(args.data_root, args.split, args.frame_ids, args.drive)
     written = build_cache(paths, args.data_root, args.out, settings, args.workers)

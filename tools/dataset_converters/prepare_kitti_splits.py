@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmscd.datasets.preparation.splits import URL, prepare_splits
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_folder, run_tool
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = make_parser(__doc__)
-    parser.add_argument('--out', type=Path, default=Path('data/splits/kitti'), help='where to')
+    parser.add_argument('--out', type=output_folder, default='data/splits/kitti', help='where to')
     parser.add_argument('--source', type=Path, help='folder that has the files already')
     parser.add_argument('--url', default=URL, help='base address (https:// or file://)')
     report = run_tool(parser, lambda args: prepare_splits(args.out, args.source, args.url), argv)

@@ -17,9 +17,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
-from mmscd.utils.command_line import add_model, make_parser, parse_size, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_file, parse_size, run_tool
 
 
 def run(args: argparse.Namespace) -> None:
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add_model(parser)
     add, switch = parser.add_argument, partial(parser.add_argument, action='store_true')
-    add('out', type=Path, help='.onnx, .pt2 (torch.export) or .pt (TorchScript)')
+    add('out', type=output_file, help='.onnx, .pt2 (torch.export) or .pt (TorchScript)')
     add('--size', type=parse_size, help="e.g. 640x192; default: the config's")
     add('--batch', type=int, default=1, help='images per call (default 1)')
     switch('--dynamic-batch', help='any number of images')

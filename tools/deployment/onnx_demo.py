@@ -9,14 +9,13 @@ up to one factor per model. Where several images are called NAME, NAME_2, ... ar
 """
 
 import argparse
-import os
+import io
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', '128000000')  # cv2 reads it when imported
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
+import cv2
+import numpy as np
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp')
 # providers are tried in this order; the CPU's is always there
@@ -99,23 +98,31 @@ def unique_names(files):
 def predict_file(model, path, out, name, npy):
     """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error:  # of a header that promises more than MAX_PIXELS
-        image = None
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
-        raise ValueError(f'{path} is no image, a broken one, or has over 128000000 pixels')
+        raise ValueError(f'{path} is no image, or a broken one')
     start = time.perf_counter()
     depth = model(image)
     seconds = time.perf_counter() - start
-    if not np.isfinite(depth).all():
-        raise ValueError(f'{path}: the model gives depth that is not finite')
     picture = cv2.imencode('.png', np.concatenate([image, colorize(depth)]))[1]
-    (out / f'{name}_depth.png').write_bytes(picture.tobytes())
+    write(out / f'{name}_depth.png', picture.tobytes())
     if npy:
-        np.save(out / f'{name}_depth.npy', depth)
+        stream = io.BytesIO()
+        np.save(stream, depth)
+        write(out / f'{name}_depth.npy', stream.getvalue())
     low, middle, high = np.percentile(depth, (2, 50, 98))
     return f'{path.name}: {seconds * 1000:.0f} ms, depth {low:.3g} | {middle:.3g} | {high:.3g}'
+
+
+def write(path, data):
+    """Write a file whole or not at all."""
+    part = path.with_name(f'.{path.name}.part')
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(f'cannot write {path} ({len(data)} bytes): {error.strerror}') from error
 
 
 def main(argv=None):
@@ -132,8 +139,8 @@ def main(argv=None):
     if not args.model.is_file():
         sys.exit(f'there is no model {args.model}')
     try:
-        model = DepthModel(args.model, args.device)
         args.out.mkdir(parents=True, exist_ok=True)
+        model = DepthModel(args.model, args.device)
     except (ImportError, ValueError, OSError) as error:
         sys.exit(f'onnx_demo: {error}')
     done, files = 0, [path for given in args.images for path in list_images(given)]

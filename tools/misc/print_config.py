@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from mmscd.utils.command_line import add_model, make_parser, run_tool
+from mmscd.utils.command_line import add_model, make_parser, output_file, run_tool
 from mmscd.utils.config import load_config, select
 from mmscd.utils.files import atomic_write
 
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add_model(parser, checkpoint=None)
     parser.add_argument('--key', help='only this part, e.g. model.losses')
-    parser.add_argument('--out', type=Path, help='also write it to this .py file')
+    parser.add_argument('--out', type=output_file, help='also write it to this .py file')
     run_tool(parser, run, argv)
 
 

@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmscd.utils.command_line import make_parser, run_tool
+from mmscd.utils.command_line import make_parser, output_file, run_tool
 
 
 def run(args: argparse.Namespace) -> None:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add = parser.add_argument
     add('source', metavar='checkpoint', type=Path, help='of a training')
-    add('out', type=Path, help='NAME.pth; written as NAME-<hash>.pth')
+    add('out', type=output_file, help='NAME.pth; written as NAME-<hash>.pth')
     add('--no-pose', action='store_false', dest='pose', help='no pose net: single images only')
     run_tool(parser, run, argv)
 

@@ -18,7 +18,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmscd.utils.command_line import make_parser, parse_size, run_tool
+from mmscd.utils.command_line import make_parser, output_file, parse_size, run_tool
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = make_parser(__doc__)
     add = parser.add_argument
     add('source', type=Path, help='folder, or file of a ResNet')
-    add('out', type=Path, help='OUT.pth')
+    add('out', type=output_file, help='OUT.pth')
     add('--verbose', action='store_true', dest='every', help='a line for every parameter')
     add = parser.add_argument_group('of a folder').add_argument
     add('--no-pose', action='store_false', dest='pose', help='leave out the pose net')

@@ -13,9 +13,11 @@ import tempfile
 import zlib
 from pathlib import Path
 
-import cv2
 from mmengine.logging import print_log
 
+from mmscd.utils.files import write_json
+
+from .images import write_rgb
 from .videos import Video
 
 _MANIFEST, _QUALITY = 'manifest.json', 95
@@ -50,8 +52,7 @@ def extract_frames(
     temporary = Path(tempfile.mkdtemp(dir=parent, prefix=f'.{video.stem}_'))
     try:
         count = _decode(video, temporary, stride, image_format)
-        manifest = json.dumps(dict(identity, frames=count), indent=1)
-        (temporary / _MANIFEST).write_text(manifest, encoding='utf-8')
+        write_json(temporary / _MANIFEST, dict(identity, frames=count))
         temporary.chmod(0o755)
         _move(temporary, folder)
     finally:
@@ -76,9 +77,6 @@ def _decode(video: Path, folder: Path, stride: int, image_format: str) -> int:
     print_log(
         f'extracting frames of {video} (about {frames.announced}) to {folder.parent}', 'current'
     )
-    options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY] if image_format == 'jpg' else []
     for number, (_, frame) in enumerate(frames):
-        path = folder / f'{number:010d}.{image_format}'
-        if not cv2.imwrite(str(path), frame[..., ::-1], options):
-            raise OSError(f'cannot write {path}; is the disk full?')
+        write_rgb(folder / f'{number:010d}.{image_format}', frame, _QUALITY)
     return frames.read

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,12 +18,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmscd.datasets.formats.images import read_image
+from mmscd.datasets.formats.images import decode_rgb, read_bytes
 from mmscd.datasets.formats.kitti_calibration import read_calibration_file
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms import ResizeFrames
 from mmscd.geometry import scale_intrinsics
 from mmscd.utils.files import atomic_write
+from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
 from mmscd.utils.text import read_text
 
@@ -62,13 +61,8 @@ def build_cache(
         if not (target.is_file() and target.stat().st_size):
             jobs.append((path, target))
     convert = partial(_convert, settings=settings)
-    with ExitStack() as stack:
-        results: Iterable = map(convert, jobs)
-        if workers > 1:
-            pool = ProcessPoolExecutor(workers, initializer=cv2.setNumThreads, initargs=(0,))
-            results = stack.enter_context(pool).map(convert, jobs, chunksize=16)
-        for _ in track(results, len(jobs)):
-            pass
+    for _ in track(spread(convert, jobs, workers, partial(cv2.setNumThreads, 0), 16), len(jobs)):
+        pass
     return len(jobs)
 
 
@@ -124,7 +118,7 @@ def _scale_calibration(path: Path, size: tuple[int, int]) -> str:
 def _convert(job: tuple[Path, Path], settings: CacheSettings) -> None:
     """Resize one image as the training pipeline does."""
     path, target = job
-    image = read_image(path)
+    image = decode_rgb(read_bytes(path), path)[0]
     image = ResizeFrames(settings.size)(dict(frames=[image], K=np.eye(3)))['frames'][0]
     options: list[int] = []
     if settings.format == 'jpg':

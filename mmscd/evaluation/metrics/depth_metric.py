@@ -20,6 +20,7 @@ from mmscd.evaluation.protocols import (
     select_pixels,
 )
 from mmscd.registry import METRICS
+from mmscd.utils.files import check_output
 
 from .base import SampleMetric, log
 
@@ -33,10 +34,10 @@ class DepthMetric(SampleMetric):
 
     A prediction of another size than the ground truth is resized as inverse depth: straight from
     `pred_inv_depth` (the network's resolution) where the sample has it, as the published protocols
-    do. Images without valid ground truth are left out and counted. Images whose prediction is not
-    finite are named and counted, and the means are NaN; predictions of 0 and infinity are named and
-    count as `protocols.evaluate_pixels` says. Over several ranks every image counts once, whatever
-    the sampler padded.
+    do. Images without valid ground truth are left out and counted. Predictions that are not finite
+    and positive are reported with the image's name and count as the worst case (see
+    `protocols.evaluate_pixels`). Over several ranks every image counts once, whatever the sampler
+    padded.
 
     Args:
         protocol: name of a preset of `protocols.PROTOCOLS`, or `dict(preset='kitti_eigen',
@@ -56,8 +57,8 @@ class DepthMetric(SampleMetric):
         **kwargs: see `SampleMetric`.
 
     The metrics: abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3, scale_ratio_median,
-    scale_ratio_std, n_images, n_empty, n_not_finite; with references `<kind>_abs_rel`, and
-    `best_<kind>_abs_rel` where a kind has several members (`best_flat_road_abs_rel`).
+    scale_ratio_std, n_images, n_empty; with references also `<kind>_abs_rel` (`constant_abs_rel`),
+    and `best_<kind>_abs_rel` where a kind has several members (`best_flat_road_abs_rel`).
     """
 
     def __init__(
@@ -78,8 +79,8 @@ class DepthMetric(SampleMetric):
         self.bootstrap = build_bootstrap(bootstrap)
         self.condition_key = condition_key
         self.model_name = model_name
-        tables.check_output(per_image_path, '.json', '.csv')
-        tables.check_output(table_path, '.json')
+        check_output(per_image_path, '.json', '.csv')
+        check_output(table_path, '.json')
         self.per_image_path, self.table_path = per_image_path, table_path
 
     def judge_sample(self, sample: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,14 +163,9 @@ class DepthMetric(SampleMetric):
 
 def find_protocol(cfg: Config) -> DepthProtocol:
     """Protocol of the `DepthMetric` that a config tests with; ValueError where there is none."""
-    kept = {key: v for key, v in find_depth_metric(cfg).items() if key not in _OWN_OUTPUT}
-    return METRICS.build(kept).protocol
-
-
-def find_depth_metric(cfg: Config) -> dict:
-    """The config of that metric, which can be changed; ValueError as above."""
     listed = cfg.get('test_evaluator') or {}
     for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
         if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
-            return entry
+            kept = {key: value for key, value in entry.items() if key not in _OWN_OUTPUT}
+            return METRICS.build(kept).protocol
     raise ValueError(f'{cfg.filename} has no DepthMetric in test_evaluator')

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from mmscd.evaluation import trajectory
-from mmscd.evaluation.tables import check_output
 from mmscd.registry import METRICS
-from mmscd.utils.files import write_json
+from mmscd.utils.files import check_output, write_json
 from mmscd.utils.text_table import text_table
 
 from .base import SampleMetric, log

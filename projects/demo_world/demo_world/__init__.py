@@ -1,4 +1,4 @@
-"""Procedural street videos with exact depth, labels and poses (numpy and OpenCV only)."""
+"""Procedural street videos with exact depth, labels and poses (numpy and OpenCV, no PyTorch)."""
 
 RENDERER_VERSION = '2.0'
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
+
+from mmscd.utils.processes import spread
 
 from . import writer
 from .camera import STEREO_BASELINE, Intrinsics, shifted
@@ -62,16 +64,6 @@ def render_task(task: Task) -> int:
     return len(indices)
 
 
-def _results(tasks: list[Task], workers: int) -> Iterable[int]:
-    if workers <= 1 or len(tasks) <= 1:
-        yield from map(render_task, tasks)
-        return
-    # Forked workers could inherit OpenCV's threads in a bad state.
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(min(workers, len(tasks)), cv2.setNumThreads, (1,)) as pool:
-        yield from pool.imap_unordered(render_task, tasks)
-
-
 def _show_progress(done: int, total: int, seconds: float) -> None:
     left = seconds / max(done, 1) * (total - done)
     end = '\n' if done == total or not sys.stdout.isatty() else ''
@@ -110,10 +102,11 @@ def render_set(
                 write_mean_depth(root)
             return 0
         manifest.unlink()
-    for leftover in root.rglob('.*.tmp'):
+    for leftover in root.rglob('.*.part'):
         leftover.unlink()
     total, done, shown, begin = sum(len(t[3]) for t in tasks), 0, -1, time.monotonic()
-    for count in _results(tasks, workers):
+    # Forked workers could inherit OpenCV's threads in a bad state.
+    for count in spread(render_task, tasks, workers, partial(cv2.setNumThreads, 1), method='spawn'):
         done += count
         if 10 * done // max(total, 1) != shown:
             shown = 10 * done // max(total, 1)

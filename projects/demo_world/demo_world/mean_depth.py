@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from mmscd.datasets.formats.images import read_depth_png
-
-from .writer import write_bytes
+from mmscd.utils.files import atomic_write
+from mmscd.utils.text import read_text
 
 MEAN_DEPTH = 'mean_depth.npy'
 FAR_LIMIT = 80.0
@@ -20,9 +20,9 @@ def training_depth_files(root: Path) -> list[Path]:
     """Depth files of the frames listed in `splits/train_files.txt`, in its order."""
     listed = root / 'splits' / 'train_files.txt'
     files = []
-    for number, line in enumerate(listed.read_text(encoding='utf-8-sig').rstrip().splitlines(), 1):
+    for number, line in enumerate(read_text(listed).rstrip().splitlines(), 1):
         parts = line.split()
-        if len(parts) != 3 or not parts[1].isdigit() or parts[2] not in _CAMERAS:
+        if len(parts) != 3 or not parts[1].isdecimal() or parts[2] not in _CAMERAS:
             raise ValueError(f"{listed}:{number}: expected 'folder frame l', got {line!r}")
         folder = root / parts[0] / 'proj_depth' / 'groundtruth' / _CAMERAS[parts[2]]
         files.append(folder / f'{int(parts[1]):010d}.png')
@@ -41,18 +41,20 @@ def mean_of_files(files: list[Path]) -> np.ndarray:
         float64 (H, W) metres, 0 where no frame has depth. Depths count as at most `FAR_LIMIT`.
 
     Raises:
-        OSError: a file is missing or unreadable.
-        ValueError: sizes differ, or a file holds no depth.
+        FileNotFoundError: a file is missing or unreadable.
+        ValueError: sizes differ.
     """
     total = count = None
     for file in files:
-        depth = read_depth_png(file)
+        stored = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if stored is None:
+            raise FileNotFoundError(f'{file} is missing or no readable image')
         if total is None:
-            total, count = np.zeros(depth.shape), np.zeros(depth.shape, np.int64)
-        if depth.shape != total.shape:
-            raise ValueError(f'{file} has shape {depth.shape}, the files before {total.shape}')
-        total += np.minimum(depth, FAR_LIMIT)
-        count += depth > 0
+            total, count = np.zeros(stored.shape), np.zeros(stored.shape, np.int64)
+        if stored.shape != total.shape:
+            raise ValueError(f'{file} has shape {stored.shape}, the files before {total.shape}')
+        total += np.minimum(stored / 256.0, FAR_LIMIT)
+        count += stored > 0
     return np.where(count > 0, total / np.maximum(count, 1), 0.0)
 
 
@@ -93,5 +95,5 @@ def write_mean_depth(root: Path, out: Path | None = None) -> np.ndarray:
     depth = fill_holes(mean_of_files(training_depth_files(root))).astype(np.float32)
     stream = io.BytesIO()
     np.save(stream, depth, allow_pickle=False)
-    write_bytes(root / MEAN_DEPTH if out is None else out, stream.getvalue())
+    atomic_write(root / MEAN_DEPTH if out is None else out, stream.getvalue())
     return depth

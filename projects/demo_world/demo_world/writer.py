@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmscd.utils.files import atomic_write
 
 from . import RENDERER_VERSION
 from .camera import STEREO_BASELINE, Intrinsics
@@ -56,17 +57,9 @@ class Params:
         }
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
-
-
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 text whole or not at all."""
-    write_bytes(path, text.encode())
+    atomic_write(path, text.encode(), sync=False)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -75,7 +68,7 @@ def write_image(path: Path, image: np.ndarray) -> None:
     done, data = cv2.imencode(path.suffix, image, options)
     if not done:
         raise OSError(f'cannot encode {path}')
-    write_bytes(path, data.tobytes())
+    atomic_write(path, data.tobytes(), sync=False)
 
 
 def drive_folder(root: Path, drive: int) -> Path:
