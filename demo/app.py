@@ -8,6 +8,7 @@ Needs gradio: pip install -e .[demo]
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,6 +93,8 @@ def shrink_to(image: np.ndarray, width: int) -> np.ndarray:
 
 def build_app(comparison: Comparison) -> Any:
     """The page, a `gradio.Blocks`."""
+    # gradio calls home when it is imported and when it serves; set it to True if you like that
+    os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
     try:
         import gradio
     except ImportError as error:

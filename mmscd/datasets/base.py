@@ -217,10 +217,14 @@ class BaseDepthDataset(BaseDataset):
         return data
 
     def read_split(self) -> Iterator[tuple[str, str]]:
-        """(`file:line`, text) of every line of `ann_file` that is not empty, stripped."""
+        """(`file:line`, text) of every line of `ann_file` that is not empty, stripped; ValueError
+        where one leads out of the data root."""
         for number, line in enumerate(read_text(self.ann_file).splitlines(), 1):
-            if line.strip():
-                yield f'{self.ann_file}:{number}', line.strip()
+            where, line = f'{self.ann_file}:{number}', line.strip()
+            if line[:1] == '/' or ('..' in line and '..' in re.split(r'[\s/\\]', line)):
+                raise ValueError(f'{where}: {line!r} leads out of data_root; name files below it')
+            if line:
+                yield where, line
 
     def match_split(self, pattern: str, expected: str) -> Iterator[tuple[str, re.Match]]:
         """(`file:line`, match) of these lines; ValueError where one is not as `expected`."""

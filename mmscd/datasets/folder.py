@@ -11,7 +11,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmscd.registry import DATASETS
-from mmscd.utils.files import natural_key
+from mmscd.utils.files import natural_key, refuse_twins
 
 from .base import BaseDepthDataset, Sample
 from .formats.camera_file import CameraFile
@@ -81,6 +81,7 @@ class FolderDepthDataset(BaseDepthDataset):
             shown = (name for name in sorted(names, key=natural_key) if name[0] != '.')
             images = [name for name in shown if name.lower().endswith(IMAGE_EXTENSIONS)]
             if images:
+                refuse_twins(os.path.join(folder, name) for name in images)
                 yield os.path.relpath(folder, root), images
 
     def list_samples(self, index: FileIndex) -> Iterator[Sample]:

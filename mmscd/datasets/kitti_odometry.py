@@ -104,7 +104,7 @@ class KITTIOdometryDataset(BaseDepthDataset):
     def _names(self, index: FileIndex) -> list[str]:
         root = os.path.join(self.data_root, 'sequences')
         found = index.names(root) or ()
-        names = self.sequences or sorted(name for name in found if name.isdigit())
+        names = self.sequences or sorted(name for name in found if name.isdecimal())
         missing = [name for name in names if name not in found]
         if missing or not names:
             absent = ', '.join(missing) or 'at all'

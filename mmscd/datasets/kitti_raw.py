@@ -19,7 +19,7 @@ from .formats.lidar import read_points
 from .frames import find_frames
 from .options import choose, choose_all, choose_names, refuse_gt
 
-_LINE = r'([^\s/]+/[^\s/]+)\s+(\d+)\s+([lr])'
+_LINE = r'([^\s/]+/[^\s/]+)\s+(\d{1,18})\s+([lr])'
 _EXAMPLE = '`date/drive frame side` as `2011_09_26/2011_09_26_drive_0013_sync 0000000090 l`'
 _OTHER = {'l': 'r', 'r': 'l'}
 _IMAGE_EXTENSIONS = ('.png', '.jpg', '.jpeg')

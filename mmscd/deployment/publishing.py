@@ -47,10 +47,10 @@ def publish(source: Path, out: Path, pose: bool = True) -> str:
         gone |= {f'{part}*': _bytes(taken)} if taken else {}
     if not state:
         raise ValueError(f'nothing is left of {source}: is this a checkpoint of mmscd?')
-    gone |= {k: _bytes(v) for k, v in checkpoint.items() if k not in ('state_dict', 'meta')}
+    gone |= {str(k): _bytes(v) for k, v in checkpoint.items() if k not in ('state_dict', 'meta')}
     meta = {key: to_plain(old[key]) for key in META_KEYS if key in old}
-    if old.get('cfg'):
-        meta['cfg'] = publish_config(old['cfg'], pose, str(source))
+    if (text := old.get('cfg')) is not None and str(text):
+        meta['cfg'] = publish_config(str(text), pose, str(source))
     buffer = io.BytesIO()
     # clones: a part of a tensor would be saved with the whole of it
     state = {key: value.detach().clone() for key, value in state.items()}
@@ -72,6 +72,8 @@ def publish_config(text: str, pose: bool = True, source: str = 'the checkpoint')
     loads the published weights completely: model, data and evaluation, without losses, distiller,
     teacher, initial weights and everything else about the training."""
     cfg = Config(literal_config(text, source))
+    if not isinstance(cfg.get('model'), dict):
+        raise ValueError(f'the config in {source} has no model: give a checkpoint of a training')
     cfg.model = loading.model_config(cfg.model, 'depth+pose' if pose else 'depth')
     for part in ('distiller', 'pixel_weights'):
         cfg.model.pop(part, None)

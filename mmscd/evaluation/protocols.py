@@ -13,11 +13,9 @@ from mmscd.utils.names import check_names
 
 from .functional import (
     ALIGNMENTS,
-    METRIC_NAMES,
     align_depth,
     clip_depth,
     depth_errors,
-    is_computed,
     is_usable,
     scale_ratio,
     valid_pixels,
@@ -59,8 +57,6 @@ class DepthProtocol:
             )
         if not 0 < self.scale < math.inf:
             raise ValueError(f'scale must be a positive number, got {self.scale}')
-        if self.scale != 1 and self.alignment != 'fixed':
-            raise ValueError(f"scale is of the alignment 'fixed', got {self.alignment!r}")
         if self.gt_bounds[0] < 0:
             raise ValueError(f'gt_min must not be negative, got {self.gt_min}')
 
@@ -186,16 +182,14 @@ def evaluate_pixels(
 
     Returns:
         the metrics of `depth_errors`; `scale_ratio` = median(gt) / median(pred) before any
-        alignment; `n_pixels`; `n_unusable`: predictions that are not finite and positive. These
-        take no part in the alignment, then count as min_depth, or as max_depth where they are
-        +infinity. Metrics and ratio are NaN where a prediction is NaN or none is usable.
+        alignment (NaN where no prediction is usable); `n_pixels`; `n_unusable`: predictions that
+        are not finite and positive. These take no part in the alignment, then count as min_depth,
+        or as max_depth where they are +infinity (an inverse depth of 0).
     """
     pred = np.asarray(pred, np.float64)
-    if computed := is_computed(pred):
-        errors = depth_errors(align_pixels(pred, gt, protocol), gt)
     return dict(
-        errors if computed else dict.fromkeys(METRIC_NAMES, math.nan),
-        scale_ratio=scale_ratio(pred, gt) if computed else math.nan,
+        depth_errors(align_pixels(pred, gt, protocol), gt),
+        scale_ratio=scale_ratio(pred, gt),
         n_pixels=int(gt.size),
         n_unusable=int(gt.size - np.count_nonzero(is_usable(pred))),
     )

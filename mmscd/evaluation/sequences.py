@@ -25,7 +25,7 @@ from mmscd.models.loading import load_model
 from mmscd.models.model_names import find_pipeline
 from mmscd.registry import TRANSFORMS
 from mmscd.utils.config import load_config
-from mmscd.utils.files import list_files
+from mmscd.utils.files import list_files, refuse_twins
 from mmscd.utils.text_table import text_table
 
 from .functional import invert, resize_inverse_depth, scale_ratio
@@ -90,7 +90,8 @@ def _read_sequence(folder: Path, poses: Path | None, frames: int | None) -> Vide
             'the folder of one sequence'
         )
     paths = list_files(images, IMAGE_EXTENSIONS)
-    numbers = [int(p.stem) for p in paths if p.stem.isdigit()]
+    refuse_twins(paths)
+    numbers = [int(p.stem) for p in paths if p.stem.isdecimal()]
     if len(numbers) < max(2, len(paths)) or numbers != list(range(numbers[0], numbers[-1] + 1)):
         raise ValueError(f'{images} must hold 2 or more images with consecutive numbers as names')
     world = check_poses(read_poses(poses), f'the poses of {poses}')

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from mmengine.logging import MMLogger
 
-from mmscd.datasets.formats.images import read_image
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
-from mmscd.utils.files import list_files, natural_key
+from mmscd.utils.files import list_files, natural_key, refuse_twins
 
-from .images import IMAGE_SUFFIXES, as_rgb
+from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
 
 _KINDS = (
     'give the path of an image, video or folder, a pattern like "folder/*.png", the number of a '
@@ -95,7 +94,7 @@ class FrameReader:
             if is_video(file):
                 yield from self._read_video(file, name)
             else:
-                yield self._frame(read_image(file), name, str(file))
+                yield self._frame(read_rgb(file), name, str(file))
         except (OSError, ValueError, TypeError) as error:
             self.fail(str(file), error)
 
@@ -140,12 +139,15 @@ def _is_image(item: Any) -> bool:
 
 def find_files(text: str) -> list[tuple[Path, str]]:
     """The files that a path or pattern means, sorted, each with the name of its outputs.
-    FileNotFoundError: there is none, and what there is; ValueError: an address."""
+    FileNotFoundError: there is none, and what there is; ValueError: an address, or a folder with
+    two images of one name."""
     path = Path(text).expanduser()
     if path.is_file():
         return [(path, path.stem)]
     if path.is_dir():
-        return [(file, file.stem) for file in _list_images(path)]
+        images = _list_images(path)
+        refuse_twins(images)
+        return [(file, file.stem) for file in images]
     if '://' in text:
         raise ValueError(f'{text}: addresses are not fetched; download it and give the file')
     if not glob.has_magic(text):

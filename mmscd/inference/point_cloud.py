@@ -31,13 +31,6 @@ class Intrinsics:
         height, width = shape[:2]
         if isinstance(self.camera, CameraFile):
             return self.camera.intrinsics((width, height), self.scale)
-        cx, cy = self.camera[:2, 2]
-        if not (-0.5 <= cx < width and -0.5 <= cy < height):
-            raise ValueError(
-                f'intrinsics: the principal point ({cx:g}, {cy:g}) lies outside of the image of '
-                f'{width}x{height}; the matrix must be in pixels of the input images (of a crop '
-                'give a yaml file)'
-            )
         check_pinhole(self.camera, (width, height), 'intrinsics')
         return self.camera
 

@@ -75,13 +75,7 @@ def resolve_model(model: Any) -> Config:
     elif isinstance(model, dict):
         cfg = Config(copy.deepcopy(dict(model)))
     elif isinstance(model, (str, Path)):
-        path = _find(str(model))
-        try:
-            cfg = load_config(path)
-        except (FileNotFoundError, ImportError):
-            raise
-        except Exception as error:  # whatever the code of a config file raises
-            raise ValueError(f'config {path} cannot be read: {one_line(error)}') from error
+        cfg = load_config(_find(str(model)))
     else:
         expected = 'the path or name of a config, or a mmengine Config'
         raise TypeError(f'model must be {expected}, got {type(model).__name__}')

@@ -18,6 +18,7 @@ from typing import Any
 
 from mmscd.utils.downloads import cached_path, download
 from mmscd.utils.files import atomic_write
+from mmscd.utils.text import read_text
 from mmscd.utils.weights import check_finite, named_tensors, some
 
 INSTALL_COMMAND = 'pip install -e .[openmmlab]'
@@ -261,7 +262,7 @@ def register_checked_substitution() -> None:
         return
 
     def checked(filename: str, target: str) -> None:
-        text = Path(filename).read_text(encoding='utf-8')
+        text = read_text(filename)
         found = dict.fromkeys(re.findall(r'\{\{\s*\$(\w+)\s*:', text))
         pasted = {f'${name}': os.environ.get(name, '') for name in found}
         if re.search(r'\{\{\s*file(Dirname|Basename|BasenameNoExtension|Extname)\s*\}\}', text):

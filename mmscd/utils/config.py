@@ -55,11 +55,21 @@ def load_config(path: str, options: Mapping[str, Any] | None = None) -> Config:
     Args:
         path: of a config file, or `package::relative/path.py`.
         options: overrides as of `--cfg-options`, see `merge_options`.
+
+    Raises:
+        FileNotFoundError, ImportError, ValueError: there is no such file, or it is no config.
     """
     compat.apply()
     from mmengine.config import Config
 
-    cfg = Config.fromfile(str(resolve_config_path(path)))
+    file = resolve_config_path(path)
+    try:
+        cfg = Config.fromfile(str(file))
+    except (OSError, ImportError):
+        raise
+    except Exception as error:  # whatever the code of a config raises
+        reason = ' '.join(f'{type(error).__name__}: {error}'.split())
+        raise ValueError(f'config {file} cannot be read: {reason[:600]}') from error
     _drop_own_scope(cfg._cfg_dict)
     merge_options(cfg, options)
     return cfg

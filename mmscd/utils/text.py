@@ -22,9 +22,12 @@ def read_text(path: str | os.PathLike) -> str:
     """Content of a UTF-8 file, without the byte order mark that some editors put before it.
     FileNotFoundError; ValueError, which names the file, where it is no such text."""
     try:
-        return Path(path).read_text(encoding='utf-8-sig')
+        text = Path(path).read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
         raise ValueError(f'{path} is no text ({error}); save it as UTF-8') from None
+    if '\0' in text:
+        raise ValueError(f'{path} is no text (it holds bytes of zero); save it as UTF-8')
+    return text
 
 
 def parse_yaml(text: str, what: str) -> Any:

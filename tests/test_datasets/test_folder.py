@@ -1,6 +1,8 @@
 """FolderDepthDataset: folders of frames, video files, intrinsics in yaml."""
 
+import errno
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -177,6 +179,13 @@ def test_bad_folders(video_folder, tmp_path):
         dataset[3]
 
 
+def test_two_images_of_one_name_are_refused(video_folder):
+    twin = next(video_folder.glob('*.png'))
+    cv2.imwrite(str(twin.with_suffix('.jpg')), frame(0))
+    with pytest.raises(ValueError, match=rf'{twin.stem}\.\w+ and .*would be two frames: keep one'):
+        FolderDepthDataset(video_folder)
+
+
 @pytest.fixture
 def video_file(tmp_path):
     """Twelve frames of grey value 20 n; None where OpenCV cannot write video."""
@@ -223,6 +232,16 @@ def test_broken_video(tmp_path):
     (tmp_path / 'notes.txt').write_text('x')
     with pytest.raises(ValueError, match='neither a folder nor a video'):
         FolderDepthDataset(tmp_path / 'notes.txt')
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(video_file, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'replace', full)
+    with pytest.raises(OSError, match=r'0000000000.jpg: No space left .* are free'):
+        extract_frames(video_file)
+    assert not list((video_file.parent / 'my drive_frames').iterdir())
 
 
 def test_video_race(video_file):

@@ -91,13 +91,24 @@ def test_png_and_jpg(kitti, split):
 
 
 @pytest.mark.parametrize(
-    'line', ['2011_09_26_drive_0001_sync 2 l', f'{FOLDER} 2', f'{FOLDER} x l', f'{FOLDER} 2 m']
+    'line',
+    [
+        *('2011_09_26_drive_0001_sync 2 l', f'{FOLDER} 2', f'{FOLDER} x l', f'{FOLDER} 2 m'),
+        f'{FOLDER} {"9" * 5000} l',
+    ],
 )
 def test_malformed_line(kitti, split, line):
     path = split(f'{FOLDER} 2 l', line)
     with pytest.raises(ValueError, match=r'split.txt:2: expected `date/drive frame side`') as error:
         KITTIRawDataset(kitti, path)
     assert line in str(error.value) and 'correct the line' in str(error.value)
+
+
+@pytest.mark.parametrize('line', ['../other 2 l', '/etc/passwd 2 l', 'a/.. 2 l'])
+def test_a_split_cannot_lead_out_of_the_data(kitti, split, line):
+    path = split(f'{FOLDER} 2 l', '', line)
+    with pytest.raises(ValueError, match=f"split.txt:3: '{line}' leads out of data_root; name"):
+        KITTIRawDataset(kitti, path)
 
 
 def test_missing_neighbour(kitti, split):

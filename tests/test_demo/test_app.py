@@ -1,6 +1,7 @@
 """The page of demo/app.py: what it computes, and that it says how to get gradio."""
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def test_the_page_builds_or_says_what_is_missing(app, comparison, monkeypatch):
         pass
     else:
         assert app.build_app(comparison) is not None
+    monkeypatch.delenv('GRADIO_ANALYTICS_ENABLED', raising=False)
     monkeypatch.setitem(sys.modules, 'gradio', None)
     with pytest.raises(ImportError, match=r'pip install -e .\[demo\]'):
         app.build_app(comparison)
+    assert os.environ['GRADIO_ANALYTICS_ENABLED'] == 'False'  # before the import

@@ -66,8 +66,9 @@ def test_weights_are_loaded(trained, tmp_path, image):
         assert torch.equal(value, trained[name]), name
     other = {f'module.{k}': v.half() if v.is_floating_point() else v for k, v in trained.items()}
     other = {k: v for k, v in other.items() if not k.endswith('num_batches_tracked')}
-    torch.save(other, tmp_path / 'half.pth')
-    half = make(checkpoint=str(tmp_path / 'half.pth'), allow_random=False)
+    half = make(
+        checkpoint=save(tmp_path / 'half.pth', other, meta=torch.ones(2)), allow_random=False
+    )
     assert half.classes is None
     assert {p.dtype for p in half.parameters()} == {torch.float32}
     a, b = whole(image)['feats'][0], half(image)['feats'][0]
@@ -92,7 +93,7 @@ def test_keys_that_do_not_fit_are_named(trained, tmp_path):
     for state in ({1: torch.ones(2)}, dict(a='text'), None):
         with pytest.raises(ValueError, match='w.pth hold no parameters of a network'):
             make(checkpoint=save(path, state))
-    with pytest.raises(ValueError, match=f'w.pth hold values .* not finite in 1 of .*{FIRST}'):
+    with pytest.raises(ValueError, match=f'w.pth hold values that are not finite .{FIRST}'):
         make(checkpoint=save(path, trained | {FIRST: trained[FIRST] * torch.nan}))
 
 

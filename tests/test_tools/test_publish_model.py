@@ -1,6 +1,7 @@
 """What is handed out: no teacher, no graph, no optimizer, and the cost of the plain baseline."""
 
 import hashlib
+import math
 import re
 
 import pytest
@@ -145,6 +146,8 @@ def test_mistakes_are_named(training, tmp_path):
         (dict(meta={}, state_dict=dict(a=torch.full((1,), torch.nan))), 'not finite'),
         (dict(meta=None, state_dict=dict(a=torch.ones(2))), 'lacks state_dict or meta'),
         (dict(meta=[1], state_dict=dict(a=torch.ones(2))), 'lacks state_dict or meta'),
+        (dict(meta=dict(cfg=math.nan), state_dict=dict(a=torch.ones(2))), 'the config in'),
+        (dict(meta=dict(cfg='a = 1'), state_dict=dict(a=torch.ones(2))), 'has no model'),
         (dict(meta={}, state_dict={'distiller.a': torch.ones(2)}), 'nothing is left of'),
     ],
 )

@@ -42,6 +42,25 @@ def test_values_keep_their_types():
     )
 
 
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (b'\xff\xfe\x00', 'UnicodeDecodeError'),
+        (b'hello world\n', 'SyntaxError: invalid syntax'),
+        (b'a = 1 / 0\n', 'ZeroDivisionError: division by zero'),
+        (b"a = int('x')\n", 'ValueError: invalid literal'),
+        (b"_base_ = ['a.py', 'b.py']\n", 'KeyError: .*Duplicate key'),
+    ],
+)
+def test_what_is_no_config_is_one_sentence(content, words, tmp_path):
+    for name in ('a.py', 'b.py'):
+        (tmp_path / name).write_text('same = 1\n')
+    (tmp_path / 'bad.py').write_bytes(content)
+    with pytest.raises(ValueError, match=f'config .*bad.py cannot be read: .*{words}') as told:
+        load_config(str(tmp_path / 'bad.py'))
+    assert '\n' not in str(told.value)
+
+
 @pytest.mark.parametrize('value', ["o'brien", 'a"b', 'a\\b', 'a\nb'])
 def test_what_ends_a_string_is_refused_by_name(value, tmp_path, monkeypatch):
     path = tmp_path / 'leaf.py'

@@ -54,6 +54,11 @@ def test_what_is_no_text_is_named(tmp_path):
     path.write_bytes('straße 1 l'.encode('latin-1'))
     with pytest.raises(ValueError, match=r"split\.txt is no text \('utf-8' codec .*; save it"):
         read_text(path)
+    path.write_bytes(b'a/b\0 1 l')
+    with pytest.raises(
+        ValueError, match=r'split\.txt is no text \(it holds bytes of zero\); save it'
+    ):
+        read_text(path)
 
 
 def test_yaml_knows_all_floats(tmp_path):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
+import stat
+import struct
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from mmscd.datasets.formats.images import decode_rgb
+from mmscd.datasets.formats.images import image_size
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
 
@@ -22,6 +27,14 @@ _CALIBRATION = re.compile(r'\d{4}_\d\d_\d\d/calib_\w+\.txt')
 _DRIVE = r'\d{4}_\d\d_\d\d_drive_\d{4}_(?:sync|extract)'
 # raw archives, and those of the depth benchmark (train/<drive>/proj_depth/...)
 _MEMBER = re.compile(rf'(?:\d{{4}}_\d\d_\d\d|train|val)/{_DRIVE}/(\w+)/[\w./-]*\w')
+
+# what zipfile raises for damaged archives, beside its own error
+_BROKEN = (
+    *(zipfile.BadZipFile, OSError, EOFError, ValueError, LookupError, RuntimeError),
+    *(ArithmeticError, zlib.error, lzma.LZMAError, struct.error),
+)
+# bytes; no file of KITTI raw has as many
+_LARGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -87,10 +100,14 @@ def _list_jobs(archive: Path, out: Path, parts: Sequence[str], jpeg: bool) -> li
     try:
         with zipfile.ZipFile(archive) as content:
             members = [info for info in content.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
+    except _BROKEN as error:
         what = f'archive {archive} ({archive.stat().st_size} bytes)'
         raise ValueError(f'{what} cannot be read ({error}): download it again') from None
-    found = {info.filename: _part_of(archive, info.filename) for info in members}
+    found: dict[str, str | None] = {}
+    for info in members:
+        if problem := _refused(info, found):
+            raise ValueError(f'archive {archive}: {info.filename!r} {problem}: it is not official')
+        found[info.filename] = _part_of(info.filename)
     if not any(found.values()):
         raise ValueError(
             f'archive {archive} holds nothing of KITTI raw, but {list(found)[:1]}; expected paths '
@@ -100,9 +117,21 @@ def _list_jobs(archive: Path, out: Path, parts: Sequence[str], jpeg: bool) -> li
     return [Job(archive, info, _target(out, info.filename, jpeg)) for info in wanted]
 
 
-def _part_of(archive: Path, name: str) -> str | None:
+def _refused(info: zipfile.ZipInfo, others: Container[str]) -> str | None:
+    """Why a member is not unpacked, nor any other of its archive."""
+    name = info.filename
     if name.startswith('/') or '..' in Path(name).parts or '\\' in name:
-        raise ValueError(f'archive {archive} holds the unsafe path {name!r}: it is not official')
+        return 'is an unsafe path'
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return 'is a link'
+    if info.flag_bits & 1:
+        return 'is encrypted'
+    if info.file_size > _LARGEST:
+        return f'claims {info.file_size / 1e6:.0f} MB'
+    return 'is there twice' if name in others else None
+
+
+def _part_of(name: str) -> str | None:
     if _CALIBRATION.fullmatch(name):
         return 'calibration'
     match = _MEMBER.fullmatch(name)
@@ -118,10 +147,13 @@ def _target(out: Path, name: str, jpeg: bool) -> Path:
 def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
     try:
         data = content.read(job.member)
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except _BROKEN as error:
         what = f'{job.member.filename} in {job.archive} is damaged ({error})'
         raise ValueError(f'{what}: download the archive again; what is there is kept') from None
     if jpeg and job.target.suffix == '.jpg':
-        image = decode_rgb(data, job.member.filename)[0]
-        data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
+        image_size(data, job.member.filename)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f'{job.member.filename} cannot be decoded: download its archive again')
+        data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
     atomic_write(job.target, data, sync=False)

@@ -56,6 +56,6 @@ def _fetch(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=60) as response:
             return response.read()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         mend = 'check the network, or download the files by hand and give their folder as --source'
         raise OSError(f'cannot fetch {url}: {error}; {mend}') from error

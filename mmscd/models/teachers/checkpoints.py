@@ -78,8 +78,8 @@ def load_weights(network: nn.Module, source: str) -> dict[str, Any]:
             'config'
         )
     check_finite(judged[1], source)
-    network.load_state_dict(state, strict=False)
-    meta = checkpoint.get('meta') or {}
+    network.load_state_dict(judged[1], strict=False)
+    meta = checkpoint.get('meta')
     print_log(f'teacher {name} with weights from {source}', 'current')
     return dict(meta) if isinstance(meta, Mapping) else {}
 

@@ -18,6 +18,11 @@ from mmscd.utils.config import load_config
 
 # of the model config: only training needs them
 TRAINING_PARTS = ('auxiliary_head', 'train_cfg', 'pretrained', 'init_cfg')
+# how mmseg fails where mmdet or mmcv.ops is missing
+_UNBUILT = (
+    *(ImportError, LookupError, TypeError, AttributeError, ValueError, RuntimeError),
+    AssertionError,
+)
 FAMILIES_NOTE = 'configs/teachers/README.md lists what needs other packages or compiled ops'
 
 
@@ -104,7 +109,7 @@ def build_network(model: Mapping[str, Any], seed: int = 0) -> nn.Module:
         torch.manual_seed(seed)
         try:
             network = MODELS.build(model)
-        except Exception as error:  # mmseg fails in many ways where mmdet or mmcv.ops is missing
+        except _UNBUILT as error:
             raise RuntimeError(
                 f'the teacher network {_name(model)} could not be built: '
                 f'{type(error).__name__}: {error}. {FAMILIES_NOTE}'

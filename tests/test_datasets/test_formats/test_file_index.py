@@ -20,6 +20,13 @@ def test_a_folder_is_listed_once(tmp_path, monkeypatch):
     assert listed == [str(tmp_path), gone]
 
 
+def test_names_that_only_look_like_numbers_are_none(tmp_path):
+    for name in ('\u00b2.png', '1.png', 'a1.png'):
+        (tmp_path / name).write_bytes(b'')
+    frames = FileIndex().frames(str(tmp_path), ('.png',))
+    assert frames == {1: str(tmp_path / '1.png')}
+
+
 def test_frames_are_those_of_the_commonest_extension_and_what_only_others_have(tmp_path):
     for name in ('0001.jpg', '2.jpg', '5.jpg', '0001.png', '4.png', 'x.jpg', '3.txt'):
         (tmp_path / name).touch()

@@ -141,6 +141,27 @@ def test_bad_archives_are_one_sentence_and_nothing_is_written(fails, archives, t
         with zipfile.ZipFile(bad, 'w') as content:
             content.writestr(name, b'x')
         assert text in error_of(bad)
+    name = f'{DATE}/{DRIVE}/image_02/data/0000000000.png'
+    for change, text in (
+        (dict(external_attr=0o120777 << 16), 'is a link'),
+        (dict(flag_bits=1), 'is encrypted'),
+        (dict(file_size=1 << 40), 'claims 1099512 MB'),
+        (dict(filename=name), 'is there twice'),
+    ):
+        with zipfile.ZipFile(bad, 'w') as content:
+            for member in (name, name.replace('00.png', '01.png')):
+                content.writestr(member, b'x')
+            for key, value in change.items():  # of the second one, in the table of contents
+                setattr(content.infolist()[1], key, value)
+        assert text in (error := error_of(bad)) and 'bad.zip' in error
+    # letters that are none, in the name of a member
+    data = (archives / f'{DRIVE}.zip').read_bytes()
+    place = data.rindex(b'image_00') if b'image_00' in data else data.rindex(DRIVE.encode())
+    flags = data.rindex(b'PK\x01\x02', 0, place) + 8
+    data = bytearray(data)
+    data[place], data[flags + 1] = 0xA0, data[flags + 1] | 8
+    bad.write_bytes(data)
+    assert 'bad.zip' in (error := error_of(bad)) and 'cannot be read' in error
     assert 'does not exist' in error_of(tmp_path / 'none.zip')
     empty = tmp_path / 'empty'
     empty.mkdir()
