@@ -1,14 +1,15 @@
-"""Trains in child processes that are killed at chosen places: `python killing.py RUNS.json`.
+"""Trains in child processes that are struck at chosen places: `python killing.py RUNS.json`.
 
 The file is a list of runs, done one after the other, each a dict of `args` of `tools/train.py`
-and, if it shall be struck, `at` (module, attribute, ...), the `nth` call and the `signals` that the
-whole process group gets then. One process imports everything and forks each run. Printed is the
-list of exit statuses, as JSON.
+and, if it shall be struck, `at` (module, attribute, ...), the `nth` call, and the `signals` that
+the whole process group gets then, or `fill`, a folder whose disk is filled. One process imports
+everything and forks each run. Printed is the list of exit statuses, as JSON.
 """
 
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def strike(at, nth, signals):
-    """Send signals to this process group at the n-th call of a function, before its work."""
+def strike(at, nth, signals, fill):
+    """Send signals to this process group at the n-th call of a function, before its work, or fill
+    the disk of a folder."""
     module, *path, last = at
     owner = importlib.import_module(module)
     for part in path:
@@ -26,7 +28,9 @@ def strike(at, nth, signals):
 
     def struck(*args, **kwargs):
         calls.append(1)
-        if len(calls) == nth:
+        if len(calls) == nth and fill:
+            Path(fill, 'filler').write_bytes(bytes(shutil.disk_usage(fill).free - 999_999))
+        elif len(calls) == nth:
             for name in signals:
                 os.killpg(0, getattr(signal, name))
         return original(*args, **kwargs)
@@ -37,7 +41,7 @@ def strike(at, nth, signals):
 def train(run):
     os.setpgrp()
     if 'at' in run:
-        strike(run['at'], run.get('nth', 1), run.get('signals', ['SIGKILL']))
+        strike(run['at'], run.get('nth', 1), run.get('signals', ['SIGKILL']), run.get('fill'))
     from tools.train import main
 
     sys.argv = ['tools/train.py', *run['args']]

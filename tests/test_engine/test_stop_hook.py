@@ -1,7 +1,12 @@
 """A training ends on a signal or before a deadline with nothing lost."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +14,7 @@ import pytest
 from mmscd.engine import StopHook
 from mmscd.engine.hooks import stop_hook
 
+ROOT = Path(__file__).resolve().parents[2]
 ITERATE = ['mmengine.hooks', 'CheckpointHook', 'after_train_iter']
 VALIDATE = ['mmengine.runner.loops', 'ValLoop', 'run_iter']
 
@@ -32,6 +38,42 @@ def test_signals_end_between_iterations_and_the_rest_is_exact(train, whole, same
         assert line.endswith('--resume auto')
     assert 'The validation after 2 was not finished' in output
     same_folder(tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_a_deadline_ends_with_its_own_status(train, whole, same_folder, tmp_path):
+    more = ['--time-limit', '1s']
+    statuses, output = train(dict(folder=tmp_path, more=more), dict(folder=tmp_path))
+    assert statuses == [124, 0], output[-3000:]
+    assert re.search(r'Iteration [123]: stopped by the time limit; .* go on with: .*', output)
+    same_folder(tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_and_go_on(tiny_config, run_tool, tmp_path):
+    """torchrun passes SIGTERM on; no process is left behind in a collective call."""
+    options = ['--no-validate', '--cfg-options', 'train_cfg.max_iters=400']
+    options += ['default_hooks.logger.interval=5', 'default_hooks.checkpoint.interval=400']
+    command = ['bash', 'tools/dist_train.sh', tiny_config, '2', '--work-dir', tmp_path / 'w']
+    environment = os.environ | {'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
+    with (tmp_path / 'log').open('w') as log:
+        process = subprocess.Popen(
+            [str(word) for word in [*command, *options]],
+            cwd=ROOT, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        while 'Iter(train)' not in (tmp_path / 'log').read_text():
+            assert process.poll() is None, (tmp_path / 'log').read_text()[-3000:]
+            time.sleep(0.1)
+        process.terminate()
+        process.wait(60)
+    output = (tmp_path / 'log').read_text()
+    (saved,) = (tmp_path / 'w').glob('iter_*.pth')
+    done = int(saved.stem.split('_')[1])
+    assert done % 5 == 0 and f'Iteration {done}: stopped by SIGTERM' in output
+    options[options.index('train_cfg.max_iters=400')] = f'train_cfg.max_iters={done + 2}'
+    run_tool(*command, '--resume', *options, env={'OMP_NUM_THREADS': '1'})
+    names = [file.name for file in (tmp_path / 'w').glob('*.pth')]
+    assert names == [f'iter_{done + 2}.pth']
 
 
 @pytest.fixture

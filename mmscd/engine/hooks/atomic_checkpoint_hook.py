@@ -138,26 +138,28 @@ class AtomicCheckpointHook(CheckpointHook):
                 f'{folder} holds {", ".join(newer)}, newer than iteration {done}, where this '
                 'training begins: a later --resume auto would take them; move them away'
             )
-        there = [file for file in numbered.values() if file.is_file()]
-        check_room(folder, self._bytes_to_come(runner, done, there))
+        if done < (runner.max_epochs if self.by_epoch else runner.max_iters):
+            check_room(folder, self._bytes_to_come(runner, done))
         if own:
             atomic_write(Path(runner.work_dir) / 'last_checkpoint', str(begun).encode())
         if own and self._interrupted:
             self.file_backend.remove(str(begun))
 
-    def _bytes_to_come(self, runner: Runner, done: int, there: list[Path]) -> int:
+    def _bytes_to_come(self, runner: Runner, done: int) -> int:
         """How much more than now the checkpoints will take at a time."""
         optimizer = getattr(runner.optim_wrapper, 'optimizer', None)
-        defaults = optimizer.defaults if optimizer else {}
-        moments = 2 if 'betas' in defaults else int(bool(defaults.get('momentum')))
-        groups = optimizer.param_groups if optimizer else []
-        size = sum(getattr(value, 'nbytes', 0) for value in runner.model.state_dict().values())
-        size += moments * sum(p.nbytes for group in groups for p in group['params'])
+        defaults, groups = (optimizer.defaults, optimizer.param_groups) if optimizer else ({}, [])
+        moments = 2 if 'betas' in defaults else bool(defaults.get('momentum'))
+        weights = sum(getattr(value, 'nbytes', 0) for value in runner.model.state_dict().values())
+        size = weights + moments * sum(p.nbytes for group in groups for p in group['params'])
         end = runner.max_epochs if self.by_epoch else runner.max_iters
-        count = len(there) + (-(-(end - done) // self.interval) if self.interval > 0 else 1)
+        own = [f for f in Path(str(self.out_dir)).glob('*.pth') if OWN_NAME.fullmatch(f.name)]
+        count = len(own) + (-(-(end - done) // self.interval) if self.interval > 0 else 1)
         if self.max_keep_ckpts > 0:
             count = min(count, self.max_keep_ckpts + 1)
-        return size * count - sum(file.stat().st_size for file in there)
+        # the best one so far goes last
+        needed = count * size + 2 * weights * len(self.save_best or ())
+        return needed - sum(file.stat().st_size for file in own)
 
     def _catch_up(self, runner: Runner) -> None:
         loop = runner.train_loop
