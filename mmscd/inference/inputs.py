@@ -152,7 +152,9 @@ def find_files(text: str) -> list[tuple[Path, str]]:
         raise ValueError(f'{text}: addresses are not fetched; download it and give the file')
     if not glob.has_magic(text):
         raise FileNotFoundError(f'there is no file or folder {text}; {_KINDS}')
-    found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    folder = next((p for p in path.parents if p.is_dir()), Path())  # may have brackets in its name
+    pattern = os.path.join(glob.escape(str(folder)), path.relative_to(folder))
+    found = [Path(name) for name in glob.glob(pattern, recursive=True)]
     known = (*IMAGE_SUFFIXES, *VIDEO_EXTENSIONS)
     files = [p for p in found if p.is_file() and p.suffix.lower() in known]
     files.sort(key=natural_key)

@@ -231,7 +231,8 @@ def test_improved_ground_truth(kitti, split, tmp_path):
         (root / place / maps).parent.mkdir(parents=True)
         cv2.imwrite(str(root / place / maps), stored)
         depth = KITTIRawDataset(kitti, improved_gt_root=str(root), **options)[0]['gt_depth']
-        assert depth.dtype == np.float32 and np.array_equal(depth, stored / np.float32(256))
+        known = np.where(stored == 65535, 0, stored) / np.float32(256)
+        assert depth.dtype == np.float32 and np.array_equal(depth, known)
     dataset = KITTIRawDataset(kitti, improved_gt_root=str(root), **options)
     cv2.imwrite(str(root / place / maps), stored.astype(np.uint8))
     with pytest.raises(ValueError, match='single-channel 16-bit PNG, got uint8'):

@@ -130,6 +130,9 @@ def test_folder_pattern_list_and_names(tmp_path):
     assert [f.name for f in frames_of(tmp_path)] == ['a', 'b']
     names = [f.name for f in frames_of(f'{tmp_path}/**/*.png')]
     assert names == ['a', 'b', 'other/a', 'sub/a']
+    write(tmp_path / 'day [1]' / 'f10.png', RGB)
+    write(tmp_path / 'day [1]' / 'f9.png', RGB)
+    assert [f.name for f in frames_of(f'{tmp_path}/day [1]/f*.png')] == ['f9', 'f10']
     paths = [tmp_path / 'sub/a.png', str(tmp_path / 'other/a.png'), RGB]
     assert [f.name for f in frames_of(paths)] == ['a', 'a_2', '000002']
     assert [count_images(x) for x in (tmp_path, paths, RGB, tmp_path / 'a.png')] == [2, 3, 1, 1]
@@ -245,3 +248,35 @@ def test_videos_of_cameras_are_videos(video, tmp_path, name):
         frames = frames_of(inputs, max_frames=3)
         means = [frame.image.mean() for frame in frames]
         assert np.allclose(means, [20, 30, 40], atol=3) and frames[0].video is not None
+<<<<<<< HEAD
+=======
+
+
+def test_a_colon_in_a_name_is_no_protocol(long_video, tmp_path, monkeypatch):
+    """As FFmpeg reads relative paths; dash cams name files by the time."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / '10:30.mp4').write_bytes(long_video.read_bytes())
+    assert len(frames_of('10:30.mp4', max_frames=3)) == 3
+
+
+def test_pixels_that_are_not_square_are_told(long_video, tmp_path, monkeypatch):
+    said, data = [], bytearray(long_video.read_bytes())
+    monkeypatch.setattr(
+        'mmscd.datasets.formats.videos.print_log', lambda text, *_: said.append(text)
+    )
+    assert frames_of(long_video, max_frames=1) and not said
+    # aspect_ratio_info of MPEG-4's video object layer: from 1, square, to 4, 16:11
+    place = data.find(b'\0\0\1\x20') + 4
+    bits = int.from_bytes(data[place : place + 4], 'big')
+    shift = 31 - 9 - 4 - 7 * (bits >> 22 & 1)
+    assert bits >> shift & 15 == 1
+    data[place : place + 4] = (bits ^ (1 ^ 4) << shift).to_bytes(4, 'big')
+    (tmp_path / 'wide.mp4').write_bytes(data)
+    frames_of(tmp_path / 'wide.mp4', max_frames=1)
+    assert len(said) == 1 and 'wide.mp4 has pixels of 16:11' in said[0]
+
+
+def test_a_camera_below_0_is_one_sentence():
+    with pytest.raises(OSError, match='camera -1 cannot be opened'):
+        frames_of(-1)
+>>>>>>> 7ae7b1e (Refuse frames that are there twice, read .PNG and brackets)

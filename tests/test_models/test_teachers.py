@@ -172,6 +172,8 @@ def test_normalisation_in_a_pipeline_is_the_same(image, to_rgb):
     whole = dict(model=bare, data=dict(test=dict(pipeline=[flips])), train_pipeline=[normalize])
     teacher = make(config=whole)
     assert torch.equal(teacher(image)['feats'][0], wanted(image)['feats'][0])
+    teacher = make(config=dict(model=bare, img_norm_cfg=dict(to_rgb=to_rgb, **stated)))
+    assert torch.equal(teacher(image)['feats'][0], wanted(image)['feats'][0])
     other = dict(whole, test_pipeline=[dict(normalize, std=[1.0, 1.0, 1.0])])
     with pytest.raises(ValueError, match='its pipelines normalise images by'):
         make(config=other)

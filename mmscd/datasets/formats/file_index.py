@@ -45,8 +45,8 @@ class FileIndex:
             found: dict[str, dict[int, str]] = {extension: {} for extension in extensions}
             for name in self.names(folder) or ():
                 stem, extension = os.path.splitext(name)
-                if extension in found and stem.isdecimal():
-                    found[extension][int(stem)] = os.path.join(folder, name)
+                if extension.lower() in found and stem.isdecimal():
+                    found[extension.lower()][int(stem)] = os.path.join(folder, name)
             rarest_first = sorted(reversed(found.values()), key=len)
             frames = {number: path for paths in rarest_first for number, path in paths.items()}
             self._frames[key] = None if self.names(folder) is None else frames

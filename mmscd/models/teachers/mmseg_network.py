@@ -64,6 +64,7 @@ def _take_normalisation(whole: Mapping[str, Any], model: dict[str, Any], what: s
     same numbers, of the channels after `to_rgb`. ValueError: pipelines disagree, or both are
     there."""
     steps = _find_steps({k: v for k, v in whole.items() if k != 'model'}, 'Normalize')
+    steps += [whole['img_norm_cfg']] if whole.get('img_norm_cfg') else []
     found = {(tuple(s['mean']), tuple(s['std']), bool(s.get('to_rgb', True))) for s in steps}
     stated = (model.get('data_preprocessor') or {}).get('mean') is not None
     if len(found) + stated > 1:

@@ -28,13 +28,13 @@ def test_names_that_only_look_like_numbers_are_none(tmp_path):
 
 
 def test_frames_are_those_of_the_commonest_extension_and_what_only_others_have(tmp_path):
-    for name in ('0001.jpg', '2.jpg', '5.jpg', '0001.png', '4.png', 'x.jpg', '3.txt'):
+    for name in ('0001.jpg', '2.jpg', '5.JPG', '0001.png', '4.PNG', 'x.jpg', '3.txt', '².png'):
         (tmp_path / name).touch()
     index, folder = FileIndex(), str(tmp_path)
     kinds = ('.png', '.jpg')
-    names = {1: '0001.jpg', 2: '2.jpg', 4: '4.png', 5: '5.jpg'}
+    names = {1: '0001.jpg', 2: '2.jpg', 4: '4.PNG', 5: '5.JPG'}
     assert index.frames(folder, kinds) == {i: f'{folder}/{name}' for i, name in names.items()}
-    assert index.find(folder, 4, kinds) == (f'{folder}/4.png', None)
+    assert index.find(folder, 4, kinds) == (f'{folder}/4.PNG', None)
     assert index.find(folder, 2, kinds) == (f'{folder}/2.jpg', None)
     assert index.find(folder, 3, kinds) == ('', f'no 0000000003.png|.jpg in {folder}')
     assert index.frames(f'{folder}/gone', kinds) is None
