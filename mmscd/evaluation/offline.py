@@ -183,13 +183,18 @@ def evaluate_predictions(
     named = read_condition_file(conditions, truth.names) if conditions else {}
     origins = f'ground truth: {truth.origin}, {preds.count} predictions of {preds.origin}'
     print_log(origins, 'current')
-    evaluator = Evaluator(metrics)
+    evaluator, shapes = Evaluator(metrics), ''
     for place, i in sorted(places.items()):
         info = truth.load(place)
         gt, inverse = np.array(info.pop('gt_depth'), np.float32), preds.load(i)
         if place in named:
             info['condition'] = named[place]
         sample = DepthDataSample(metainfo=dict(info, sample_idx=place, ori_shape=gt.shape))
+        (h, w), (height, width) = inverse.shape, gt.shape
+        if not shapes and abs(w * height / (h * width) - 1) > 0.02:
+            shapes = f'predictions are {w}x{h}, the truth is {width}x{height}'
+            mend = 'right if the input of the network was squeezed, wrong if it was cropped'
+            print_log(f'{shapes}, another aspect ratio: {mend}', 'current', 30)
         depth = invert(resize_inverse_depth(inverse, gt.shape))
         fields = dict(gt_depth=gt, pred_inv_depth=inverse, pred_depth=depth)
         for name, values in fields.items():

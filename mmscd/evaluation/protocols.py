@@ -57,6 +57,8 @@ class DepthProtocol:
             )
         if not 0 < self.scale < math.inf:
             raise ValueError(f'scale must be a positive number, got {self.scale}')
+        if self.scale != 1 and self.alignment != 'fixed':
+            raise ValueError(f"scale is of the alignment 'fixed', got {self.alignment!r}")
         if self.gt_bounds[0] < 0:
             raise ValueError(f'gt_min must not be negative, got {self.gt_min}')
 

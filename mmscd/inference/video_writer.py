@@ -28,7 +28,7 @@ class VideoWriter:
     still enough of it to close the file, and the finished file is opened and its frames counted."""
 
     def __init__(self, path: str | os.PathLike, fps: float) -> None:
-        self.path, self.fps = Path(path), fps
+        self.path, self.fps = Path(path).absolute(), fps
         self.written = 0
         # hidden, beside the target: a rename does not cross file systems
         self._temporary = self.path.with_name(f'.{self.path.stem}.{os.getpid()}.mp4')

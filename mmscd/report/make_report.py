@@ -18,6 +18,7 @@ import torch
 from mmengine.config import Config
 
 from mmscd.engine import launch
+from mmscd.evaluation.metrics.depth_metric import find_depth_metric
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write
 from mmscd.version import __version__
@@ -75,14 +76,6 @@ def make_report(request: Request) -> str:
     return f'{request.out}: {len(page) / 1e6:.1f} MB, {len(shots)} images'
 
 
-def find_depth_metric(evaluator: Any) -> dict:
-    """The `DepthMetric` of a `test_evaluator`, which may be a list; ValueError without one."""
-    for metric in evaluator if isinstance(evaluator, (list, tuple)) else [evaluator]:
-        if str(metric.get('type')).rsplit('.', 1)[-1] == 'DepthMetric':
-            return metric
-    raise ValueError(f'test_evaluator has no DepthMetric, which the report is made of: {evaluator}')
-
-
 def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dict]]:
     """Test a checkpoint; logs, numbers and `pictures` go to `folder`. Changes `cfg`.
 
@@ -90,7 +83,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     """
     network = launch.load_for_test(cfg, checkpoint)
     cfg.work_dir = str(folder / 'work')
-    metric = find_depth_metric(cfg.test_evaluator)
+    metric = find_depth_metric(cfg)
     metric['table_path'] = str(folder / 'table.json')
     metric['per_image_path'] = str(folder / 'images.json')
     cfg.default_hooks.visualization.show_dir = str(folder / 'pictures')

@@ -171,6 +171,16 @@ def test_predictions_of_a_split_by_name_or_in_natural_order(tool, tmp_path, name
             evaluate(tool, tmp_path, tmp_path / 'preds', '--kind', 'depth', *options)
 
 
+def test_predictions_of_another_shape_are_told_once(tool, gt_file, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmscd.evaluation.offline.print_log', lambda text, *_: said.append(text))
+    np.save(tmp_path / 'p.npy', np.stack([pred_map(i)[:20] for i in range(5)]))
+    evaluate(tool, tmp_path, tmp_path / 'p.npy', '--kind', 'depth', '--gt-file', gt_file)
+    assert [text for text in said if 'predictions are 40x20, the truth is 40x24' in text] == said[
+        1:
+    ]
+
+
 def test_where_a_depth_camera_saw_nothing_is_no_truth(tool, tmp_path):
     for folder in ('preds', 'gt'):
         (tmp_path / folder).mkdir()

@@ -45,6 +45,7 @@ def test_overrides_change_the_name():
         (lambda: DepthProtocol(alignment='mean'), 'mean'),
         (lambda: DepthProtocol(min_depth=0), 'gt_min=0'),
         (lambda: DepthProtocol(scale=-1), 'scale'),
+        (lambda: DepthProtocol(scale=5.4), "scale is of the alignment 'fixed', got 'median'"),
     ],
 )
 def test_errors_say_what_came(make, text):

@@ -248,8 +248,6 @@ def test_videos_of_cameras_are_videos(video, tmp_path, name):
         frames = frames_of(inputs, max_frames=3)
         means = [frame.image.mean() for frame in frames]
         assert np.allclose(means, [20, 30, 40], atol=3) and frames[0].video is not None
-<<<<<<< HEAD
-=======
 
 
 def test_a_colon_in_a_name_is_no_protocol(long_video, tmp_path, monkeypatch):
@@ -279,4 +277,3 @@ def test_pixels_that_are_not_square_are_told(long_video, tmp_path, monkeypatch):
 def test_a_camera_below_0_is_one_sentence():
     with pytest.raises(OSError, match='camera -1 cannot be opened'):
         frames_of(-1)
->>>>>>> 7ae7b1e (Refuse frames that are there twice, read .PNG and brackets)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmscd.report import make_report as making
 from mmscd.report.page import Report, Shot, build_page, smooth, summary_sentence, verdict
@@ -214,9 +215,11 @@ def test_tool_writes_the_page(work_dir, tmp_path, monkeypatch, has_log):
 
 def test_the_metric_is_found():
     metric = dict(type='mmscd.DepthMetric')
-    assert making.find_depth_metric([dict(type='Other'), metric]) is metric
-    with pytest.raises(ValueError, match='no DepthMetric'):
-        making.find_depth_metric(dict(type='Other'))
+    cfg = Config(dict(test_evaluator=[dict(type='Other'), metric]))
+    assert making.find_depth_metric(cfg) is cfg.test_evaluator[1]
+    for evaluator in (dict(type='Other'), None):
+        with pytest.raises(ValueError, match='no DepthMetric'):
+            making.find_depth_metric(Config(dict(test_evaluator=evaluator)))
     assert (
         making.list_notes(
             'a.pth',

@@ -49,12 +49,15 @@ class Video:
         self.step, self.limit = step, limit
         self.passed = self.read = 0
         self.ended_early = False
-        if not isinstance(source, int) and not is_video(
-            source
-        ):  # OpenCV also opens text, as pictures of it
+        if not isinstance(source, int) and not is_video(source):
+            # OpenCV also opens text, as pictures of it
             kinds = ', '.join(VIDEO_EXTENSIONS)
             raise OSError(f'there is no video {self.origin}: expected a file that ends in {kinds}')
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        if isinstance(source, int) and source < 0:  # OpenCV crashes
+            raise self._unreadable()
+        # absolute: FFmpeg takes what stands before a colon for a protocol
+        file = source if isinstance(source, int) else str(Path(source).absolute())
+        self._capture = cv2.VideoCapture(file)
         if not self._capture.isOpened():
             raise self._unreadable()
         self._fps = self._capture.get(cv2.CAP_PROP_FPS)
@@ -74,6 +77,11 @@ class Video:
         return self._fps / self.step
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        wide, high = (self._capture.get(p) for p in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        if wide > 0 and high > 0 and wide != high:
+            text = f'{self.origin} has pixels of {wide:g}:{high:g}, which players stretch, we not'
+            mend = 'for a camera by its angle first let ffmpeg -vf scale=iw*sar:ih,setsar=1 do it'
+            print_log(f'{text}; {mend}', 'current', logging.WARNING)
         try:
             while (self.limit is None or self.read < self.limit) and self._capture.grab():
                 if self.passed % self.step == 0:

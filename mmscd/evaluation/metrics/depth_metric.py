@@ -163,9 +163,14 @@ class DepthMetric(SampleMetric):
 
 def find_protocol(cfg: Config) -> DepthProtocol:
     """Protocol of the `DepthMetric` that a config tests with; ValueError where there is none."""
+    kept = {key: v for key, v in find_depth_metric(cfg).items() if key not in _OWN_OUTPUT}
+    return METRICS.build(kept).protocol
+
+
+def find_depth_metric(cfg: Config) -> dict:
+    """The config of that metric, which can be changed; ValueError as above."""
     listed = cfg.get('test_evaluator') or {}
     for entry in listed if isinstance(listed, (list, tuple)) else [listed]:
         if str(entry.get('type', '')).rsplit('.', 1)[-1] == DepthMetric.__name__:
-            kept = {key: value for key, value in entry.items() if key not in _OWN_OUTPUT}
-            return METRICS.build(kept).protocol
+            return entry
     raise ValueError(f'{cfg.filename} has no DepthMetric in test_evaluator')
