@@ -15,12 +15,8 @@ from mmengine.config import Config
 from terminaltables import AsciiTable
 from torch import Tensor
 
-from mmscd.geometry import (
-    axis_angle_to_rotation,
-    compose_transform,
-    disp_to_depth,
-    sample_views,
-)
+from mmscd.geometry import axis_angle_to_rotation, compose_transform, disp_to_depth
+from mmscd.geometry.camera import sample_views
 from mmscd.models.loading import disable_initial_weights
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs

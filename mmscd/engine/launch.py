@@ -80,10 +80,8 @@ class DepthRunner(Runner):
         except FloatingPointError as error:
             last = find_latest_checkpoint(self.work_dir)
             mend = f'go on from {last} (--resume auto)' if last else 'start anew'
-            raise FloatingPointError(
-                f'iteration {self.iter + 1}: {error}; {mend} with a lower learning rate '
-                '(--cfg-options optim_wrapper.optimizer.lr=...)'
-            ) from error
+            mend = f'{mend} with a lower learning rate (optim_wrapper.optimizer.lr)'
+            raise FloatingPointError(f'iteration {self.iter + 1}: {error}; {mend}') from error
 
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any

@@ -9,6 +9,7 @@ matters, and is too narrow for the choice of drives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,10 @@ def metric_intervals(
 ) -> dict[str, float]:
     """`<metric>_low` and `<metric>_high` of the mean of each of `METRIC_NAMES`, of the results of
     `protocols.evaluate_pixels`, None where an image has no valid ground truth."""
-    low, high = bootstrap.interval(metric_matrix(results))
+    matrix = metric_matrix(results)
+    if np.isnan(matrix).any():  # no mean, no interval
+        return {f'{name}_{end}': math.nan for name in METRIC_NAMES for end in ('low', 'high')}
+    low, high = bootstrap.interval(matrix)
     return {
         f'{name}_{end}': float(value[column])
         for column, name in enumerate(METRIC_NAMES)

@@ -43,12 +43,17 @@ def read_results(path: Path) -> tuple[str, Results]:
     try:
         content = json.loads(read_text(path))
         images = {row['img_path']: row for row in content['images'] if row['n_pixels']}
-        return content['protocol'], images
+        protocol = content['protocol']
+        broken = [path for path, row in images.items() if row[METRIC_NAMES[0]] is None]
     except (ValueError, KeyError, TypeError):
         raise ValueError(
             f'{path} holds no results per image: expected what DepthMetric(per_image_path=...json) '
             'or offline_eval.py --out FILE.json wrote'
         ) from None
+    if broken:
+        count = f'{len(broken)} of {len(images)} predictions are not finite (first: {broken[0]})'
+        raise ValueError(f'{path}: {count}: there is nothing to compare, predict them again')
+    return protocol, images
 
 
 def compare_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from .functional import METRIC_NAMES
 from .metrics.depth_metric import find_protocol
 from .protocols import DepthProtocol, align_pixels, evaluate_pixels, select_pixels
 from .samples import get_map, identify, predicted_depth
-from .tables import summarize, write_per_image
+from .tables import describe_unusable, summarize, write_per_image
 
 
 @torch.no_grad()
@@ -86,6 +87,8 @@ class ErrorAnalysis:
         if self.labels is not None:
             labels = self.labels(path, lambda: read_shown(sample), truth.shape).ravel()[index]
         self.tally.add(align_pixels(pred, gt, self.protocol), gt, labels)
+        if math.isnan(record['metrics']['abs_rel']):
+            return  # neither worse nor better than another
         kept = {key: sample[key] for key in ('img_path', 'ori_shape', 'frame')}
         kept.update(inv_depth=get_map(sample, 'pred_inv_depth'), gt=truth)
         heapq.heappush(self._worst, (record['metrics']['abs_rel'], -number, kept))
@@ -94,10 +97,10 @@ class ErrorAnalysis:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """Records of the images by abs_rel, worst first; those without ground truth at the end."""
-        return sorted(
-            self._records, key=lambda r: -r['metrics']['abs_rel'] if r['metrics'] else float('inf')
-        )
+        """Records of the images by abs_rel, worst first; at the end those whose prediction is not
+        finite, and those without ground truth."""
+        errors = [r['metrics']['abs_rel'] if r['metrics'] else -np.inf for r in self._records]
+        return [self._records[i] for i in np.argsort(-np.nan_to_num(errors, nan=-1), kind='stable')]
 
     @property
     def worst(self) -> list[dict[str, Any]]:
@@ -113,6 +116,7 @@ class ErrorAnalysis:
         write_per_image(folder / 'images.csv', records, summary, protocol)
         means = ', '.join(f'{name} {summary[name]:.4f}' for name in METRIC_NAMES)
         parts = [protocol, f'{summary["n_images"]} images, mean per image: {means}']
+        parts += filter(None, [describe_unusable(records)])
         by_distance = {key: cell for key, cell in rows[ALL].items() if key != ALL}
         parts.append(make_group_table({**by_distance, ALL: rows[ALL][ALL]}, 'distance'))
         if self.labels is not None:

@@ -149,6 +149,12 @@ def is_usable(pred: np.ndarray) -> np.ndarray:
         return (pred > 0) & (pred < np.inf)
 
 
+def is_computed(pred: np.ndarray) -> bool:
+    """Whether there is a number to say of a prediction (of depth or of its inverse): no value is
+    NaN, and one at least is usable. Infinite depth is an inverse depth of 0: as far as can be."""
+    return not np.isnan(pred).any() and bool(is_usable(pred).any())
+
+
 def scale_ratio(pred: np.ndarray, gt: np.ndarray) -> float:
     """median(gt) / median(pred) over usable predictions; NaN where there is none."""
     if pred.shape != gt.shape:
@@ -201,12 +207,8 @@ def _fit_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def clip_depth(pred: np.ndarray, min_depth: float, max_depth: float) -> np.ndarray:
-    """Clip to [min_depth, max_depth]; NaN and negative values become min_depth.
-
-    A prediction that is not a number thus counts as the nearest possible one, about 100 % error on
-    its pixel: it can neither vanish from the mean nor turn it into NaN.
-    """
-    return np.clip(np.where(np.isnan(pred), min_depth, pred), min_depth, max_depth)
+    """Clip to [min_depth, max_depth]; NaN stays, as nothing can be said of it."""
+    return np.clip(pred, min_depth, max_depth)
 
 
 def hole_rate(pred: np.ndarray, gt: np.ndarray, movable: np.ndarray, factor: float = 1.5) -> float:

@@ -13,9 +13,11 @@ from mmscd.utils.names import check_names
 
 from .functional import (
     ALIGNMENTS,
+    METRIC_NAMES,
     align_depth,
     clip_depth,
     depth_errors,
+    is_computed,
     is_usable,
     scale_ratio,
     valid_pixels,
@@ -184,14 +186,16 @@ def evaluate_pixels(
 
     Returns:
         the metrics of `depth_errors`; `scale_ratio` = median(gt) / median(pred) before any
-        alignment (NaN where no prediction is usable); `n_pixels`; `n_unusable`: predictions that
-        are not finite and positive. These take no part in the alignment, then count as min_depth,
-        or as max_depth where they are +infinity (an inverse depth of 0).
+        alignment; `n_pixels`; `n_unusable`: predictions that are not finite and positive. These
+        take no part in the alignment, then count as min_depth, or as max_depth where they are
+        +infinity. Metrics and ratio are NaN where a prediction is NaN or none is usable.
     """
     pred = np.asarray(pred, np.float64)
+    if computed := is_computed(pred):
+        errors = depth_errors(align_pixels(pred, gt, protocol), gt)
     return dict(
-        depth_errors(align_pixels(pred, gt, protocol), gt),
-        scale_ratio=scale_ratio(pred, gt),
+        errors if computed else dict.fromkeys(METRIC_NAMES, math.nan),
+        scale_ratio=scale_ratio(pred, gt) if computed else math.nan,
         n_pixels=int(gt.size),
         n_unusable=int(gt.size - np.count_nonzero(is_usable(pred))),
     )

@@ -67,6 +67,8 @@ def predicted_depth(sample: Mapping[str, Any], shape: tuple[int, int]) -> np.nda
                 f'({sample.get("img_path")}): does the model run in mode "predict"?'
             )
         inverse = invert(depth)
+    # what is infinitely near has not been computed; resized it would be NaN in parts
+    inverse = np.where(np.isinf(inverse), np.nan, inverse)
     return invert(resize_inverse_depth(inverse, shape))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,8 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
     Returns:
         the means of `METRIC_NAMES`; `scale_ratio_median` and `scale_ratio_std` (standard deviation
         of ratio / median, as the published code prints it; both absent where no image has a
-        usable prediction); `n_images` (those that count) and `n_empty`.
+        usable prediction); `n_images` (those that count), `n_empty`, and `n_not_finite`: those
+        that count whose prediction is not finite, so that the means are NaN.
 
     Raises:
         ValueError: no image has valid ground truth.
@@ -47,6 +49,7 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
         summary['scale_ratio_std'] = float(np.std(ratios / median))
     summary['n_images'] = len(counted)
     summary['n_empty'] = len(results) - len(counted)
+    summary['n_not_finite'] = int(sum(math.isnan(r[METRIC_NAMES[0]]) for r in counted))
     return summary
 
 
@@ -79,22 +82,31 @@ def describe_counts(summary: Mapping[str, float]) -> str:
     if summary['n_empty']:
         total = summary['n_images'] + summary['n_empty']
         lines.append(f'{summary["n_empty"]} of {total} images without valid ground truth: left out')
+    if summary['n_not_finite']:
+        count = f'{summary["n_not_finite"]} of {summary["n_images"]}'
+        lines.append(f'{count} predictions are not finite: there is no mean')
     return '\n'.join(lines)
 
 
 def describe_unusable(records: Sequence[Mapping[str, Any]], num_names: int = 5) -> str | None:
-    """A sentence about predictions that are not finite and positive, with the names of the first
-    images; None where all are. Records have `img_path` and `metrics` (or None)."""
-    counts = [(r['img_path'], r['metrics']['n_unusable']) for r in records if r['metrics']]
-    bad = [f'{path} ({count} pixels)' for path, count in counts if count]
-    if not bad:
-        return None
-    more = f' and {len(bad) - num_names} more' if len(bad) > num_names else ''
-    return (
-        f'{sum(count for _, count in counts)} predicted depths in {len(bad)} images are not finite '
-        'and positive. They are left out of the alignment and count as min_depth (+infinity: as '
-        f'max_depth): {", ".join(bad[:num_names])}{more}'
+    """What is wrong with predictions that are not finite and positive, with the names of the first
+    images; None where all are. Records have `img_path`, `sample_idx` and `metrics` (or None)."""
+    bad: tuple[list[str], list[str]] = [], []
+    for record in records:
+        if record['metrics'] and (count := record['metrics']['n_unusable']):
+            name = f'{record["img_path"] or record["sample_idx"]} ({count} pixels)'
+            bad[math.isnan(record['metrics'][METRIC_NAMES[0]])].append(name)
+    told = (
+        'the predicted depth is in some pixels not finite and positive; they are left out of the '
+        'alignment and count as min_depth (+infinity: as max_depth)',
+        'the predicted depth is not finite, so that there is no mean (is the network broken?)',
     )
+    sentences = []
+    for names, what in zip(bad, told, strict=True):
+        more = f' and {len(names) - num_names} more' if len(names) > num_names else ''
+        if names:
+            sentences.append(f'{len(names)} images: {what}: {", ".join(names[:num_names])}{more}')
+    return '; '.join(sentences) or None
 
 
 def write_per_image(

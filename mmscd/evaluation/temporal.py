@@ -27,6 +27,8 @@ import torch
 
 from mmscd.geometry import proj
 
+from .functional import is_computed
+
 PAIR_METRICS = ('inconsistency', 'agreement', 'ratio')
 
 
@@ -111,6 +113,11 @@ def video_consistency(
         )
     if not 0 < scale < np.inf:
         raise ValueError(f'scale must be a positive number, got {scale}')
+    if broken := [i for i, inverse in enumerate(inv_depths) if not is_computed(inverse)]:
+        count = (
+            f'{len(broken)} of {len(inv_depths)} frames is not finite (first: number {broken[0]}'
+        )
+        raise ValueError(f'the predicted depth of {count}): there is nothing to compare')
     pairs = []
     for i, motion in enumerate(motions):
         with np.errstate(divide='ignore'):

@@ -223,11 +223,6 @@ class DepthInferencer(BaseInferencer):
 
     def _finish(self, frame: Frame, sample: DepthDataSample) -> dict[str, Any]:
         depth, disp = depth_and_disp(sample, self.model)
-        if not (np.isfinite(depth).all() and depth.min() > 0):
-            raise RuntimeError(
-                f'{frame.origin}: the network gives depth that is not finite and positive; '
-                + ('try half=False' if self.half else 'its weights are broken')
-            )
         factor = 1.0
         if self.scale is not None:
             factor = self.scale(depth, frame.K, frame.origin, frame.video)

@@ -12,7 +12,7 @@ from mmengine.dataset import default_collate
 from mmengine.logging import MMLogger
 from torch import nn
 
-from mmscd.evaluation.functional import invert, to_numpy
+from mmscd.evaluation.functional import invert, is_usable, to_numpy
 from mmscd.models.model_names import describe, find_pipeline
 from mmscd.registry import TRANSFORMS
 from mmscd.structures import DepthDataSample
@@ -94,8 +94,14 @@ def depth_and_disp(
     sample: DepthDataSample, model: nn.Module
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Depth, float32 (H, W) of the input's size, as the network gives it, and its disparity in (0,
-    1), by the model's `depth_range` (min, max); None for a model that has none."""
+    1), by the model's `depth_range` (min, max); None for a model that has none. RuntimeError:
+    depth is not finite and positive."""
     depth = np.ascontiguousarray(to_numpy(sample.pred_depth.data), np.float32)
+    if not is_usable(depth).all():
+        raise RuntimeError(
+            f'{sample.img_path}: the network gives depth that is not finite and positive: its '
+            'weights are broken, or half precision overflows (try half=False)'
+        )
     depth_range = getattr(model, 'depth_range', None)
     if depth_range is None:
         return depth, None

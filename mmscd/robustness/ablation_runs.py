@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import math
 import signal
 import sys
 import threading
@@ -170,7 +171,10 @@ class Ablation:
         command += ['--cfg-options', *run.options] if run.options else []
         self._call(command, run.folder / 'robustness.log', False)
         content = json.loads((out / 'summary.json').read_text())
-        return content['models'][run.variant]['corruptions']
+        rows = content['models'][run.variant]['corruptions']
+        for row in rows.values():  # JSON has null for what was not computed
+            row.update({key: math.nan for key, value in row.items() if value is None})
+        return rows
 
     def _call(self, command: list[str], log: Path, show: bool) -> None:
         """Run a command with its whole output in a file, its progress on the screen.

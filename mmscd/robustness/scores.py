@@ -1,4 +1,4 @@
-"""Numbers of the corruption benchmark: DEE, CE, mCE, RR, mRR.
+"""Numbers of the corruption benchmark: DEE, CE, mCE, RR, mRR; NaN of what was not computed.
 
 Definitions of KITTI-C (Kong et al., "RoboDepth", NeurIPS 2023): the depth estimation error
 DEE = (abs_rel - delta1 + 1) / 2; of a corruption, its mean over the severities; the corruption
@@ -41,7 +41,7 @@ def depth_estimation_error(abs_rel: float, delta1: float) -> float:
     Raises:
         ValueError: `delta1` is no share.
     """
-    if not 0 <= delta1 <= 1:
+    if delta1 < 0 or delta1 > 1:
         raise ValueError(f'delta1 must be a share in [0, 1], got {delta1}; divide per cent by 100')
     return (abs_rel - delta1 + 1) / 2
 
@@ -61,7 +61,7 @@ def corruption_errors(dee: Mapping[str, float], baseline: Mapping[str, float]) -
     for name in names:
         if name not in baseline:
             raise KeyError(f'the baseline has no DEE of {name}; it has {sorted(baseline)}')
-        if not baseline[name] > 0:
+        if baseline[name] <= 0:
             raise ValueError(f"the baseline's DEE of {name} must be positive, got {baseline[name]}")
     return {name: 100 * dee[name] / baseline[name] for name in names}
 
@@ -75,7 +75,7 @@ def resilience_rates(dee: Mapping[str, float]) -> dict[str, float]:
     Raises:
         ValueError: the clean DEE is 1 or worse, so that there is no score to lose.
     """
-    if not dee[CLEAN] < 1:
+    if dee[CLEAN] >= 1:
         raise ValueError(f'the DEE on clean images must be below 1, got {dee[CLEAN]}')
     score = 1 - dee[CLEAN]
     return {name: 100 * (1 - value) / score for name, value in dee.items() if name != CLEAN}

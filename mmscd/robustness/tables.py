@@ -66,14 +66,17 @@ def write_results(
         tables.append(make_comparison_table(judged))
     if len(options.corruptions) < len(CORRUPTIONS):
         remark += f'. Means are over {len(options.corruptions)} of {len(CORRUPTIONS)} corruptions'
+    for name, own in passes.items():
+        if broken := [' '.join(map(str, p)) for p, means in own.items() if means['n_not_finite']]:
+            remark += f'. {name}: predictions of {len(broken)} of {len(own)} passes are not finite '
+            remark += f'(first: {broken[0]}), so that they have no numbers'
     text = '\n\n'.join([*tables, remark]) + '\n'
     atomic_write(out / 'tables.txt', text.encode())
+    written = 'summary.json, corruptions.csv, severities.csv, tables.txt, passes/'
     if all(math.isfinite(summary['mrr']) for _, summary in judged.values()):
         _write_pictures(models, options, rows, baseline, out)
-    return (
-        f'\n{text}\nwritten: {out}/summary.json, corruptions.csv, severities.csv, tables.txt, '
-        'dee.svg, examples.png, passes/'
-    )
+        written += ', dee.svg, examples.png'
+    return f'\n{text}\nwritten: {out}/{written}'
 
 
 def _find_baseline(

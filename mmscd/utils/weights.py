@@ -57,9 +57,12 @@ def named_tensors(content: Any, path: Any) -> dict[str, Any]:
 
 def check_finite(tensors: Mapping[str, Any], path: Any) -> None:
     """Refuse NaN and infinity, in a ValueError; `path` names the file."""
-    if bad := [key for key, value in tensors.items() if not value.float().isfinite().all()]:
+    # a sum has them if a value has: one reading, without a copy
+    odd = {key: value for key, value in tensors.items() if not value.float().sum().isfinite()}
+    if bad := [key for key, value in odd.items() if not value.float().isfinite().all()]:
+        count = f'{len(bad)} of {len(tensors)} tensors ({some(bad)})'
         mend = 'the training had collapsed; take an earlier checkpoint'
-        raise ValueError(f'weights {path} hold values that are not finite ({some(bad)}): {mend}')
+        raise ValueError(f'weights {path} hold values that are not finite in {count}: {mend}')
 
 
 def some(keys: Any, examples: int = 3) -> str:

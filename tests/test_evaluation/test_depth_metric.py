@@ -4,16 +4,20 @@ import csv
 import json
 import os
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
+from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
 
 import mmscd.evaluation  # noqa: F401
-from mmscd.evaluation import DepthMetric, evaluate_depth, get_protocol
+from mmscd.engine import AtomicCheckpointHook
+from mmscd.evaluation import METRIC_NAMES, DepthMetric, evaluate_depth, get_protocol
+from mmscd.evaluation.comparison import read_results
 from mmscd.registry import METRICS
 from mmscd.structures.depth_data_sample import DepthDataSample
 
@@ -101,7 +105,7 @@ def spy_on_log(monkeypatch):
 def test_messages(monkeypatch):
     lines = spy_on_log(monkeypatch)
     gt, pred = make_maps(0)
-    pred[20:30] = np.nan
+    pred[20:30] = 0
     zero = np.zeros(SHAPE, np.float32)
     samples = [make_sample(0, gt, pred), make_sample(1, zero, pred), make_sample(2, *make_maps(2))]
     metrics = evaluate(samples, size=5, references=REFERENCES)
@@ -112,6 +116,41 @@ def test_messages(monkeypatch):
     assert '1 of 3 images without valid ground truth: left out' in text
     for part in ('kitti_eigen: crop garg', 'abs_rel ↓', 'delta1 ↑', 'flat road, cap 20 m'):
         assert part in text
+
+
+def test_images_that_are_not_finite_are_counted_and_leave_no_mean(monkeypatch, tmp_path):
+    lines = spy_on_log(monkeypatch)
+    maps = [make_maps(i) for i in range(4)]
+    maps[1][0][25, 40] = 10
+    maps[1][1][25, 40] = maps[3][1][:] = np.nan
+    samples = [make_sample(i, *pair) for i, pair in enumerate(maps)]
+    path = tmp_path / 'images.json'
+    metrics = evaluate(samples, references=REFERENCES, bootstrap=100, per_image_path=path)
+    assert (metrics['n_images'], metrics['n_not_finite'], metrics['n_empty']) == (4, 2, 0)
+    assert all(np.isnan(metrics[f'{name}{end}']) for name in METRIC_NAMES for end in ('', '_low'))
+    assert np.isfinite(metrics['constant_abs_rel'])
+    text = '\n'.join(lines)
+    assert '2 of 4 predictions are not finite: there is no mean' in text
+    assert '2 images: the predicted depth is not finite' in text
+    assert '1.png (1 pixels), ' in text and '3.png (' in text and '0.png' not in text
+    content = json.loads(path.read_text())
+    assert content['summary']['n_not_finite'] == 2 and content['summary']['abs_rel'] is None
+    assert [row['abs_rel'] is None for row in content['images']] == [False, True, False, True]
+    with pytest.raises(ValueError, match='2 of 4 predictions are not finite .first: .*1.png'):
+        read_results(path)
+
+
+def test_no_checkpoint_is_best_by_a_metric_that_is_not_finite(tmp_path):
+    hook = AtomicCheckpointHook(save_best='abs_rel', rule='less')
+    hub, saved = MessageHub(f'best of {tmp_path}'), []
+    runner = SimpleNamespace(message_hub=hub, epoch=0, iter=0, work_dir=str(tmp_path), logger=None)
+    runner.save_checkpoint = lambda *args, **kwargs: saved.append(runner.iter)
+    runner.logger = SimpleNamespace(info=lambda text: None)
+    hook.by_epoch, hook.out_dir = False, str(tmp_path)
+    hook.before_train(runner)
+    for runner.iter, value in enumerate([np.nan, 0.2, np.nan, 0.1, 0.3]):
+        hook._save_best_checkpoint(runner, dict(abs_rel=value))
+    assert saved == [1, 3] and hub.get_info('best_score') == 0.1
 
 
 def test_references_stay_apart_from_the_model():

@@ -7,7 +7,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import PixelData
 
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges, distance_to
-from mmscd.evaluation.metrics.edge_metric import EdgeMetric
+from mmscd.evaluation.metrics.edge_metric import EDGE_METRICS, EdgeMetric
 from mmscd.registry import METRICS
 from mmscd.structures import DepthDataSample
 
@@ -207,6 +207,19 @@ def test_metric_leaves_out_sparse_and_edgeless_images(monkeypatch):
     assert '1 of 4 images have no ground truth, or sparse one' in lines[0] and 'LiDAR' in lines[0]
     metrics = evaluate(samples[2:3])
     assert np.isnan(metrics['edge_accuracy']) and metrics['edge_n_sparse'] == 1
+
+
+def test_a_prediction_that_is_not_finite_leaves_no_mean(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        'mmscd.evaluation.metrics.base.print_log', lambda text, *_, **__: lines.append(text)
+    )
+    gt, pred = step(10, 20), step(10, 20)
+    pred[0, 0] = np.nan
+    metrics = evaluate([sample(0, gt, gt), sample(1, gt, pred)])
+    assert (metrics['edge_n_images'], metrics['edge_n_not_finite']) == (2, 1)
+    assert np.isnan([metrics[key] for key in EDGE_METRICS]).all()
+    assert '1 of 2 predictions are not finite' in lines[0]
 
 
 def test_a_fixed_scale_is_that_of_the_protocol():

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from mmscd.evaluation import get_protocol
 from mmscd.evaluation.error_analysis import (
     ALL,
     MOVABLE,
@@ -13,6 +14,7 @@ from mmscd.evaluation.error_analysis import (
     make_group_table,
     write_groups,
 )
+from mmscd.evaluation.error_run import ErrorAnalysis
 
 EDGES = (0, 10, 20, 80)
 CLASSES = ('road', 'car', 'sky')
@@ -112,3 +114,25 @@ def test_what_makes_no_sense_is_refused(tally):
         tally.add(np.ones(2), np.ones(3))
     with pytest.raises(ValueError, match='nothing to analyse'):
         ErrorTally(EDGES).summarize()
+
+
+def test_images_that_are_not_finite_are_neither_ranked_nor_averaged(tmp_path):
+    analysis = ErrorAnalysis(get_protocol(dict(preset='default', alignment='none')), keep=2)
+    gt = np.full((4, 6), 10.0, np.float32)
+    for number, error in enumerate([0.1, np.nan, 0.3, 0.2]):
+        field = dict(gt_depth=gt, pred_depth=gt * np.float32(1 + error), pred_inv_depth=1 / gt)
+        meta = dict(img_path=f'{number}.png', sample_idx=number, ori_shape=gt.shape, frame=None)
+        analysis.add({**meta, **field})
+    assert [record['img_path'] for record in analysis.records] == [
+        '2.png',
+        '3.png',
+        '0.png',
+        '1.png',
+    ]
+    assert [kept['img_path'] for kept in analysis.worst] == ['2.png', '3.png']
+    text = analysis.report(tmp_path)
+    assert (
+        '1 images: the predicted depth is not finite' in text
+        and '1.png' in text
+        and 'abs_rel nan' in text
+    )

@@ -162,6 +162,12 @@ def test_fixed_and_no_alignment():
         F.align_depth(pred, gt, 'mean')
 
 
-def test_clip_puts_broken_values_at_the_worst_end():
+def test_clip_leaves_what_was_not_computed():
     values = np.array([np.nan, -1, 0, 5, 100, np.inf])
-    np.testing.assert_array_equal(F.clip_depth(values, 0.1, 80), [0.1, 0.1, 0.1, 5, 80, 80])
+    np.testing.assert_array_equal(F.clip_depth(values, 0.1, 80), [np.nan, 0.1, 0.1, 5, 80, 80])
+
+
+def test_what_counts_as_computed():
+    assert F.is_computed(np.array([1, np.inf, 0])) and F.is_computed(np.ones((2, 2), np.float32))
+    for values in ([1, np.nan], [np.inf, np.inf], [0, -1], []):
+        assert not F.is_computed(np.array(values))

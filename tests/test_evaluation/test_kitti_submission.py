@@ -43,6 +43,13 @@ def test_writes_scaled_and_clipped(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / 'out/0000000001.png')[0], [256, 2560])
 
 
+def test_what_was_not_computed_is_not_handed_in(tmp_path):
+    depth = np.array([[1.0, np.nan]], np.float32)
+    with pytest.raises(ValueError, match='a.png: the predicted depth is not finite'):
+        KITTISubmission(tmp_path).process(None, [make_sample('a', depth)])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_resizes_to_the_image(tmp_path):
     sample = make_sample('a', np.full((2, 2), 4.0, np.float32))
     sample['ori_shape'] = (4, 6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmscd.evaluation import (
+    METRIC_NAMES,
     PROTOCOLS,
     DepthProtocol,
     depth_errors,
@@ -92,13 +93,17 @@ def test_empty_ground_truth_and_broken_predictions():
     assert evaluate_depth(np.ones((4, 4)), np.zeros((4, 4)), protocol) is None
     gt = np.full((4, 4), 10.0)
     pred = gt.copy()
-    pred[0, 0], pred[0, 1], pred[0, 2] = np.nan, -3, np.inf
+    pred[0, 0], pred[0, 1], pred[0, 2] = 0, -3, np.inf
     result = evaluate_depth(pred, gt, protocol)
     assert result['n_unusable'] == 3
-    # NaN and negative count as 1 mm, infinity as 80 m
+    # 0 and negative count as 1 mm, infinity as 80 m
     assert result['abs_rel'] == pytest.approx((2 * (10 - 1e-3) / 10 + 7) / 16)
-    result = evaluate_depth(np.full((4, 4), np.nan), gt, protocol)
-    assert result['n_unusable'] == 16 and math.isnan(result['scale_ratio'])
-    assert result['abs_rel'] == pytest.approx((10 - 1e-3) / 10)
+    # one NaN, or nothing to align: there is no number
+    for place, value, bad in (((0, 0), np.nan, 1), (..., np.nan, 16), (..., -1, 16)):
+        pred = gt.copy()
+        pred[place] = value
+        result = evaluate_depth(pred, gt, protocol)
+        assert (result['n_unusable'], result['n_pixels']) == (bad, 16)
+        assert all(math.isnan(result[name]) for name in (*METRIC_NAMES, 'scale_ratio'))
     with pytest.raises(ValueError, match='resize'):
         evaluate_depth(np.ones((2, 4)), gt, protocol)

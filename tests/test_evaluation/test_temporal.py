@@ -139,6 +139,10 @@ def test_what_is_wrong_is_said():
         pair_consistency(depth, depth[:5], np.eye(4), K)
     with pytest.raises(ValueError, match='not finite'):
         pair_consistency(depth, depth, np.full((4, 4), np.nan), K)
+    broken = depth.copy()
+    broken[3, 3] = np.nan
+    with pytest.raises(ValueError, match='1 of 3 frames is not finite .first: number 1'):
+        video_consistency([depth, broken, depth], np.stack([np.eye(4)] * 2), K)
     away = np.eye(4)
     away[2, 3] = -100
     with pytest.raises(ValueError, match='no pixel'):

@@ -228,6 +228,15 @@ class Plane:
         return data['data_samples']
 
 
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 0.0])
+def test_depth_that_is_not_finite_is_no_result(value, tiny_config, tiny_weights, street):
+    model = init_model(str(tiny_config), tiny_weights, 'cpu')
+    model.estimate_disps = lambda image: ([torch.full((1, 1, 80, 160), value)], ())
+    model.depth_range = (1.0, float('inf'))
+    with pytest.raises(RuntimeError, match='the network gives depth that is not finite'):
+        inference_depth(model, street[0])
+
+
 def test_real_image_by_name(mmscd_data, tmp_path):
     """One line, by the name of a shipped config."""
     image = next((mmscd_data / 'kitti_raw').glob('*/*0013*/image_02/data/*.jpg'))

@@ -104,7 +104,13 @@ def test_wrong_checkpoints(tiny_config, tmp_path, state):
     refuse(tiny_config, tmp_path, part, r'parameters are missing \(disp_head.*another disp_head')
     broken = dict(state)
     broken[key] = torch.full_like(state[key], float('nan'))
-    refuse(tiny_config, tmp_path, broken, 'not finite.*collapsed')
+    refuse(tiny_config, tmp_path, broken, rf'not finite in 1 of \d+ tensors \({key}\).*collapsed')
+    # running statistics, infinity, and values whose sum alone is too large for float32
+    key = next(k for k in state if k.endswith('running_var'))
+    for value in (float('inf'), -float('inf')):
+        broken = dict(state)
+        broken[key] = torch.full_like(state[key], value)
+        refuse(tiny_config, tmp_path, broken, rf'not finite in 1 of \d+ tensors \({key}\)')
 
 
 def test_weights_that_are_no_file_of_torch(tiny_config, tmp_path):

@@ -97,6 +97,18 @@ def test_senseless_baselines_are_refused():
         resilience_rates(dict(clean=1.2, fog=0.2))
 
 
+@pytest.mark.parametrize('broken', [('clean', 0), ('fog', 3)])
+def test_what_was_not_computed_has_no_score(broken):
+    passes = passes_of(0.1, 1.0)
+    passes[broken] = dict(abs_rel=math.nan, delta1=math.nan)
+    rows = average_severities(passes)
+    summary = score_robustness(rows, {name: row['dee'] for name, row in rows.items()})
+    assert math.isnan(summary['mrr']) and math.isnan(rows[broken[0]]['dee'])
+    assert math.isnan(summary['mce']) == (broken[0] == 'fog')
+    assert rows['snow']['dee'] == pytest.approx(0.3)
+    assert 'nan' not in make_corruption_table(rows, summary, 'title')
+
+
 def test_without_a_baseline_there_is_no_ce():
     rows = average_severities(passes_of(0.1, 1.0))
     summary = score_robustness(rows, None)

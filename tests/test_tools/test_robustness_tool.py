@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from mmscd.models import SelfSupervisedDepthEstimator
+
 ROOT = Path(__file__).resolve().parents[2]
 FEW = ('--corruptions', 'fog', 'gaussian_noise', '--severities', '1', '5', '--workers', '0')
 
@@ -104,6 +106,28 @@ def test_run_writes_tables_files_and_pictures(reference):
     assert (out / 'dee.svg').read_text().startswith('<svg')
     for name in ('corruptions.csv', 'severities.csv'):
         assert (out / name).stat().st_size > 100
+
+
+def test_what_was_not_computed_has_no_number(run, monkeypatch, tmp_path, capsys):
+    """One image in one corruption leaves no mean of it, none over corruptions and no picture."""
+    plain, seen = SelfSupervisedDepthEstimator.estimate_disps, []
+
+    def break_the_last(model, image):
+        disps, feats = plain(model, image)
+        seen.extend(range(len(image)))
+        if len(seen) == 25:
+            disps[0][-1] *= torch.nan
+        return disps, feats
+
+    monkeypatch.setattr(SelfSupervisedDepthEstimator, 'estimate_disps', break_the_last)
+    run(tmp_path, *FEW)
+    text = capsys.readouterr().out
+    assert 'm: predictions of 1 of 5 passes are not finite (first: gaussian_noise 5)' in text
+    assert 'mRR -' in text and 'dee.svg' not in text
+    summary = json.loads((tmp_path / 'summary.json').read_text())['models']['m']
+    assert summary['corruptions']['gaussian_noise']['dee'] is None
+    assert summary['corruptions']['fog']['dee'] > 0 and summary['summary']['mrr'] is None
+    assert [row['n_not_finite'] for row in summary['passes']] == [0, 0, 0, 0, 1]
 
 
 def test_clean_numbers_are_those_of_the_test_tool(

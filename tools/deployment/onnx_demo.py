@@ -104,6 +104,8 @@ def predict_file(model, path, out, name, npy):
     start = time.perf_counter()
     depth = model(image)
     seconds = time.perf_counter() - start
+    if not np.isfinite(depth).all():
+        raise ValueError(f'{path}: the model gives depth that is not finite')
     picture = cv2.imencode('.png', np.concatenate([image, colorize(depth)]))[1]
     write(out / f'{name}_depth.png', picture.tobytes())
     if npy:

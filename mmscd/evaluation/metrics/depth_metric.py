@@ -34,10 +34,10 @@ class DepthMetric(SampleMetric):
 
     A prediction of another size than the ground truth is resized as inverse depth: straight from
     `pred_inv_depth` (the network's resolution) where the sample has it, as the published protocols
-    do. Images without valid ground truth are left out and counted. Predictions that are not finite
-    and positive are reported with the image's name and count as the worst case (see
-    `protocols.evaluate_pixels`). Over several ranks every image counts once, whatever the sampler
-    padded.
+    do. Images without valid ground truth are left out and counted. Images whose prediction is not
+    finite are named and counted, and the means are NaN; predictions of 0 and infinity are named and
+    count as `protocols.evaluate_pixels` says. Over several ranks every image counts once, whatever
+    the sampler padded.
 
     Args:
         protocol: name of a preset of `protocols.PROTOCOLS`, or `dict(preset='kitti_eigen',
@@ -57,8 +57,8 @@ class DepthMetric(SampleMetric):
         **kwargs: see `SampleMetric`.
 
     The metrics: abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3, scale_ratio_median,
-    scale_ratio_std, n_images, n_empty; with references also `<kind>_abs_rel` (`constant_abs_rel`),
-    and `best_<kind>_abs_rel` where a kind has several members (`best_flat_road_abs_rel`).
+    scale_ratio_std, n_images, n_empty, n_not_finite; with references `<kind>_abs_rel`, and
+    `best_<kind>_abs_rel` where a kind has several members (`best_flat_road_abs_rel`).
     """
 
     def __init__(

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmscd.evaluation import functional as F
 from mmscd.evaluation.edges import EdgeDetector, comparable_pixels, compare_edges
-from mmscd.evaluation.functional import align_depth, clip_depth, crop_bounds, invert, scale_ratio
 from mmscd.evaluation.protocols import DepthProtocol, get_protocol, refuse_fields_beside
 from mmscd.evaluation.samples import drop_doubles, get_map, identify, predicted_depth
 from mmscd.registry import METRICS
@@ -40,7 +40,8 @@ class EdgeMetric(SampleMetric):
         **kwargs: see `SampleMetric`.
 
     The metrics: `edge_accuracy`, `edge_completeness` (pixels, lower is better), `edge_precision`,
-    `edge_n_images`, `edge_n_sparse`, `edge_n_edgeless` (without a true edge: left out).
+    `edge_n_images`, `edge_n_sparse`, `edge_n_edgeless` (without a true edge: left out),
+    `edge_n_not_finite` (with a prediction that is not finite: there is no mean).
     """
 
     def __init__(
@@ -81,10 +82,10 @@ class EdgeMetric(SampleMetric):
 
     def judge(self, pred: np.ndarray, truth: np.ndarray) -> tuple[dict[str, float] | None, str]:
         """The errors of `compare_edges`, or None, of depth (H, W), not aligned, and metres (H, W),
-        0 where there is none; and 'ok', 'sparse' or 'edgeless'."""
+        0 where there is none; and 'ok', 'sparse', 'edgeless' or, with NaN, 'not_finite'."""
         valid = (truth > 0) & np.isfinite(truth)
         counts = comparable_pixels(valid, self.detector.margin)
-        top, bottom, left, right = crop_bounds(self.protocol.crop, truth.shape)
+        top, bottom, left, right = F.crop_bounds(self.protocol.crop, truth.shape)
         inside = np.zeros_like(counts)
         inside[top:bottom, left:right] = counts[top:bottom, left:right]
         if inside.sum() < self.min_density * (bottom - top) * (right - left):
@@ -93,6 +94,8 @@ class EdgeMetric(SampleMetric):
         gt_edges = self.detector(true_inverse) & inside
         if not gt_edges.any():
             return None, 'edgeless'
+        if not F.is_computed(pred):
+            return dict.fromkeys(EDGE_METRICS, float('nan')), 'not_finite'
         in_range = valid & (truth < self.protocol.gt_bounds[1])
         aligned = self._align(pred.astype(np.float64), truth, in_range)
         # either scale: the soft one alone would lose thin poles
@@ -104,13 +107,13 @@ class EdgeMetric(SampleMetric):
     def _align(self, pred: np.ndarray, truth: np.ndarray, where: np.ndarray) -> np.ndarray:
         """The whole map, brought to scale by the pixels `where`."""
         if self.protocol.alignment != 'median':
-            return align_depth(pred, truth, self.protocol.alignment, self.protocol.scale)
-        ratio = scale_ratio(pred[where], truth[where].astype(np.float64))
+            return F.align_depth(pred, truth, self.protocol.alignment, self.protocol.scale)
+        ratio = F.scale_ratio(pred[where], truth[where].astype(np.float64))
         return pred * ratio if np.isfinite(ratio) else pred
 
     def _clipped_inverse(self, depth: np.ndarray) -> np.ndarray:
         protocol = self.protocol
-        return invert(clip_depth(depth, protocol.min_depth, protocol.max_depth))
+        return F.invert(F.clip_depth(depth, protocol.min_depth, protocol.max_depth))
 
     def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Means over the images that count; NaN where there is none."""
@@ -122,8 +125,12 @@ class EdgeMetric(SampleMetric):
             for key in EDGE_METRICS
         }
         summary['edge_n_images'] = len(judged)
-        for state in ('sparse', 'edgeless'):
+        for state in ('sparse', 'edgeless', 'not_finite'):
             summary[f'edge_n_{state}'] = states.count(state)
+        if count := summary['edge_n_not_finite']:
+            first = records[states.index('not_finite')]['img_path']
+            told = f'{count} of {len(records)} predictions are not finite (first: {first})'
+            log(f'EdgeMetric: {told}: there is no mean', logging.WARNING)
         if summary['edge_n_sparse']:
             log(
                 f'EdgeMetric: {summary["edge_n_sparse"]} of {len(records)} images have no ground '

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmscd.evaluation.functional import is_computed
 from mmscd.evaluation.samples import predicted_depth
 from mmscd.registry import METRICS
 from mmscd.utils.files import atomic_write
@@ -89,7 +90,9 @@ class KITTISubmission(SampleMetric):
     def judge_sample(self, sample: Mapping[str, Any]) -> str:
         """Write the depth of an image; returns the file's name."""
         depth = np.asarray(predicted_depth(sample, tuple(sample['ori_shape'])), np.float64)
-        depth = np.nan_to_num(depth * self.scale, nan=self.max_depth, posinf=self.max_depth)
+        if not is_computed(depth):
+            raise ValueError(f'{sample["img_path"]}: the predicted depth is not finite')
+        depth = depth * self.scale
         name = f'{Path(sample["img_path"]).stem}.png'
         self._write(name, encode_depth(np.clip(depth, self.min_depth, self.max_depth)))
         return name

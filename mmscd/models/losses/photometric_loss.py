@@ -39,10 +39,7 @@ def synthesise_views(
         inv_K: (B, 3, 3).
 
     Returns:
-        (B, S, 3, n, H, W).
-
-    Raises:
-        FloatingPointError: see `geometry.sample_views`.
+        (B, S, 3, n, H, W). Errors are those of `geometry.sample_views`.
     """
     batch, count, channels, height, width = sources.shape
     scales = depth.shape[1]
