@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, read_image
 from mmscd.datasets.transforms.resize import ResizeFrames
 from mmscd.structures import DepthDataSample
 from mmscd.utils.files import list_files
@@ -59,7 +59,7 @@ def read_frames(
     files = [file for source in sources for file in _list_images(Path(source))]
     resize, frames = ResizeFrames(size), []
     for file in files[:count]:
-        results = dict(frames=[decode_rgb(read_bytes(file), file)[0]], K=np.eye(3))
+        results = dict(frames=[read_image(file)], K=np.eye(3))
         frames.append((file.name, resize(results)['frames'][0]))
     return frames
 

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
-from mmscd.datasets.formats.images import check_same_view
+from mmscd.datasets.formats.images import check_same_view, read_labels
 from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
 from mmscd.utils.files import list_files
@@ -61,25 +60,12 @@ class LabelFolder:
     ) -> np.ndarray:
         """Labels (H, W) at a size, by nearest neighbour; `image` is not called."""
         path = self.find(img_path)
-        labels = _read_labels(path)
+        labels = read_labels(path).astype(np.int32)
         truth = f'the ground truth of {img_path}'
         check_same_view(path, labels.shape[::-1], truth, shape[::-1])
         if labels.shape != tuple(shape):
             labels = cv2.resize(labels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return labels.astype(np.int64)
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    """Class numbers (H, W). Pillow leaves a palette's numbers as they are; cv2 would give its
-    colours."""
-    try:
-        with Image.open(path) as image:
-            labels = np.array(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f'{path} is no label image: {error}; copy or export it again') from None
-    if labels.ndim != 2 or labels.dtype.kind not in 'bui':
-        raise ValueError(f'{path} is no label image: expected one channel of class numbers')
-    return labels.astype(np.int32)
 
 
 class TeacherLabels:

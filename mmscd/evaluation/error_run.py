@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.registry import DefaultScope
 
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import read_image
 from mmscd.models.loading import load_model
 from mmscd.registry import DATASETS
 
@@ -131,5 +131,5 @@ def read_shown(sample: Mapping[str, Any]) -> np.ndarray:
     """The image that belongs to the ground truth of a sample, uint8 RGB (H, W, 3): the file, or
     what the network got where the pipeline has cut a window out of that."""
     path = sample['img_path']
-    image = decode_rgb(read_bytes(path), path)[0]
+    image = read_image(path)
     return image if image.shape[:2] == tuple(sample['ori_shape']) else sample['frame']

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from mmengine.logging import MMLogger
 
+from mmscd.datasets.formats.images import read_image
 from mmscd.datasets.formats.videos import VIDEO_EXTENSIONS, Video, count_video_frames, is_video
 from mmscd.utils.files import list_files, natural_key, refuse_twins
 
-from .images import IMAGE_SUFFIXES, as_rgb, read_rgb
+from .images import IMAGE_SUFFIXES, as_rgb
 
 _KINDS = (
     'give the path of an image, video or folder, a pattern like "folder/*.png", the number of a '
@@ -94,7 +95,7 @@ class FrameReader:
             if is_video(file):
                 yield from self._read_video(file, name)
             else:
-                yield self._frame(read_rgb(file), name, str(file))
+                yield self._frame(read_image(file), name, str(file))
         except (OSError, ValueError, TypeError) as error:
             self.fail(str(file), error)
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmscd.corruptions import image_id_from_path
 from mmscd.datasets.base import BaseDepthDataset
-from mmscd.datasets.formats.images import decode_rgb, image_size, read_bytes
+from mmscd.datasets.formats.images import image_size, read_bytes, read_image
 from mmscd.datasets.transforms import CorruptFrames
 from mmscd.evaluation.protocols import DepthProtocol, select_pixels
 from mmscd.registry import DATASETS
@@ -122,7 +122,7 @@ class CorruptedImages(Dataset):
         results, clean = dict(image.results), image.results['frames'][0]
         if pass_[0] != CLEAN and self.kitti_c is not None:
             path = find_kitti_c(self.kitti_c, pass_, image.image_id)
-            results['frames'] = [stored := decode_rgb(read_bytes(path), path)[0]]
+            results['frames'] = [stored := read_image(path)]
             if stored.shape != clean.shape:
                 (height, width), (rows, columns) = clean.shape[:2], stored.shape[:2]
                 raise ValueError(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
-from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, decode_rgb, read_bytes, write_rgb
+from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, read_image, write_rgb
 from mmscd.datasets.formats.videos import Video
 from mmscd.utils.files import list_files, refuse_twins, write_json
 from mmscd.utils.progress import track
@@ -122,7 +122,7 @@ class _Folder:
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         for number, file in self.files:
-            yield number, decode_rgb(read_bytes(file), file)[0]
+            yield number, read_image(file)
 
 
 def _open(path: Path, step: int = 1) -> Video | _Folder:

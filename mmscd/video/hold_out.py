@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mmscd.datasets import KITTIRawDataset
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import read_image
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
 
@@ -79,7 +79,7 @@ def write_depth(
     """Triangulate and write; the samples that have enough points, how many, and `compare`'s."""
     kept, points, errors = [], [], []
     for info in track(held_out, len(held_out), 'frames'):
-        images = [decode_rgb(read_bytes(path), path)[0] for path in info['frame_paths']]
+        images = [read_image(path) for path in info['frame_paths']]
         grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
         pixels, along = triangulate_frame(grey[0], (grey[1], grey[2]), info['K_ori'])
         depth = draw_depth(pixels, along, grey[0].shape[::-1])

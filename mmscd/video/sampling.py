@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import read_image
 
 from .focal_check import PairPoints
 from .motion import WIDTH, PairMotion, follow_points, measure_motion, small_grey, track_points
@@ -87,4 +87,4 @@ def _unchanging(thumbnails: Sequence[np.ndarray]) -> float:
 
 
 def _read_small(path: str | os.PathLike, width: int) -> np.ndarray:
-    return small_grey(decode_rgb(read_bytes(path), path)[0], width)
+    return small_grey(read_image(path), width)

@@ -19,6 +19,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from mmscd.corruptions import corrupt, image_id_from_path
+from mmscd.datasets.formats.images import read_image
 from mmscd.geometry import disp_to_depth
 from mmscd.models.distillers import GraphPair
 from mmscd.models.loading import load_model
@@ -27,7 +28,7 @@ from mmscd.models.outputs import StepOutputs
 from mmscd.registry import TEACHERS
 
 from .colormap import color_table
-from .rendering import add_head, depth_panel, panel_size, read_image, resize_image, stack_panels
+from .rendering import add_head, depth_panel, panel_size, resize_image, stack_panels
 
 
 class Look(NamedTuple):

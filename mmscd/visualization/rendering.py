@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
 from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
 from mmscd.evaluation.protocols import DepthProtocol, align_pixels, select_pixels
 from mmscd.utils.files import atomic_write
@@ -153,14 +152,6 @@ def metric_factor(
     index, truth = select_pixels(gt, protocol)
     ratio = scale_ratio(depth.ravel()[index], truth) if truth.size else float('nan')
     return ratio if np.isfinite(ratio) else None
-
-
-def read_image(path: str | os.PathLike) -> np.ndarray:
-    """An image as uint8 RGB (H, W, 3), its pixels as stored: as the networks see it.
-
-    Raises FileNotFoundError or OSError where it is missing, truncated or unreadable.
-    """
-    return decode_rgb(read_bytes(path), path)[0]
 
 
 def save_image(picture: np.ndarray, path: str | os.PathLike) -> None:

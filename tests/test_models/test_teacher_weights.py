@@ -93,7 +93,7 @@ def test_keys_that_do_not_fit_are_named(trained, tmp_path):
     for state in ({1: torch.ones(2)}, dict(a='text'), None):
         with pytest.raises(ValueError, match='w.pth hold no parameters of a network'):
             make(checkpoint=save(path, state))
-    with pytest.raises(ValueError, match=f'w.pth hold values that are not finite in 1 of .*{FIRST}'):
+    with pytest.raises(ValueError, match=f'w.pth hold values .* not finite in 1 of .*{FIRST}'):
         make(checkpoint=save(path, trained | {FIRST: trained[FIRST] * torch.nan}))
 
 

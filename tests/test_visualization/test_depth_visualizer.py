@@ -83,14 +83,15 @@ def test_add_datasample_saves(image, tmp_path):
 
 
 def test_an_image_is_drawn_as_the_network_sees_it(tmp_path):
-    """Not turned by EXIF: the predicted depth beside it is not turned either."""
+    """Turned by EXIF, as the predicted depth beside it is."""
     picture = np.zeros((20, 30, 3), np.uint8)
     picture[:, :15] = 255
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(picture).save(tmp_path / 'a.jpg', exif=turned)
     read = read_image(tmp_path / 'a.jpg')
-    assert read.shape == (20, 30, 3) and np.abs(read.astype(int) - picture).max() < 40
+    assert read.shape == (30, 20, 3)
+    assert np.abs(read.astype(int) - np.rot90(picture, -1)).max() < 40
     (tmp_path / 'half.jpg').write_bytes((tmp_path / 'a.jpg').read_bytes()[:400])
     with pytest.raises(OSError, match='half.jpg is truncated'):
         read_image(tmp_path / 'half.jpg')

@@ -10,12 +10,14 @@ up to one factor per model. Where several images are called NAME, NAME_2, ... ar
 
 import argparse
 import io
+import os
 import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
+os.environ.setdefault('OPENCV_IO_MAX_IMAGE_PIXELS', '128000000')  # cv2 reads it when imported
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
 
 EXTENSIONS = ('.png', '.jpg', '.jpeg', '.bmp')
 # providers are tried in this order; the CPU's is always there
@@ -98,9 +100,12 @@ def unique_names(files):
 def predict_file(model, path, out, name, npy):
     """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error:  # of a header that promises more than MAX_PIXELS
+        image = None
     if image is None:
-        raise ValueError(f'{path} is no image, or a broken one')
+        raise ValueError(f'{path} is no image, a broken one, or has over 128000000 pixels')
     start = time.perf_counter()
     depth = model(image)
     seconds = time.perf_counter() - start

@@ -1,17 +1,22 @@
-"""Reading of image files: complete or an error that names the file.
+"""The one reader of image files: complete and upright, or an error that names the file.
 
-`cv2.imdecode` returns a partly grey image for a truncated JPEG without a word, so every file is
-checked for its end marker. The size is read from the header, without decoding.
+Images are turned as their EXIF says, which is what viewers show: sizes, intrinsics and ground truth
+are those of the upright image. `cv2.imdecode` returns a partly grey image for a truncated JPEG
+without a word, so every file is checked for its end marker. The size is read from the header,
+without decoding: a file of 20 KB may hold an image of gigabytes.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 
 from mmscd.utils.files import atomic_write
 
@@ -20,12 +25,13 @@ _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 _PNG_START, _PNG_END = b'\x89PNG\r\n\x1a\n', b'IEND\xaeB`\x82'
 # start-of-frame markers: all of 0xC0..0xCF but DHT (C4), JPG (C8) and DAC (CC)
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# by n of the scale 1/n; the pixels as stored: intrinsics know nothing of EXIF rotation
+MAX_PIXELS = 128_000_000  # of an image, which then takes 384 MB
+# by n of the scale 1/n
 _FLAGS = {
-    1: cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION,
-    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
-    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
-    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
+    1: cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 
 
@@ -49,8 +55,9 @@ def check_size(
     """Raise ValueError, which names both sizes (width, height), where an image has another than its
     calibration; None: that is not known."""
     if expected is not None and tuple(expected) != found:
+        turned = ' (turned as its EXIF may say)' if tuple(expected[::-1]) == found else ''
         raise ValueError(
-            f'{path} is {found[0]}x{found[1]}, but its calibration is for '
+            f'{path} is {found[0]}x{found[1]}{turned}, but its calibration is for '
             f'{expected[0]}x{expected[1]}: use the original images or correct the calibration'
         )
 
@@ -83,30 +90,85 @@ def _jpeg_frame_header(data: bytes) -> int | None:
     return None
 
 
+def _orientation(exif: bytes) -> int:
+    """Of an EXIF block; 1 where it does not say."""
+    order = {b'II': '<', b'MM': '>'}.get(exif[:2])
+    try:
+        (start,) = struct.unpack_from(f'{order}I', exif, 4)
+        (count,) = struct.unpack_from(f'{order}H', exif, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(f'{order}HHIH', exif, entry)
+            if tag == 0x0112:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:  # cut off, or no order of bytes
+        pass
+    return 1
+
+
 def image_size(data: bytes, path: str | os.PathLike) -> tuple[int, int]:
-    """(width, height) in pixels as stored, from the header of the content; OSError, which names
-    `path`, where the image is truncated or unreadable."""
-    broken = OSError(
-        f'image file {path} is truncated or unreadable ({len(data)} bytes); copy or download it '
-        'again, or remove it from the split'
-    )
+    """(width, height) in pixels of the upright image, from the header of the content; OSError,
+    which names `path`, where the image is truncated or unreadable, ValueError where it has more
+    than `MAX_PIXELS`, or is an animation."""
+    width, height, turn = read_header(data, path)
+    return (height, width) if turn > 4 else (width, height)
+
+
+def read_header(data: bytes, path: str | os.PathLike) -> tuple[int, int, int]:
+    """Width and height as stored, and the orientation of EXIF: 1 is upright, 2 to 4 are mirrored or
+    upside down, 5 to 8 lie on their side. Errors: see `image_size`."""
+    exif = b''
     if data.startswith(_JPEG_START):
         header = _jpeg_frame_header(data)
         # inside the scans 0xFF is always escaped, so an end marker there is the real one;
         # thumbnails with one of their own lie before the frame header
         if header is None or data.rfind(_JPEG_END, header) < 0:
-            raise broken
+            raise _broken(data, path)
         height, width = struct.unpack_from('>HH', data, header + 5)
+        exif = data[:header].partition(b'Exif\0\0')[2]
     elif data.startswith(_PNG_START):
-        if data.rfind(_PNG_END) < 0:
-            raise broken
+        if len(data) < 24 or data.rfind(_PNG_END) < 0:
+            raise _broken(data, path)
         width, height = struct.unpack_from('>II', data, 16)
+        exif = data[: max(0, data.find(b'IDAT'))].partition(b'eXIf')[2]
     else:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[1])
-        if image is None:
-            raise broken
-        height, width = image.shape[:2]
-    return width, height
+        from PIL import Image  # takes a while, which trainings need not wait
+
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                width, height = image.size
+                if image.format in ('GIF', 'WEBP') and image.is_animated:
+                    raise ValueError(f'image file {path} is an animation: give a single image')
+        except Image.DecompressionBombError as error:  # above a limit that is larger than ours
+            raise ValueError(f'image file {path} is too large: {error} Make it smaller') from None
+        except (OSError, SyntaxError, struct.error):
+            raise _broken(data, path) from None
+    if width * height > MAX_PIXELS:
+        raise ValueError(
+            f'image file {path} has {width}x{height} pixels, more than the {MAX_PIXELS} that are '
+            'read: make it smaller'
+        )
+    if not data.startswith((_JPEG_START, _PNG_START)):
+        # of these neither the end nor the orientation is known
+        height, width, _ = _decode(data, path, _FLAGS[1]).shape
+    return width, height, _orientation(exif)
+
+
+def _decode(data: bytes, path: str | os.PathLike, flags: int) -> np.ndarray:
+    """What OpenCV makes of a content, upright; its header has been looked at."""
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise _broken(data, path)
+    return image
+
+
+def _broken(data: bytes, path: str | os.PathLike) -> OSError:
+    return OSError(
+        f'image file {path} is truncated or unreadable ({len(data)} bytes), whatever its name '
+        'says; copy or download it again, or remove it from the split'
+    )
 
 
 def reduction_for(size: tuple[int, int], target: tuple[int, int]) -> int:
@@ -121,23 +183,26 @@ def reduction_for(size: tuple[int, int], target: tuple[int, int]) -> int:
 def decode_rgb(
     data: bytes, path: str | os.PathLike, target: tuple[int, int] | None = None
 ) -> tuple[np.ndarray, tuple[int, int], int]:
-    """The image (H, W, 3) uint8 RGB of the content of a file, the stored size (width, height), and
-    n of its scale 1/n. OSError, which names `path`, where it is truncated or unreadable.
+    """The image (H, W, 3) uint8 RGB of the content of a file, its whole size (width, height), and
+    n of its scale 1/n. Grey and palettes become colours, alpha is dropped, 65535 of 16 bits is
+    white. OSError, ValueError: see `image_size`.
 
     With a `target` (width, height) a JPEG at least twice as large is decoded at 1/2, 1/4 or 1/8 of
     its size, by scaling inside the inverse DCT, which costs less than a full decode. Then H =
     ceil(height / n): the last row and column may be padding in part, so that the scale is exactly
     1/n.
     """
-    size = image_size(data, path)
-    shrink = reduction_for(size, target) if target and data.startswith(_JPEG_START) else 1
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS[shrink])
-    expected = (-(-size[1] // shrink), -(-size[0] // shrink))
-    if image is None or image.shape[:2] != expected:
-        raise OSError(
-            f'image file {path} cannot be decoded: expected {expected[1]}x{expected[0]} pixels, '
-            f'got {None if image is None else image.shape}; copy or download it again'
-        )
+    width, height, turn = read_header(data, path)
+    size, shrink = (height, width) if turn > 4 else (width, height), 1
+    if target and turn == 1 and data.startswith(_JPEG_START):  # turned, the padding comes first
+        shrink = reduction_for(size, target)
+    image = _decode(data, path, _FLAGS[shrink])
+    if image.shape[:2] != (-(-size[1] // shrink), -(-size[0] // shrink)):
+        raise _broken(data, path)
+    if image.dtype == np.uint16:
+        image = to_8_bits(image, f'image file {path}')
+    if image.dtype != np.uint8:
+        raise ValueError(f'image file {path} has values of {image.dtype}: store 8 or 16 bits')
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), size, shrink
 
 
@@ -149,6 +214,41 @@ def write_rgb(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> 
     atomic_write(path, cv2.imencode(Path(path).suffix, bgr, options)[1].tobytes(), sync=False)
 
 
+def read_image(path: str | os.PathLike) -> np.ndarray:
+    """An image file as uint8 RGB (H, W, 3); see `read_bytes` and `decode_rgb` for the errors."""
+    return decode_rgb(read_bytes(path), path)[0]
+
+
+def to_8_bits(image: np.ndarray, name: str) -> np.ndarray:
+    """uint8 of uint16 values, of which 65535 is white: 257 steps to one."""
+    if image.max() < 4096:
+        # no stretching by the image's own maximum: frames of a video would flicker
+        print_log(
+            f'{name} has 16 bits but no value above {image.max()}: it comes out almost black. If '
+            'its sensor has 10 or 12 bits, multiply it by 64 or 16 first',
+            'current',
+            logging.WARNING,
+        )
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def read_labels(path: str | os.PathLike) -> np.ndarray:
+    """Class numbers (H, W), as stored, of a label image: of a palette its numbers, not its colours.
+    OSError, ValueError: it is missing or broken, or no label image."""
+    from PIL import Image, ImageOps
+
+    data = read_bytes(path)
+    image_size(data, path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            labels = np.array(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f'{path} is no label image: {error}; copy or export it again') from None
+    if labels.ndim != 2 or labels.dtype.kind not in 'bui':
+        raise ValueError(f'{path} is no label image: expected one channel of class numbers')
+    return labels
+
+
 def read_depth_png(path: str | os.PathLike, scale: float = 256.0, none: int = 65535) -> np.ndarray:
     """Depth (H, W) float32 metres, 0 = no measurement, of a single-channel 16-bit PNG as the KITTI
     depth benchmark stores it: `scale` per metre. What is stored as `none`, where depth cameras see
@@ -156,9 +256,7 @@ def read_depth_png(path: str | os.PathLike, scale: float = 256.0, none: int = 65
     ValueError where it is of another kind."""
     data = read_bytes(path)
     image_size(data, path)
-    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if stored is None:
-        raise OSError(f'depth file {path} cannot be decoded; copy or download it again')
+    stored = _decode(data, path, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     if stored.dtype != np.uint16 or stored.ndim != 2:
         raise ValueError(
             f'depth file {path} must be a single-channel 16-bit PNG, got {stored.dtype} of shape '

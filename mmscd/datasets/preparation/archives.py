@@ -15,9 +15,8 @@ from itertools import groupby
 from pathlib import Path
 
 import cv2
-import numpy as np
 
-from mmscd.datasets.formats.images import image_size
+from mmscd.datasets.formats.images import decode_rgb
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
 
@@ -151,9 +150,6 @@ def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
         what = f'{job.member.filename} in {job.archive} is damaged ({error})'
         raise ValueError(f'{what}: download the archive again; what is there is kept') from None
     if jpeg and job.target.suffix == '.jpg':
-        image_size(data, job.member.filename)
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f'{job.member.filename} cannot be decoded: download its archive again')
-        data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
+        image = decode_rgb(data, job.member.filename)[0]
+        data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
     atomic_write(job.target, data, sync=False)

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mmscd.datasets.formats.images import decode_rgb, read_bytes
+from mmscd.datasets.formats.images import read_image
 from mmscd.datasets.formats.kitti_calibration import read_calibration_file
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms import ResizeFrames
@@ -118,7 +118,7 @@ def _scale_calibration(path: Path, size: tuple[int, int]) -> str:
 def _convert(job: tuple[Path, Path], settings: CacheSettings) -> None:
     """Resize one image as the training pipeline does."""
     path, target = job
-    image = decode_rgb(read_bytes(path), path)[0]
+    image = read_image(path)
     image = ResizeFrames(settings.size)(dict(frames=[image], K=np.eye(3)))['frames'][0]
     options: list[int] = []
     if settings.format == 'jpg':

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmscd.datasets.formats.images import check_same_view, check_size, decode_rgb, read_bytes
+from mmscd.datasets.formats import images
 from mmscd.geometry import scale_intrinsics
 from mmscd.registry import TRANSFORMS
 
@@ -29,7 +29,7 @@ class LoadFrames:
 
     def __call__(self, results: dict) -> dict:
         paths = results['frame_paths']
-        decoded = [decode_rgb(read_bytes(path), path, self.target) for path in paths]
+        decoded = [images.decode_rgb(images.read_bytes(path), path, self.target) for path in paths]
         _, size, shrink = decoded[0]
         for path, (_, *kind) in zip(paths, decoded, strict=True):
             if kind != [size, shrink]:
@@ -37,11 +37,14 @@ class LoadFrames:
                     f'frames of a sample must have one size and kind: {path} has {kind[0]}, '
                     f'{paths[0]} has {size} (width, height)'
                 )
-        check_size(paths[0], size, results.get('camera_size'))
+        images.check_size(paths[0], size, results.get('camera_size'))
         depth = results.get('gt_depth')
         if results.get('gt_shows_image') and depth is not None:
             truth = results.get('gt_path', 'the ground truth')
-            check_same_view(truth, depth.shape[1::-1], paths[0], size)
+            images.check_same_view(truth, depth.shape[1::-1], paths[0], size)
+            if images.read_header(images.read_bytes(paths[0]), paths[0])[2] in (2, 3, 4):
+                text = f'EXIF turns it or mirrors it, but perhaps not {truth}: store it upright'
+                raise ValueError(f'{paths[0]}: {text}')
         results['frames'] = [frame for frame, *_ in decoded]
         results['ori_shape'] = (size[1], size[0])
         results['img_shape'] = decoded[0][0].shape[:2]

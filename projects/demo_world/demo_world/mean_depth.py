@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import cv2
 import numpy as np
 
+from mmscd.datasets.formats.images import read_depth_png
 from mmscd.utils.files import atomic_write
 from mmscd.utils.text import read_text
 
@@ -41,20 +41,18 @@ def mean_of_files(files: list[Path]) -> np.ndarray:
         float64 (H, W) metres, 0 where no frame has depth. Depths count as at most `FAR_LIMIT`.
 
     Raises:
-        FileNotFoundError: a file is missing or unreadable.
-        ValueError: sizes differ.
+        OSError: a file is missing or unreadable.
+        ValueError: sizes differ, or a file holds no depth.
     """
     total = count = None
     for file in files:
-        stored = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if stored is None:
-            raise FileNotFoundError(f'{file} is missing or no readable image')
+        depth = read_depth_png(file)
         if total is None:
-            total, count = np.zeros(stored.shape), np.zeros(stored.shape, np.int64)
-        if stored.shape != total.shape:
-            raise ValueError(f'{file} has shape {stored.shape}, the files before {total.shape}')
-        total += np.minimum(stored / 256.0, FAR_LIMIT)
-        count += stored > 0
+            total, count = np.zeros(depth.shape), np.zeros(depth.shape, np.int64)
+        if depth.shape != total.shape:
+            raise ValueError(f'{file} has shape {depth.shape}, the files before {total.shape}')
+        total += np.minimum(depth, FAR_LIMIT)
+        count += depth > 0
     return np.where(count > 0, total / np.maximum(count, 1), 0.0)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmscd.datasets.formats.images import read_depth_png, read_image, read_labels
+
 from . import writer
 from .writer import Params
 
@@ -66,9 +68,9 @@ def contact_sheet(
     for drive, (_, frames) in (drives[k] for k in shown):
         for index in np.linspace(0, frames - 1, per_drive + 2)[1:-1].round().astype(int):
             files = writer.frame_files(Path(root), drive, int(index), False)
-            image = cv2.imread(str(files['image']))
-            depth = cv2.imread(str(files['depth']), cv2.IMREAD_UNCHANGED) / 256.0
-            labels = cv2.imread(str(files['labels']), cv2.IMREAD_UNCHANGED)
+            image = read_image(files['image'])[..., ::-1]
+            depth = read_depth_png(files['depth'])
+            labels = read_labels(files['labels'])
             colours = PALETTE[np.minimum(labels, len(PALETTE) - 1)][..., ::-1]
             rows.append(np.hstack([image, colour_depth(depth), colours]))
     return np.vstack(rows)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset, CityscapesDataset
 from mmseg.registry import DATASETS
-from PIL import Image
 
+from mmscd.datasets.formats.images import read_labels
 from mmscd.utils.text import read_text
 
 IGNORED = 255
@@ -92,14 +92,9 @@ def check_labels(path: Path, classes: int) -> None:
     Raises:
         ValueError: it is no single-channel uint8 image, or it holds other ids.
     """
-    try:
-        with Image.open(path) as image:  # as mmseg: a palette's numbers, not its colours
-            labels = np.array(image)
-    except (OSError, SyntaxError):  # the second where a chunk of a PNG is broken
-        labels = None
-    if labels is None or labels.ndim != 2 or labels.dtype != np.uint8:
-        found = 'no readable image' if labels is None else f'{labels.dtype} {labels.shape}'
-        raise ValueError(f'{path} must be a single-channel uint8 image of train ids, found {found}')
+    labels = read_labels(path)
+    if labels.dtype != np.uint8:
+        raise ValueError(f'{path} must be a uint8 image of train ids, found {labels.dtype}')
     strange = sorted(set(np.unique(labels).tolist()) - {*range(classes), IGNORED})
     if strange:
         raise ValueError(

@@ -16,6 +16,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS, OPTIM_WRAPPERS
 from torch import nn
 
+from mmscd.datasets.formats.images import read_image
+
 from .writer import write_image
 
 
@@ -101,5 +103,5 @@ def draw_prediction(sample: Any, palette: Sequence[Sequence[int]]) -> np.ndarray
     colours[: len(palette)] = np.asarray(palette)[:, ::-1]
     maps = [getattr(sample, k).data[0].cpu().numpy() for k in ('gt_sem_seg', 'pred_sem_seg')]
     height, width = maps[0].shape
-    image = cv2.resize(cv2.imread(sample.img_path), (width, height))
+    image = cv2.resize(read_image(sample.img_path)[..., ::-1], (width, height))
     return np.hstack([image, *(colours[m.astype(np.uint8)] for m in maps)])
