@@ -11,11 +11,11 @@ import pytest
 import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import MessageHub
 from mmengine.structures import PixelData
 
 import mmscd.evaluation  # noqa: F401
-from mmscd.engine import AtomicCheckpointHook
 from mmscd.evaluation import METRIC_NAMES, DepthMetric, evaluate_depth, get_protocol
 from mmscd.evaluation.comparison import read_results
 from mmscd.registry import METRICS
@@ -141,7 +141,7 @@ def test_images_that_are_not_finite_are_counted_and_leave_no_mean(monkeypatch, t
 
 
 def test_no_checkpoint_is_best_by_a_metric_that_is_not_finite(tmp_path):
-    hook = AtomicCheckpointHook(save_best='abs_rel', rule='less')
+    hook = CheckpointHook(save_best='abs_rel', rule='less')
     hub, saved = MessageHub(f'best of {tmp_path}'), []
     runner = SimpleNamespace(message_hub=hub, epoch=0, iter=0, work_dir=str(tmp_path), logger=None)
     runner.save_checkpoint = lambda *args, **kwargs: saved.append(runner.iter)
