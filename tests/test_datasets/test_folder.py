@@ -45,13 +45,6 @@ def test_natural_order_and_ends(video_folder):
     assert len(test) == 12 and grey(test, 11) == [12]
 
 
-def test_a_frame_that_is_there_twice_is_refused(video_folder):
-    """As a conversion to JPEG leaves it: neighbours would be the same picture."""
-    cv2.imwrite(str(video_folder / 'frame7.jpg'), frame(70))
-    with pytest.raises(ValueError, match='drive holds frame7.jpg and frame7.png, one frame'):
-        FolderDepthDataset(video_folder)
-
-
 def test_stride_and_sequences(video_folder):
     dataset = FolderDepthDataset(video_folder, stride=3, pipeline=PIPELINE)  # 1 4 7 10
     assert [grey(dataset, i) for i in range(len(dataset))] == [[4, 1, 7], [7, 4, 10]]

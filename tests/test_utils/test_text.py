@@ -26,7 +26,7 @@ def read_split(path):
 
 
 POSE = '1 0 0 0.5 0 1 0 0 0 0 1 0\n'
-RESULTS = json.dumps(dict(protocol='p', images=[dict(img_path='a', n_pixels=1)]))
+RESULTS = json.dumps(dict(protocol='p', images=[dict(img_path='a', n_pixels=1, abs_rel=0.1)]))
 CAMERA = 'fx: 7\nfy: 7\ncx: 4\ncy: 2\nwidth: 9\nheight: 5\n'
 READERS = {
     'split': ('date/drive 1 l\n', read_split, 'date/drive 1 l'),
