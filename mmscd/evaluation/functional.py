@@ -217,8 +217,8 @@ def hole_rate(pred: np.ndarray, gt: np.ndarray, movable: np.ndarray, factor: flo
     A network that learns from video explains a car that drives ahead by infinite distance. The mean
     errors hide it, since such cars take up few pixels. `pred` (at the scale of `gt`), `gt` and the
     bool `movable` (person, car, ..., moving or not) have one shape. A hole is `factor` times
-    further than the truth, NaN or infinite: a broken prediction shall not look whole. Pixels
-    without positive finite truth do not count; NaN where none is left.
+    further than the truth, or infinite. Pixels without positive finite truth do not count; NaN
+    where none is left, or a prediction that counts is NaN.
     """
     pred, gt, movable = np.asarray(pred, np.float64), np.asarray(gt), np.asarray(movable, bool)
     if not pred.shape == gt.shape == movable.shape:
@@ -226,6 +226,6 @@ def hole_rate(pred: np.ndarray, gt: np.ndarray, movable: np.ndarray, factor: flo
             f'pred has shape {pred.shape}, gt {gt.shape}, movable {movable.shape}: resize first'
         )
     counts = movable & is_usable(gt)
-    if not counts.any():
+    if not counts.any() or np.isnan(pred[counts]).any():
         return float('nan')
     return float(np.mean(~(pred[counts] <= factor * gt[counts])))

@@ -30,9 +30,11 @@ def test_against_a_loop():
     assert hole_rate(pred, gt, movable) == pytest.approx(holes / count, abs=1e-15)
 
 
-def test_broken_predictions_are_holes_and_no_pixel_is_nan():
+def test_infinity_is_a_hole_and_nan_is_no_number():
     gt, every = np.full(4, 5.0), np.ones(4, bool)
-    assert hole_rate(np.array([5, np.nan, np.inf, 5]), gt, every) == 0.5
+    assert hole_rate(np.array([5, np.inf, np.inf, 5]), gt, every) == 0.5
+    assert math.isnan(hole_rate(np.array([5, np.nan, np.inf, 5]), gt, every))
+    assert hole_rate(np.array([5, np.nan, np.inf, 5]), gt, every & [1, 0, 1, 1]) == 1 / 3
     assert math.isnan(hole_rate(gt, gt, ~every))
     assert math.isnan(hole_rate(gt, np.array([0, np.nan, np.inf, -1]), every))
     with pytest.raises(ValueError, match='pred has shape'):

@@ -2,8 +2,10 @@
 
 import os
 import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import cv2
@@ -144,6 +146,10 @@ def test_demo_goes_on_after_broken_images(exported, tmp_path, capsys):
     folder.mkdir()
     (folder / 'text.jpg').write_text('no picture')
     (folder / 'empty.png').write_bytes(b'')
+    whole = cv2.imencode('.png', np.zeros((4, 4, 3), np.uint8))[1].tobytes()
+    header = whole[12:16] + struct.pack('>II', 40_000, 40_000) + whole[24:29]
+    huge = whole[:12] + header + struct.pack('>I', zlib.crc32(header)) + whole[33:]
+    (folder / 'huge.png').write_bytes(huge)
     rng = np.random.default_rng(0)
     cv2.imwrite(str(folder / 'grey16.png'), rng.integers(0, 65536, (40, 60), dtype=np.uint16))
     cv2.imwrite(str(folder / 'rgba.png'), rng.integers(0, 256, (40, 60, 4), dtype=np.uint8))
@@ -152,8 +158,8 @@ def test_demo_goes_on_after_broken_images(exported, tmp_path, capsys):
         onnx_demo.main([str(exported), str(folder), '--out', str(tmp_path / 'out')])
     assert stop.value.code == 1
     printed = capsys.readouterr()
-    assert printed.err.count('is no image, or a broken one') == 2
-    assert '3 of 5 images' in printed.out
+    assert printed.err.count('is no image, or a broken one') == 3
+    assert '3 of 6 images' in printed.out
     assert len(list((tmp_path / 'out').iterdir())) == 3
 
 

@@ -67,7 +67,7 @@ def test_pose_tool_writes_what_the_network_says(tool, odometry, checkpoint, tiny
     assert content['summary']['ate5_mean'] == pytest.approx(snippet_errors(pred, gt).mean(), 1e-6)
     still = content['sequences']['00']['identity (stands still)']
     assert still['ate5_mean'] == pytest.approx(0.5 * 30**0.5 / 5)
-    from mmscd.visualization.rendering import read_image
+    from mmscd.visualization import read_image
 
     assert read_image(tmp_path / '00.png').shape[1] == 2 * 1200
 

@@ -101,11 +101,14 @@ def predict_file(model, path, out, name, npy):
     """Read, predict, write; returns a line about it, raises ValueError for what is no image."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        image = cv2.imdecode(data, flags) if data.size else None
     except cv2.error:  # of a header that promises more than MAX_PIXELS
         image = None
     if image is None:
-        raise ValueError(f'{path} is no image, a broken one, or has over 128000000 pixels')
+        raise ValueError(f'{path} is no image, or a broken one, or has over 128000000 pixels')
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     start = time.perf_counter()
     depth = model(image)
     seconds = time.perf_counter() - start

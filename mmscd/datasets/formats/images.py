@@ -136,12 +136,13 @@ def read_header(data: bytes, path: str | os.PathLike) -> tuple[int, int, int]:
         try:
             with Image.open(io.BytesIO(data)) as image:
                 width, height = image.size
-                if image.format in ('GIF', 'WEBP') and image.is_animated:
-                    raise ValueError(f'image file {path} is an animation: give a single image')
+                animated = image.format in ('GIF', 'WEBP') and image.is_animated
         except Image.DecompressionBombError as error:  # above a limit that is larger than ours
             raise ValueError(f'image file {path} is too large: {error} Make it smaller') from None
-        except (OSError, SyntaxError, struct.error):
+        except (OSError, SyntaxError, ValueError, struct.error):
             raise _broken(data, path) from None
+        if animated:
+            raise ValueError(f'image file {path} is an animation: give a single image')
     if width * height > MAX_PIXELS:
         raise ValueError(
             f'image file {path} has {width}x{height} pixels, more than the {MAX_PIXELS} that are '

@@ -182,6 +182,9 @@ def test_broken_files_of_every_kind(tmp_path):
     (tmp_path / 'a.png').write_bytes(b'\x89PNG\r\n\x1a\nIEND\xaeB`\x82')
     with pytest.raises(OSError, match='a.png is truncated'):
         read_image(tmp_path / 'a.png')
+    (tmp_path / 'a.ppm').write_bytes(b'P6 3x 4 255\n')
+    with pytest.raises(OSError, match='a.ppm is truncated'):
+        read_image(tmp_path / 'a.ppm')
 
 
 def test_animations_are_refused(tmp_path):
