@@ -1,0 +1,108 @@
+"""Tries to break the tools, and prints what came of it; see docs/en/reliability.md.
+
+Example: bash tools/run_campaign.sh --minutes 30 --seed 7
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fuzz
+
+SECTIONS = ('malicious', 'faults', 'fuzz', 'kills')
+COLUMNS = ('cases', 'ok', 'refused', 'unnamed', 'tracebacks', 'crashes', 'executed', 'left over')
+
+
+@dataclass
+class Row:
+    """What a section found: counts by column, and lines about what is not right."""
+
+    section: str
+    counts: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """A line of the table."""
+        return f'| {" | ".join([self.section, *(str(self.counts[c]) for c in COLUMNS)])} |'
+
+
+class Progress:
+    """A line every few seconds, with the time that is left."""
+
+    def __init__(self, name: str, total: float) -> None:
+        self.name, self.total, self.begin, self.told = name, total, time.monotonic(), 0.0
+
+    def __call__(self, done: float, said: str = '') -> None:
+        now = time.monotonic() - self.begin
+        if now - self.told > 10:
+            self.told = now
+            left = now * (self.total - done) / max(done, 1e-9)
+            print(
+                f'{self.name}: {done:.0f}/{self.total:.0f}, {left / 60:.1f} min left {said}',
+                flush=True,
+            )
+
+
+def run_fuzz(args: argparse.Namespace, work: Path) -> Row:
+    """Spoilt files before every reader, until the time or the number is reached."""
+    readers = fuzz.prepare(work, args.only)
+    found, end = fuzz.Fuzz(work, args.seed), time.monotonic() + 60 * args.minutes
+    progress = Progress('fuzz', args.cases)
+    for number, reader in fuzz.schedule(readers):
+        if number >= args.cases or (time.monotonic() > end and args.case is None):
+            break
+        if args.case is None or number == args.case:
+            case = fuzz.run_case(work, number, reader, args.seed)
+            found.add(case)
+            if args.case is not None:
+                print(case)
+                break
+        progress(number, f'{sum(found.counts[k] for k in fuzz.WRONG)} wrong')
+    names = dict(ok='ok', refused='refused', unnamed='unnamed', traceback='tracebacks')
+    row = Row('fuzz', wrong=[f'{key} ({case.mutation})' for key, case in found.failures.items()])
+    for kind, count in found.counts.items():
+        row.counts['cases'] += count
+        row.counts['left over' if kind == 'left over' else names.get(kind, 'crashes')] += count
+    return row
+
+
+def main() -> None:
+    """Run the sections; exit status 1 where anything is not right."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add('--section', nargs='+', choices=SECTIONS, default=SECTIONS)
+    add('--seed', type=int, default=int(time.time()) % 100_000, help='default: of the clock')
+    add('--minutes', type=float, default=30, help='for the fuzz at most')
+    add('--cases', type=int, default=2000, help='of the fuzz')
+    add('--kills', type=int, default=100)
+    add('--only', default='', help='readers with this in their names')
+    add('--case', type=int, help='this case of the fuzz alone; needs --seed')
+    add('--work-dir', type=Path, default=Path('work_dirs/campaign'))
+    args = parser.parse_args()
+    work = args.work_dir.resolve()
+    for name in ('failures', 'case'):
+        shutil.rmtree(work / name, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    begin, rows = time.monotonic(), []
+    for section in args.section:
+        row = globals()[f'run_{section}'](args, work)
+        rows.append(row)
+        for line in row.wrong:
+            print(f'WRONG {section}: {line}', flush=True)
+    print(f'\nSeed {args.seed}, {(time.monotonic() - begin) / 60:.0f} minutes.\n')
+    print('\n'.join(['| section | ' + ' | '.join(COLUMNS) + ' |', '|---' * 9 + '|']))
+    print('\n'.join(row.markdown() for row in rows))
+    stored = [dict(section=row.section, **row.counts, wrong=row.wrong) for row in rows]
+    (work / 'campaign.json').write_text(json.dumps(dict(seed=args.seed, sections=stored), indent=1))
+    sys.exit(any(row.wrong for row in rows))
+
+
+if __name__ == '__main__':
+    main()
