@@ -50,7 +50,7 @@ def prepare(work: Path, only: str = '') -> list[Reader]:
         else:
             shutil.copytree(made[reader.make], folder, copy_function=os.link)
     for reader in readers:
-        target = _copy(_folder(work, reader), work / 'case')
+        target = copy_input(work, reader)
         _demand(run_isolated(partial(reader.read, target), work / 'log'), reader)
     return readers
 
@@ -64,9 +64,11 @@ def _folder(work: Path, reader: Reader) -> Path:
     return work / 'inputs' / reader.name.replace(' ', '_')
 
 
-def _copy(source: Path, target: Path) -> Path:
+def copy_input(work: Path, reader: Reader) -> Path:
+    """A fresh copy of a reader's valid input; its files are links, to be replaced."""
+    target = work / 'case'
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target, copy_function=os.link)
+    shutil.copytree(_folder(work, reader), target, copy_function=os.link)
     return target
 
 
@@ -84,7 +86,7 @@ def schedule(readers: list[Reader]) -> Iterator[tuple[int, Reader]]:
 def run_case(work: Path, number: int, reader: Reader, seed: int) -> Case:
     """Spoil one file of a reader's input and read it."""
     rng = random.Random(f'{seed}:{number}')
-    folder = _copy(_folder(work, reader), work / 'case')
+    folder = copy_input(work, reader)
     target = rng.choice(reader.targets(folder))
     data = target.read_bytes()
     target.unlink()

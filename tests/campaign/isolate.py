@@ -105,7 +105,8 @@ def _call(call: Callable[[], Any], log: Path) -> tuple[str, str, str]:
         sys.stderr.flush()
         said = log.read_text(errors='replace')
         lines = [line for line in said.splitlines() if re.search('error|skipped|:', line)]
-        return ('refused' if end.code else 'ok', (lines or [''])[-1], where)
+        told = (lines or [''])[-1]
+        return ('refused', f'exit {end.code}: {told}', where) if end.code else ('ok', '', '')
     except BaseException as error:
         kind = 'traceback'
         if isinstance(error, MemoryError) or re.search('allocate|Insufficient memory', str(error)):

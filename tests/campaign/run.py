@@ -14,7 +14,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import faults
 import fuzz
+import kills
+import malicious
+from readers import load_all
 
 SECTIONS = ('malicious', 'faults', 'fuzz', 'kills')
 COLUMNS = ('cases', 'ok', 'refused', 'unnamed', 'tracebacks', 'crashes', 'executed', 'left over')
@@ -27,6 +31,12 @@ class Row:
     section: str
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+
+    def count(self, kind: str) -> None:
+        """One more case that ended so."""
+        named = {k: k for k in ('ok', 'refused', 'unnamed', 'left over')}
+        self.counts['cases'] += 1
+        self.counts[dict(named, traceback='tracebacks').get(kind, 'crashes')] += 1
 
     def markdown(self) -> str:
         """A line of the table."""
@@ -50,6 +60,56 @@ class Progress:
             )
 
 
+def run_malicious(args: argparse.Namespace, work: Path) -> Row:
+    """Files and names that try to run code."""
+    fuzz.prepare(work)
+    planned, row = list(malicious.attacks()), Row('malicious')
+    progress = Progress('malicious', len(planned))
+    for done, (name, reader, attack) in enumerate(planned, 1):
+        outcome, made = malicious.run_attack(work, reader, attack)
+        row.count(outcome.kind)
+        if made:
+            row.counts['executed'] += 1
+        if made or outcome.kind in fuzz.WRONG:
+            row.wrong.append(f'{name}: {outcome} {[path.name for path in made]}')
+        progress(done, f'{len(row.wrong)} wrong')
+    return row
+
+
+def run_faults(args: argparse.Namespace, work: Path) -> Row:
+    """No room, no right, no worker, no network, signals, a rival."""
+    load_all()
+    place, row = work / 'faults', Row('faults')
+    place.mkdir(exist_ok=True)
+    for name, problem in faults.faults(place, args.seed):
+        row.counts['cases'] += 1
+        if problem:
+            row.wrong.append(f'{name}: {problem}')
+        kind = next((k for k in ('unnamed', 'traceback', 'crash') if f"kind='{k}" in problem), '')
+        row.counts[dict(traceback='tracebacks', crash='crashes').get(kind, kind or 'ok')] += 1
+        print(f'faults: {name}: {problem[:300] or "right"}', flush=True)
+    return row
+
+
+def run_kills(args: argparse.Namespace, work: Path) -> Row:
+    """Trainings that are killed and resumed."""
+    shutil.rmtree(work / 'kills', ignore_errors=True)
+    (work / 'kills').mkdir()
+    load_all()
+    trainings, row, done, number = kills.Kills(work / 'kills', args.seed), Row('kills'), 0, 0
+    progress = Progress('kills', args.kills)
+    while done < args.kills:
+        count, problem = trainings.training(number, min(kills.LIVES, args.kills - done))
+        done, number = done + count, number + 1
+        row.counts['cases'] += count
+        row.counts['left over' if 'hidden' in problem or 'files' in problem else 'ok'] += count
+        if problem:
+            row.wrong.append(f'training {number}: {problem}')
+        progress(done, f'{len(row.wrong)} wrong')
+    print(f'kills by moment: {dict(trainings.kinds)}')
+    return row
+
+
 def run_fuzz(args: argparse.Namespace, work: Path) -> Row:
     """Spoilt files before every reader, until the time or the number is reached."""
     readers = fuzz.prepare(work, args.only)
@@ -65,11 +125,9 @@ def run_fuzz(args: argparse.Namespace, work: Path) -> Row:
                 print(case)
                 break
         progress(number, f'{sum(found.counts[k] for k in fuzz.WRONG)} wrong')
-    names = dict(ok='ok', refused='refused', unnamed='unnamed', traceback='tracebacks')
     row = Row('fuzz', wrong=[f'{key} ({case.mutation})' for key, case in found.failures.items()])
-    for kind, count in found.counts.items():
-        row.counts['cases'] += count
-        row.counts['left over' if kind == 'left over' else names.get(kind, 'crashes')] += count
+    for kind in found.counts.elements():
+        row.count(kind)
     return row
 
 
