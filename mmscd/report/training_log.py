@@ -54,15 +54,20 @@ def read_starts(work_dir: str | os.PathLike) -> list[tuple[Path, Rows]]:
     """(folder, rows with a `step`) of every start in `*/vis_data/scalars.json`, if any are left.
 
     A later start replaces what an earlier one logged from the later one's first iteration on, be
-    it resumed or begun anew. Runs without a loss, such as tests, are no starts.
+    it resumed or begun anew; it may begin with the validation that a kill has cost. Tests, which
+    log at iteration 0, are no starts.
     """
     starts: list[tuple[Path, Rows]] = []
     for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
         rows = read_scalars(file)
-        if any('loss' in row for row in rows):
-            first = min(row['step'] for row in rows)
+        if any('loss' in row or row['step'] > 0 for row in rows):
+            first, judged = (
+                min((row['step'] for row in rows if ('loss' in row) is trained), default=math.inf)
+                for trained in (True, False)
+            )
             for _, older in starts:
-                older[:] = [row for row in older if row['step'] < first]
+                ends = {True: first, False: min(first, judged)}
+                older[:] = [row for row in older if row['step'] < ends['loss' in row]]
             starts.append((file.parents[1], rows))
     return [start for start in starts if start[1]]
 

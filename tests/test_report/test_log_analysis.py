@@ -41,6 +41,16 @@ def test_a_resumed_run_counts_once(work_dir):
     assert curve(rows, 'abs_rel') == ([20, 30, 40], [0.3, 0.2, 0.25])
 
 
+def test_a_resumed_run_may_begin_or_end_with_a_validation(work_dir):
+    """After a kill between an iteration and its validation; the iteration's own row stays."""
+    rows = [dict(abs_rel=0.24, step=40), train(50, 0.2)]
+    write(work_dir / '20260103_000000', rows)
+    write(work_dir / '20260104_000000', [dict(abs_rel=0.22, step=50)])
+    rows = read_log(work_dir)
+    assert curve(rows, 'loss')[0] == [10, 20, 30, 40, 50]
+    assert curve(rows, 'abs_rel') == ([20, 30, 40, 50], [0.3, 0.2, 0.24, 0.22])
+
+
 def test_a_validation_alone_is_no_start(work_dir):
     """It logs from iteration 0, and would replace all of the training."""
     write(work_dir / '20260103_000000', [dict(abs_rel=0.3, step=0)])
