@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mmscd.registry import DATASETS
+from mmscd.utils.schema import read_json
 
 from .base import BaseDepthDataset, Sample
-from .formats.arrays import camera_matrix, disparity_to_depth, finite_array, read_json
+from .formats.arrays import camera_matrix, disparity_to_depth, finite_array
 from .formats.file_index import FileIndex
 from .formats.images import read_depth_png
 from .frames import time_offset
@@ -150,10 +151,12 @@ class CityscapesDataset(BaseDepthDataset):
     def _camera(self, path: str) -> dict:
         """K (3, 3) and the baseline in metres."""
         if path not in self._cameras:
-            stored = read_json(path, 'restore it from camera_trainvaltest.zip')
-            intrinsic = stored.get('intrinsic') or {}
-            K = camera_matrix([intrinsic.get(key) for key in ('fx', 'fy', 'u0', 'v0')], path)
-            baseline = (stored.get('extrinsic') or {}).get('baseline')
+            mend = 'restore it from camera_trainvaltest.zip'
+            stored = read_json(path, mend, dict(intrinsic=dict, extrinsic=dict))
+            K = camera_matrix(
+                [stored['intrinsic'].get(key) for key in ('fx', 'fy', 'u0', 'v0')], path
+            )
+            baseline = stored['extrinsic'].get('baseline')
             baseline = float(finite_array(baseline, (), f'{path}: baseline'))
             if baseline <= 0:
                 mend = 'restore the official file'

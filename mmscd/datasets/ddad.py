@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mmscd.registry import DATASETS
+from mmscd.utils.schema import check, read_json, shorten
 
 from .base import BaseDepthDataset, Sample
-from .formats.arrays import camera_matrix, read_json
+from .formats.arrays import camera_matrix
 from .formats.depth_cache import DepthCache
 from .formats.file_index import FileIndex
 from .formats.lidar import project_points, read_points, rigid_pose
@@ -22,11 +23,18 @@ from .options import choose
 # keys of `scene_splits` (dgp.proto.dataset.proto, enum DatasetSplit)
 SPLITS = {'train': '0', 'val': '1', 'test': '2'}
 _MEND = 'restore it from DDAD.tar'
+_POSE = dict(rotation=dict, translation=dict)
+_IMAGE = dict(image=dict(filename=str, width=int, height=int, pose=_POSE))
+_SCAN = dict(point_cloud=dict(filename=str, pose=_POSE))
+_SCENE = dict(
+    data=[dict(key=str, id=dict(name=str), datum=dict)],
+    samples=[dict(datum_keys=[str], calibration_key=str)],
+)
 
 
 def _pose(stored: Mapping[str, Any], what: str) -> np.ndarray:
     """T (4, 4) of a `pose` or an `extrinsics` entry."""
-    rotation, translation = stored.get('rotation') or {}, stored.get('translation') or {}
+    rotation, translation = stored['rotation'], stored['translation']
     return rigid_pose(
         [rotation.get(key) for key in ('qw', 'qx', 'qy', 'qz')],
         [translation.get(key) for key in 'xyz'],
@@ -85,8 +93,9 @@ class DDADDataset(BaseDepthDataset):
 
     def _scene_files(self) -> list[str]:
         path = os.path.join(self.data_root, self.index_file)
-        splits = read_json(path, f'{_MEND}, or correct data_root and index_file')
-        listed = splits.get('scene_splits', {}).get(SPLITS[self.split], {}).get('filenames', [])
+        mend = f'{_MEND}, or correct data_root and index_file'
+        splits = read_json(path, mend, dict(scene_splits={str: {'filenames?': [str]}}))
+        listed = splits['scene_splits'].get(SPLITS[self.split], {}).get('filenames', [])
         if not listed:
             asked = f'{self.split!r} (key {SPLITS[self.split]} of scene_splits)'
             raise ValueError(f'{path} lists no scenes of split {asked}; correct `split`')
@@ -94,12 +103,20 @@ class DDADDataset(BaseDepthDataset):
 
     def _samples(self, path: str) -> Iterator[Sample]:
         """Samples of a scene that have all neighbours."""
-        scene = read_json(path, _MEND)
+        scene = read_json(path, f'{_MEND}, or correct {self.index_file}', _SCENE)
         data = {datum['key']: datum for datum in scene['data']}
+        if len(data) < len(scene['data']):
+            raise ValueError(f'{path} has two data of one key; {_MEND}')
         rows = []
         for sample in scene['samples']:
+            if lacking := [key for key in sample['datum_keys'] if key not in data]:
+                raise ValueError(f'{path} lacks the data {shorten(lacking)} of a sample; {_MEND}')
             named = {data[k]['id']['name'].upper(): data[k] for k in sample['datum_keys']}
-            rows.append((named.get(self.camera), named.get('LIDAR'), sample['calibration_key']))
+            camera, lidar = named.get(self.camera), named.get('LIDAR')
+            for datum, kind in ((camera, _IMAGE), (lidar, _SCAN)):
+                if datum is not None:
+                    check(datum['datum'], kind, f'{path}: datum {shorten(datum["key"])}', _MEND)
+            rows.append((camera, lidar, sample['calibration_key']))
         if not rows or rows[0][0] is None:
             return
         intrinsics = cache(partial(self._intrinsics, os.path.dirname(path)))
@@ -132,10 +149,10 @@ class DDADDataset(BaseDepthDataset):
 
     def _intrinsics(self, folder: str, key: str) -> np.ndarray:
         path = os.path.join(folder, 'calibration', f'{key}.json')
-        stored = read_json(path, _MEND)
+        stored = read_json(path, _MEND, dict(names=[str], intrinsics=[dict]))
         names = [name.upper() for name in stored['names']]
-        if self.camera not in names:
-            raise ValueError(f'{path} has no {self.camera}, only {names}; {_MEND}')
+        if self.camera not in names[: len(stored['intrinsics'])]:
+            raise ValueError(f'{path} has no {self.camera}, only {shorten(names)}; {_MEND}')
         values = stored['intrinsics'][names.index(self.camera)]
         what = f'{path}: {self.camera}'
         return camera_matrix([values.get(k) for k in ('fx', 'fy', 'cx', 'cy')], what)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmscd.utils.text import read_text
+from mmscd.utils.schema import Number, read_json
 from mmscd.utils.text_table import text_table
 
 from .bootstrap import Bootstrap, metric_matrix
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
+from .tables import METRIC_KINDS
 
+_MEND = (
+    'no results per image: give what DepthMetric(per_image_path=...json) or offline_eval.py --out '
+    'FILE.json wrote'
+)
+_IMAGE = METRIC_KINDS | dict(img_path=str, n_pixels=Number(0))
+_RESULTS = dict(protocol=str, images=[_IMAGE])
 Results = dict[str, dict[str, float]]
 
 
@@ -38,22 +44,16 @@ def paired_differences(
 
 def read_results(path: Path) -> tuple[str, Results]:
     """Protocol and metrics by image, as `tables.write_per_image` wrote them."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist')
-    try:
-        content = json.loads(read_text(path))
-        images = {row['img_path']: row for row in content['images'] if row['n_pixels']}
-        protocol = content['protocol']
-        broken = [path for path, row in images.items() if row[METRIC_NAMES[0]] is None]
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(
-            f'{path} holds no results per image: expected what DepthMetric(per_image_path=...json) '
-            'or offline_eval.py --out FILE.json wrote'
-        ) from None
+    content = read_json(path, _MEND, _RESULTS)
+    rows = [row for row in content['images'] if row['n_pixels']]
+    images = {row['img_path']: row for row in rows}
+    if len(images) < len(rows):
+        raise ValueError(f'{path} has two images of one path; {_MEND}')
+    broken = [path for path, row in images.items() if None in [row[k] for k in METRIC_NAMES]]
     if broken:
         count = f'{len(broken)} of {len(images)} predictions are not finite (first: {broken[0]})'
         raise ValueError(f'{path}: {count}: there is nothing to compare, predict them again')
-    return protocol, images
+    return content['protocol'], images
 
 
 def compare_files(

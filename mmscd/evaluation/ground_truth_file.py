@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from mmscd.datasets.formats.arrays import numpy_problem
+from mmscd.datasets.formats.arrays import camera_matrix, fill_map, read_arrays
 from mmscd.utils.files import atomic_write
 
-_KEYS = ('names', 'shapes', 'offsets', 'index', 'depth', 'K')
+# arrays and the kinds of their numbers
+_KINDS = dict(names='U', shapes='iu', offsets='iu', index='iu', depth='f', K='f')
+_MEND = 'expected what tools/dataset_converters/prepare_kitti_raw.py export-gt writes'
 
 
 def write_ground_truth(
@@ -58,17 +59,27 @@ class GroundTruthFile:
         if not Path(path).is_file():
             raise FileNotFoundError(f'ground-truth file {path} does not exist')
         try:
-            with np.load(path, allow_pickle=False) as content:
-                self._arrays = {key: content[key] for key in _KEYS}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f'ground-truth file {path} cannot be read ({numpy_problem(error)}): expected what '
-                'tools/dataset_converters/prepare_kitti_raw.py export-gt writes'
-            ) from None
-        self.names = [str(name) for name in self._arrays['names']]
-        count = len(self.names)
-        if len(self._arrays['offsets']) != count + 1 or len(self._arrays['shapes']) != count:
-            raise ValueError(f'ground-truth file {path} is inconsistent: write it again')
+            self._arrays = arrays = read_arrays(path, _MEND, list(_KINDS))
+        except OSError as error:
+            raise ValueError(f'ground-truth file {error}') from None
+        self.path, count, last = path, arrays['names'].size, arrays['index'].size
+        shapes = dict(names=(count,), shapes=(count, 2), offsets=(count + 1,), K=(count, 3, 3))
+        shapes |= dict(index=(last,), depth=(last,))
+        odd = [
+            f'{key} ({values.dtype}, shape {values.shape})'
+            for key, values in arrays.items()
+            if values.dtype.kind not in _KINDS[key] or values.shape != shapes[key]
+        ]
+        self.names = [str(name) for name in arrays['names'].flat]
+        offsets = arrays['offsets'].ravel().tolist()
+        if (
+            odd
+            or offsets != sorted(offsets)
+            or {offsets[0], offsets[-1]} != {0, last}
+            or len(set(self.names)) < count
+        ):
+            problem = ', '.join(odd) or 'names or offsets'
+            raise ValueError(f'ground-truth file {path} is inconsistent in {problem}; {_MEND}')
 
     def __len__(self) -> int:
         return len(self.names)
@@ -76,11 +87,12 @@ class GroundTruthFile:
     def depth(self, i: int) -> np.ndarray:
         """Map (H, W) float32 metres, 0 where nothing was measured."""
         arrays = self._arrays
-        part = slice(arrays['offsets'][i], arrays['offsets'][i + 1])
-        depth = np.zeros(tuple(arrays['shapes'][i]), np.float32)
-        depth.reshape(-1)[arrays['index'][part]] = arrays['depth'][part]
-        return depth
+        part = slice(*arrays['offsets'][i : i + 2])
+        what = f'ground-truth file {self.path}: map {i}'
+        return fill_map(
+            what, _MEND, arrays['shapes'][i], arrays['index'][part], arrays['depth'][part]
+        )
 
     def intrinsics(self, i: int) -> np.ndarray:
         """K (3, 3) float64."""
-        return self._arrays['K'][i]
+        return camera_matrix(self._arrays['K'][i], f'ground-truth file {self.path}: K of map {i}')

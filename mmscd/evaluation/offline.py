@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,12 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from mmengine.structures import PixelData
 
-from mmscd.datasets.formats.arrays import numpy_problem
+from mmscd.datasets.formats.arrays import is_map, read_arrays
 from mmscd.datasets.formats.images import read_depth_png
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.structures import DepthDataSample
 from mmscd.utils.files import list_files
+from mmscd.utils.schema import shorten
 
 from .functional import invert, resize_inverse_depth
 from .ground_truth_file import GroundTruthFile
@@ -66,7 +66,9 @@ def open_predictions(path: str | Path, kind: str, key: str | None = None) -> Ima
     else:
         stack, names = _read_stack(path, key)
         count, read = len(stack), lambda i: stack[i]
-    return Images(str(path), count, names, lambda i: _to_inverse_depth(read(i), kind))
+    return Images(
+        str(path), count, names, lambda i: _to_inverse_depth(read(i), kind, f'{path}: map {i}')
+    )
 
 
 def _list_maps(folder: Path) -> list[Path]:
@@ -80,24 +82,22 @@ def _read_map(path: Path, key: str | None = None, none: int = 0) -> np.ndarray:
     if path.suffix.lower() == '.png':
         return read_depth_png(path, none=none)
     values = _read_array(path, key)[0].squeeze()
-    if values.ndim != 2:
-        raise ValueError(f'{path}: expected one map (h, w), got the shape {values.shape}')
+    if not is_map(values):
+        found = f'{values.dtype} of shape {values.shape}'
+        raise ValueError(f'{path}: expected one map (h, w) of numbers, got {found}')
     return values
 
 
 def _read_array(path: Path, key: str | None) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
     """The array with maps of a .npy or .npz file, and what else is in it."""
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content, {}
-        content = dict(content)
-    except (ValueError, EOFError, zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f'{path} cannot be read: {numpy_problem(error)}') from None
+    content = read_arrays(path, 'export it again')
+    if '' in content:
+        return content[''], {}
     maps = [name for name, values in content.items() if values.ndim >= 2]
     key = key or (maps[0] if len(maps) == 1 else None)
     if key not in content:
-        raise ValueError(f'{path} has the arrays {list(content)}: name that of the maps with --key')
+        names = shorten(list(content))
+        raise ValueError(f'{path} has the arrays {names}: name that of the maps with --key')
     return content.pop(key), content
 
 
@@ -106,15 +106,16 @@ def _read_stack(path: Path, key: str | None) -> tuple[np.ndarray, Sequence[str]]
     stack, others = _read_array(path, key)
     if stack.ndim == 4 and stack.shape[1] == 1:
         stack = stack[:, 0]
-    if stack.ndim != 3:
-        raise ValueError(f'{path}: expected maps of shape (N, h, w), got {stack.shape}')
-    names = [str(name) for name in others.get('frames', ())]
+    if stack.ndim != 3 or len(stack) == 0 or not is_map(stack[0]):
+        found = f'{stack.shape} of {stack.dtype}'
+        raise ValueError(f'{path}: expected maps of shape (N, h, w), got {found}')
+    names = [str(name) for name in others.get('frames', np.empty(0)).flat]
     if len(names) not in (0, len(stack)):
         raise ValueError(f'{path}: {len(stack)} maps, but {len(names)} frame names')
     return stack, names
 
 
-def _to_inverse_depth(values: np.ndarray, kind: str) -> np.ndarray:
+def _to_inverse_depth(values: np.ndarray, kind: str, what: str) -> np.ndarray:
     values = np.asarray(values, np.float32)
     if kind == 'depth':
         return invert(values)
@@ -122,8 +123,8 @@ def _to_inverse_depth(values: np.ndarray, kind: str) -> np.ndarray:
         return values
     if values.min() < 0 or values.max() > 1:
         raise ValueError(
-            f'disp must lie in [0, 1], got {values.min():g}..{values.max():g}; other disparities '
-            'are --kind inv_depth'
+            f'{what}: disp must lie in [0, 1], got {values.min():g}..{values.max():g}; other '
+            'disparities are --kind inv_depth'
         )
     return 1 / 100 + (1 / 0.1 - 1 / 100) * values
 
@@ -179,7 +180,10 @@ def evaluate_predictions(
 ) -> dict[str, float]:
     """Judge predictions as those of an own model are judged. `conditions` is a file of lines `name
     condition [condition ...]`; `draw` gets every data sample."""
-    places = match(truth.names, preds.count, preds.names, truth.in_order)
+    try:
+        places = match(truth.names, preds.count, preds.names, truth.in_order)
+    except ValueError as error:
+        raise ValueError(f'{preds.origin}: {error}') from None
     named = read_condition_file(conditions, truth.names) if conditions else {}
     origins = f'ground truth: {truth.origin}, {preds.count} predictions of {preds.origin}'
     print_log(origins, 'current')

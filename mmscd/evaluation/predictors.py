@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmscd.datasets.formats.arrays import read_npy
+from mmscd.datasets.formats.arrays import is_map, read_npy
 
 from .functional import invert, resize_inverse_depth
 
@@ -94,7 +94,7 @@ class DepthMap:
                 'it (float32 (H, W) metres as .npy) or take the reference out of the evaluator'
             )
         values = read_npy(path, 'write it again as float32 (H, W) metres')
-        if values.ndim != 2 or values.dtype.kind != 'f':
+        if not is_map(values) or values.dtype.kind != 'f':
             raise ValueError(f'{path}: expected float (H, W), got {values.dtype} {values.shape}')
         if not (np.isfinite(values).all() and values.min() > 0):
             raise ValueError(f'{path}: every value must be finite and positive; fill the holes')

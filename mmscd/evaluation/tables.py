@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from mmscd.utils.files import write_csv, write_json
+from mmscd.utils.schema import Number
 from mmscd.utils.text_table import text_table
 
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
 
+# of stored results, see `mmscd.utils.schema`; JSON has null for NaN
+METRIC_KINDS = {k: (Number(0, 1) if k[:5] == 'delta' else Number(0), None) for k in METRIC_NAMES}
 PER_IMAGE_FIELDS = (*METRIC_NAMES, 'scale_ratio', 'n_pixels', 'n_unusable')
 
 

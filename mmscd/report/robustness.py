@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from mmscd.utils.schema import Number, read_json
+
+_ROW = dict(abs_rel=Number(1e-9))
+_SCORE = (float, None)
+_MODEL = dict(
+    summary=dict(clean_dee=float, mean_dee=float, mce=_SCORE, mrr=_SCORE),
+    corruptions={'clean': _ROW, str: _ROW},
+)
+_SETTINGS = dict(n_images=int, severities=[int], protocol=str, metric=str, baseline=(str, None))
+_SUMMARY = dict(models={str: _MODEL}, settings=_SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ def read_comparison(folder: str | Path) -> Comparison:
             remedy = f'run test_robustness.py --out {shlex.quote(str(folder))} to its end'
             raise FileNotFoundError(f'{path} is missing: {remedy}')
         files[name] = path.read_bytes()
-    content = json.loads(files['summary.json'])
+    remedy = 'run test_robustness.py anew with another --out'
+    content = read_json(folder / 'summary.json', remedy, _SUMMARY)
     models = {}
     for name, model in content['models'].items():
         rows = dict(model['corruptions'])
@@ -42,8 +53,10 @@ def read_comparison(folder: str | Path) -> Comparison:
         models[name] = dict(
             model['summary'],
             clean_abs_rel=clean['abs_rel'],
-            abs_rel=sum(row['abs_rel'] for row in rows.values()) / len(rows),
+            abs_rel=sum(row['abs_rel'] for row in rows.values()) / max(1, len(rows)),
         )
+    if not models or not rows:
+        raise ValueError(f'{folder / "summary.json"} holds no corruptions; {remedy}')
     settings = content['settings']
     about = (
         f'{settings["n_images"]} test images; {len(rows)} corruptions ({", ".join(rows)}) at '

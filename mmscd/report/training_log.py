@@ -84,7 +84,8 @@ def read_log(path: str | os.PathLike) -> Rows:
         raise FileNotFoundError(f'there is no log at {path}; {about}')
     rows = _join([(file, read_scalars(file))] if file.is_file() else read_starts(path))
     if not rows:
-        raise ValueError(f'{path}: nothing was logged yet')
+        where = file if file.is_file() else path / '*/vis_data/scalars.json'
+        raise ValueError(f'{where}: nothing was logged yet')
     return rows
 
 

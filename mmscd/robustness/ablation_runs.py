@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import math
 import signal
 import sys
@@ -21,6 +20,7 @@ from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.names import check_names
 from mmscd.utils.option_action import parse_options
+from mmscd.utils.schema import check, read_json
 from mmscd.utils.text import parse_yaml, read_text
 
 from .ablation import write_ablation
@@ -170,7 +170,9 @@ class Ablation:
         command += ['--name', run.variant, '--out', str(out), *self.judge]
         command += ['--cfg-options', *run.options] if run.options else []
         self._call(command, run.folder / 'robustness.log', False)
-        content = json.loads((out / 'summary.json').read_text())
+        scores = {str: dict(abs_rel=(float, None), dee=(float, None))}
+        models = {run.variant: dict(corruptions=scores)}
+        content = read_json(out / 'summary.json', f'remove {out}', dict(models=models))
         rows = content['models'][run.variant]['corruptions']
         for row in rows.values():  # JSON has null for what was not computed
             row.update({key: math.nan for key, value in row.items() if value is None})
@@ -215,6 +217,7 @@ def _end_with_parent() -> None:
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:
     """Variants as `Ablation` takes them; the table is YAML, overrides by name of a variant."""
     known = parse_yaml(read_text(table), str(table))
+    check(known, {str: [str]}, table, 'write `name: [key=value, ...]`')
     check_names(f'variant ({table})', names, known)
     return [[name, config, *known[name]] for name in names]
 
@@ -245,7 +248,7 @@ def claim_folder(folder: Path, made_of: dict) -> None:
     file = folder / 'run.json'
     if not file.is_file():
         write_json(file, made_of)
-    elif (found := json.loads(file.read_text())) != made_of:
+    elif (found := read_json(file, f'remove {file}', dict)) != made_of:
         raise ValueError(
             f'{folder} holds another experiment: {found}, wanted {made_of}; choose another '
             '--work-dir or name, or delete the folder'

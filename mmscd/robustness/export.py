@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
@@ -16,6 +15,7 @@ from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.utils.files import check_writable, write_json
 from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
+from mmscd.utils.schema import read_json
 
 from .data import check_images, start_worker
 from .examples import Example, example_sheet
@@ -78,7 +78,7 @@ class KittiC:
         check_writable(out)
         settings = dict(seed=self.seed, size=self.size and list(self.size), format=self.suffix)
         path = out / 'kitti_c.json'
-        found = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else settings
+        found = read_json(path, f'remove {out}', dict) if path.is_file() else settings
         if found != settings:
             raise ValueError(f'{out} was begun with {found}, now asked for: {settings}')
         write_json(path, settings)

@@ -10,11 +10,15 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from mmscd.evaluation.tables import summarize
+from mmscd.evaluation.tables import METRIC_KINDS, summarize
 from mmscd.utils.files import write_json
+from mmscd.utils.schema import Number, read_json
 
 from .data import Pass
 from .scores import depth_estimation_error, mean_of
+
+_METRICS = METRIC_KINDS | dict(scale_ratio=(Number(0), None))
+_PASS = dict(key=str, images={str: dict(metrics=(_METRICS, None), psnr=(float, None))})
 
 
 def digest(content: Any) -> str:
@@ -43,17 +47,13 @@ class PassStore:
         path = self.path(pass_)
         if not path.is_file():
             return {}
-        try:
-            content = json.loads(path.read_text(encoding='utf-8'))
-            key, images = content['key'], content['images']
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is no result of this tool ({error}); remove it') from error
-        if key != self.key:
+        content = read_json(path, 'it is no result of this tool: remove it', _PASS)
+        if content['key'] != self.key:
             raise ValueError(
                 f'{path} comes from another checkpoint, data set, seed or protocol; choose '
                 'another --out, or remove that folder'
             )
-        return images
+        return content['images']
 
     def add(self, pass_: Pass, images: Mapping[str, Mapping[str, Any]]) -> None:
         """Add results to a pass; the file is whole at any moment."""
@@ -66,7 +66,11 @@ class PassStore:
     def summarize(self, pass_: Pass, image_ids: Iterable[str]) -> dict[str, float]:
         """Means over the images, with `dee`, and `psnr` (dB, against the clean input)."""
         images = self.read(pass_)
-        records = [images[image_id] for image_id in image_ids]
+        try:
+            records = [images[image_id] for image_id in image_ids]
+        except KeyError as error:
+            mend = 'run the same command to its end'
+            raise ValueError(f'{self.path(pass_)} lacks the image {error}; {mend}') from None
         # JSON has null where the scale ratio was not a number
         metrics = [
             record['metrics'] and {k: nan if v is None else v for k, v in record['metrics'].items()}

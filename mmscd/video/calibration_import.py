@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from mmscd.datasets.formats.arrays import camera_matrix
 from mmscd.datasets.formats.camera_file import check_pinhole
 from mmscd.geometry import scale_intrinsics
+from mmscd.utils.schema import shorten
 from mmscd.utils.text import parse_yaml, read_text
 
 # names of the parameters after width and height; a single `f` stands for both axes
@@ -53,7 +55,7 @@ def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibr
             if len(words) < 5 or not words[0].isdecimal():
                 raise ValueError(
                     f'{path}:{number}: expected `CAMERA_ID MODEL WIDTH HEIGHT PARAMS...`, got '
-                    f'{line!r}; give the text model (`colmap model_converter --output_type TXT`)'
+                    f'{shorten(line)}; give a text one (`colmap model_converter --output_type TXT`)'
                 )
             cameras[int(words[0])] = number, words[1:]
     if camera_id is None and len(cameras) == 1:
@@ -88,14 +90,14 @@ def read_opencv(path: str | os.PathLike) -> Calibration:
         raise ValueError(f'calibration {path} lacks {missing}; expected {expected}')
     if stored.get('fisheye_model'):
         raise ValueError(
-            f'calibration {path}: fisheye_model is {stored["fisheye_model"]!r}, its coefficients '
-            'are those of cv2.fisheye and not k1, k2, p1, p2: undistort the video first'
+            f'calibration {path}: fisheye_model is {shorten(stored["fisheye_model"])}, its '
+            'coefficients are those of cv2.fisheye, not k1, k2, p1, p2: undistort the video first'
         )
     model = stored.get('distortion_model', 'plumb_bob')
     if model not in ('plumb_bob', 'rational_polynomial', 'none', ''):
         raise ValueError(
-            f'calibration {path}: the distortion model {model!r} is not supported (plumb_bob and '
-            'rational_polynomial are): undistort the video first'
+            f'calibration {path}: the distortion model {shorten(model)} is not supported '
+            '(plumb_bob and rational_polynomial are): undistort the video first'
         )
     numbers = _numbers(stored['camera_matrix'], f'{path}: camera_matrix', (9,))
     K = camera_matrix(numbers.reshape(3, 3), f'{path}: camera_matrix')
@@ -146,8 +148,9 @@ def _assemble(
     values: Mapping[str, float], size: np.ndarray, first_centre: float, path: Path
 ) -> Calibration:
     fx, fy = (values.get(name, values.get('f', 0.0)) for name in ('fx', 'fy'))
-    if not (fx > 0 and fy > 0 and min(size) > 0):
-        raise ValueError(f'{path}: focal lengths and size must be positive, got {fx}, {fy}, {size}')
+    if not (fx > 0 and fy > 0 and min(size) > 0.5 and max(size) < 1 << 15):
+        got = f'got {fx}, {fy}, {size}'
+        raise ValueError(f'{path}: focal lengths and size (up to 32767) must be positive, {got}')
     cx, cy = values['cx'] - first_centre, values['cy'] - first_centre
     K = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
     distortion = np.array([values.get(name, 0.0) for name in _DISTORTION])
@@ -169,12 +172,17 @@ def _read_text(path: Path) -> str:
 def _numbers(value: Any, where: str, counts: Sequence[int] = ()) -> np.ndarray:
     """Numbers of `{rows, cols, data: [...]}` or of (nested) lists, flat; so many of them."""
     data = value.get('data') if isinstance(value, Mapping) else value
+    rows = data if isinstance(data, list) else [data]
+    # aliases may make a small file an endless list
+    words: list[Any] = [
+        w for row in rows[:99] for w in (row[:99] if isinstance(row, list) else [row])
+    ]
     try:
-        flat = np.asarray(data, np.float64).ravel()
-    except (TypeError, ValueError):
-        flat = np.array([np.nan])
+        flat = np.array([math.nan if isinstance(word, bool) else float(word) for word in words])
+    except (TypeError, ValueError, OverflowError):
+        flat = np.array([math.nan])
     if not np.isfinite(flat).all():
-        raise ValueError(f'{where} must hold numbers, got {data!r}')
+        raise ValueError(f'{where} must hold numbers, got {shorten(data)}')
     if counts and flat.size not in counts:
         expected = ' or '.join(map(str, counts))
         raise ValueError(f'{where} must have {expected} numbers, got {flat.size}')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from mmscd.datasets.formats.images import IMAGE_EXTENSIONS, read_image, write_rg
 from mmscd.datasets.formats.videos import Video
 from mmscd.utils.files import list_files, refuse_twins, write_json
 from mmscd.utils.progress import track
+from mmscd.utils.schema import read_json
 
 from .calibration_import import Calibration
 from .frame_camera import FrameCamera
@@ -72,11 +72,12 @@ class VideoConverter:
             K=np.round(camera.K, 6).tolist(), size=list(camera.size), quality=self.quality,
         )  # fmt: skip
         if manifest.is_file() and folder.is_dir():
-            known = json.loads(manifest.read_text(encoding='utf-8'))
+            mend = f'delete {folder} and {manifest}'
+            known = read_json(manifest, mend, dict(recipe=dict, kept=int))
             if known['recipe'] != recipe:
                 raise FileExistsError(
                     f'{folder} was made with other options or from another video: choose another '
-                    f'--out, or delete {folder} and {manifest}'
+                    f'--out, or {mend}'
                 )
             print_log(f'{video}: already complete ({known["kept"]} frames)', 'current')
             return camera

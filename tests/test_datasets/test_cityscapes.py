@@ -161,3 +161,21 @@ def test_bad_input_is_named(tiny, split):
     cv2.imwrite(str(image), np.zeros((512, 1024), np.uint8))
     with pytest.raises(ValueError, match='is 1024x512, but its calibration is for 2048x1024'):
         CityscapesDataset(str(tiny), frame_ids=(0,), split='test')
+
+
+@pytest.mark.parametrize(
+    'content, told',
+    [
+        (0, 'the content is 0, expected a mapping'),
+        (CAMERA | dict(intrinsic='x'), "intrinsic is 'x', expected a mapping"),
+        (CAMERA | dict(extrinsic=[1]), r'extrinsic is \[1\], expected a mapping'),
+        (CAMERA | dict(extrinsic=dict(baseline=True)), 'baseline: expected a finite number, got T'),
+        (CAMERA | dict(intrinsic=dict(fx='1')), r"fx, fy, cx, cy: expected 4 finite .*'1'"),
+    ],
+)
+def test_another_camera_file_is_named(real_tree, content, told):
+    path = real_tree / f'camera/train/aachen/{REAL}_camera.json'
+    path.unlink()
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf'{REAL}_camera\.json: {told}.*; restore'):
+        CityscapesDataset(str(real_tree), frame_ids=(0,), test_mode=True)

@@ -112,3 +112,54 @@ def test_bad_input_is_named(root, tmp_path):
     scene.write_text(scene.read_text().replace('0.28545389542589', 'NaN'))
     with pytest.raises(ValueError, match=r'scene_.*json: pose of .*npz: rotation: expected 4'):
         build()
+
+
+@pytest.mark.parametrize(
+    'pattern, change, told',
+    [
+        ('scene_dataset_v1.0.json', lambda c: 'x', "the content is 'x', expected a mapping"),
+        (
+            'scene_dataset_v1.0.json',
+            lambda c: c['scene_splits']['0']['filenames'].insert(0, None),
+            r"scene_splits\['0'\]\.filenames\[0\] is None, expected text",
+        ),
+        ('scene_01/scene_*.json', lambda c: c.pop('data'), 'data is missing, expected a list'),
+        ('scene_01/scene_*.json', lambda c: c['data'].append(c['data'][0]), 'two data of one key'),
+        (
+            'scene_01/scene_*.json',
+            lambda c: c['samples'][0]['datum_keys'].append('x'),
+            r"lacks the data \['x'\] of a sample",
+        ),
+        (
+            'scene_01/scene_*.json',
+            lambda c: [d['datum'].update(image=5) for d in c['data']],
+            'datum .*: image is 5, expected a mapping',
+        ),
+        (
+            'scene_01/scene_*.json',
+            lambda c: [
+                d['datum']['point_cloud'].pop('pose')
+                for d in c['data']
+                if 'point_cloud' in d['datum']
+            ],
+            'datum .*: point_cloud.pose is missing, expected a mapping',
+        ),
+        ('scene_01/calibration/*.json', lambda c: c.pop('names'), 'names is missing, expected a l'),
+        (
+            'scene_01/calibration/*.json',
+            lambda c: c.update(intrinsics=[]),
+            r"has no CAMERA_01, only \['",
+        ),
+    ],
+)
+def test_another_structure_is_named(root, tmp_path, pattern, change, told):
+    copy = tmp_path / 'ddad'
+    shutil.copytree(root, copy, copy_function=shutil.copyfile)
+    for path in (copy, *copy.rglob('*')):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    file = next(copy.glob(pattern))
+    content = json.loads(file.read_text())
+    changed = change(content)
+    file.write_text(json.dumps(changed if changed == 'x' else content))
+    with pytest.raises(ValueError, match=rf'{file.name}\b.*{told}.*; restore it from DDAD\.tar'):
+        DDADDataset(str(copy), index_file=INDEX, frame_ids=(0,), test_mode=True)

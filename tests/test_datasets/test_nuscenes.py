@@ -257,6 +257,74 @@ def test_nan_pose_and_dangling_token(tiny):
         NuScenesDataset(str(tiny), frame_ids=(0,), test_mode=True)
 
 
+def refused(root, table, change, told, **options):
+    """What is said of tables of which one was changed."""
+    before = (root / f'v1.0-trainval/{table}.json').read_text()
+    edit(root, table, change)
+    options = dict(frame_ids=(0,), test_mode=True) | options
+    with pytest.raises(ValueError, match=rf'{table}\.json.*{told}.*unpack the metadata'):
+        NuScenesDataset(str(root), **options)
+    (root / f'v1.0-trainval/{table}.json').write_text(before)
+
+
+def put(row, **values):
+    return lambda rows: rows[row].update(values)
+
+
+def test_records_of_another_kind_are_named(tiny):
+    refused(tiny, 'scene', put(0, description=[]), r'description is \[\], expected text')
+    refused(tiny, 'sample', lambda rows: rows[1].pop('next'), "record 's1': next is missing")
+    refused(tiny, 'sensor', put(0, token={}), r'record \{\}: token is \{\}, expected text')
+    refused(tiny, 'sensor', put(0, channel=None), 'channel is None, expected text')
+    refused(
+        tiny, 'calibrated_sensor', put(0, camera_intrinsic=7), "record 'c': camera_intrinsic is 7"
+    )
+    refused(
+        tiny, 'sample_data', put(0, calibrated_sensor_token=[1]), r'_token is \[1\], expected text'
+    )
+    refused(
+        tiny, 'sample_data', put(0, is_key_frame=1), "record 'c0': is_key_frame is 1, expected true"
+    )
+    refused(tiny, 'sample_data', put(0, width=32.0), 'width is 32.0, expected a whole number')
+    refused(
+        tiny, 'ego_pose', put(0, rotation='abc'), "record 'p0': rotation is 'abc', expected a list"
+    )
+
+
+def test_references_between_tables_are_checked(tiny):
+    twice = "has the record '{}' twice"
+    refused(tiny, 'sample', lambda rows: rows.append(dict(rows[1])), twice.format('s1'))
+    refused(tiny, 'sample_data', lambda rows: rows.append(dict(rows[1])), twice.format('c1'))
+    refused(tiny, 'sample_data', put(2, sample_token='s1'), "has two keyframes of 's1'")
+    # the other table lacks what this one names
+    for table, change, other in (
+        ('scene', put(0, first_sample_token=''), "sample.json has no record '' that scene"),
+        ('sample', put(1, next='x'), "sample.json has no record 'x' that sample"),
+        ('calibrated_sensor', put(2, sensor_token='x'), "sensor.json has no record 'x' that calib"),
+        ('sample_data', put(0, sample_token='x'), "sample.json has no record 'x' that sample_data"),
+        ('sample_data', put(0, ego_pose_token='x'), "ego_pose.json has no record 'x' that sampl"),
+        ('sample_data', put(0, calibrated_sensor_token='x'), "_sensor.json has no record 'x' tha"),
+    ):
+        before = (tiny / f'v1.0-trainval/{table}.json').read_text()
+        edit(tiny, table, change)
+        with pytest.raises(ValueError, match=other):
+            NuScenesDataset(str(tiny), frame_ids=(0,), test_mode=True)
+        (tiny / f'v1.0-trainval/{table}.json').write_text(before)
+
+
+def test_circles_have_an_end(tiny):
+    refused(tiny, 'sample', put(2, next='s1'), "leads from 's1' back to it")
+    circle = lambda rows: rows[1].update(next='c1')  # noqa: E731
+    refused(
+        tiny,
+        'sample_data',
+        circle,
+        "leads from 'c1' back",
+        frame_ids=(0, 1),
+        neighbours='keyframes',
+    )
+
+
 @pytest.mark.parametrize('indent', [None, 0, 2])
 @pytest.mark.parametrize('chunk', [1, 7, 60, 10**6])
 def test_tables_are_read_in_pieces(tmp_path, indent, chunk):

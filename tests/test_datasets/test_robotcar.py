@@ -57,7 +57,7 @@ def test_bad_input_is_named(tiny, split):
     with pytest.raises(ValueError, match=r'101\.npy must hold one map .*finite'):
         build()[0]
     path.write_bytes(b'')
-    with pytest.raises(OSError, match=r'101\.npy is empty'):
+    with pytest.raises(OSError, match=r'101\.npy cannot be read \(it is empty\)'):
         build()[0]
     np.save(tiny / f'{NIGHT}/intrinsic.npy', np.full((3, 3), np.nan))
     with pytest.raises(ValueError, match=r'intrinsic\.npy: expected 3 x 3 finite numbers'):

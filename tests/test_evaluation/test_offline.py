@@ -235,7 +235,7 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     np.savez(tmp_path / 'objects.npz', data=maps)
     for name in ('objects.npy', 'objects.npz'):
         text = fails(tmp_path / name)
-        assert f'{name} cannot be read: it holds Python objects' in text
+        assert f'{name} cannot be read (it holds Python objects' in text
         assert 'store one array of numbers, maps as (N, h, w), or a file per image' in text
         with pytest.raises(OSError, match=f'{name} cannot be read .it holds Python objects'):
             DepthMap(tmp_path / name) if name[-1] == 'y' else read_npy(tmp_path / name, '', 'data')

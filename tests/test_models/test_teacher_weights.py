@@ -151,6 +151,15 @@ def test_weights_are_found_in_a_metafile(tmp_path):
         find_weights(str(config))
     (tmp_path / 'metafile.yml').write_text(entry.format('net_a', 'a'))
     assert find_weights(str(config)) == 'https://x/a.pth'
+    for text, told in (
+        ('Models: 5', 'the content is 5, expected a list'),
+        ('- Weights: [x]\n  Name: a', r"\[0\].Weights is \['x'\], expected text or null"),
+        ('- Weights: x', r'\[0\].Name is missing'),
+        ('[' * 3000, 'is not yaml'),
+    ):
+        (tmp_path / 'metafile.yml').write_text(text)
+        with pytest.raises(ValueError, match=rf'metafile\.yml.*{told}'):
+            find_weights(str(config))
     (tmp_path / 'metafile.yml').write_text(entry.format('net_a', 'a') + entry.format('net_a', 'b'))
     with pytest.raises(ValueError, match='several weights for net_a: .*https://x/b.pth'):
         find_weights(str(config))

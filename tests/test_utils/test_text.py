@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from mmscd.datasets import KITTIRawDataset
-from mmscd.datasets.formats.arrays import read_json
 from mmscd.datasets.formats.camera_file import CameraFile
 from mmscd.datasets.formats.kitti_calibration import read_calibration_file
 from mmscd.datasets.kitti_odometry import read_poses
 from mmscd.evaluation.comparison import read_results
+from mmscd.evaluation.functional import METRIC_NAMES
 from mmscd.evaluation.matching import read_condition_file
 from mmscd.robustness.ablation_runs import read_variants
+from mmscd.utils.schema import read_json
 from mmscd.utils.text import parse_yaml, read_text
 from mmscd.video.calibration_import import read_colmap
 
@@ -26,7 +27,8 @@ def read_split(path):
 
 
 POSE = '1 0 0 0.5 0 1 0 0 0 0 1 0\n'
-RESULTS = json.dumps(dict(protocol='p', images=[dict(img_path='a', n_pixels=1, abs_rel=0.1)]))
+METRICS = dict.fromkeys(METRIC_NAMES, 0.5)
+RESULTS = json.dumps(dict(protocol='p', images=[dict(METRICS, img_path='a', n_pixels=1)]))
 CAMERA = 'fx: 7\nfy: 7\ncx: 4\ncy: 2\nwidth: 9\nheight: 5\n'
 READERS = {
     'split': ('date/drive 1 l\n', read_split, 'date/drive 1 l'),
@@ -70,3 +72,21 @@ def test_yaml_knows_all_floats(tmp_path):
     assert CameraFile(path).intrinsics((9, 5))[0, 0] == 720
     with pytest.raises(ValueError, match='^table is not yaml: '):
         parse_yaml('a: [', 'table')
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['!!bool x', "!!int ''", '!!timestamp abc', '2001-99-99', '[' * 3000, '? [a]\n: 1', '0' * 5000]
+    + ['a: 1\na: 2', '!!python/object/apply:os.system [id]', '&a [*b]', '!!float ""'],
+)
+def test_what_is_no_plain_yaml_is_named(text):
+    text = text if text[0] != '0' else f'9{text}'
+    with pytest.raises(ValueError, match='^table is not yaml: '):
+        parse_yaml(text, 'table')
+
+
+def test_yaml_keys_come_once():
+    with pytest.raises(ValueError, match="the key 'fx' comes twice"):
+        parse_yaml('fx: 1\nfy: 2\nfx: 3', 'it')
+    base = 'base: &b {a: 1}\n'
+    assert parse_yaml(base + 'own: {<<: *b, a: 2}', 'it') == dict(base=dict(a=1), own=dict(a=2))

@@ -80,6 +80,21 @@ def test_opencv_and_ros(tmp_path):
     path.write_text(ROS.replace('338, 0, 341, 0, 339, 200', '0.5, 0, 0.5, 0, 0.9, 0.5'))
     with pytest.raises(ValueError, match='camera.yaml: focal lengths 0.5, 0.9 are no pixels'):
         read_opencv(path)
+    laughs = ''.join(
+        f'x{i}: &x{i} [{", ".join([f"*x{i - 1}"] * 99) if i else 1}]\n' for i in range(9)
+    )
+    for text, told in (
+        (laughs + ROS.replace('[338, 0,', '[*x8, 0,'), 'camera_matrix must hold numbers'),
+        (ROS.replace('338', 'true'), 'camera_matrix must hold numbers'),
+        (ROS.replace('672', '0x' + 'f' * 5000), 'image size must hold numbers, got'),
+        (ROS.replace('672', '1e9'), r'size \(up to 32767\) must be positive'),
+        (laughs + ROS.replace('plumb_bob', '*x8'), 'the distortion model .* is not supported'),
+        ('[' * 3000, 'is not yaml'),
+    ):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=rf'camera\.yaml.*{told}') as caught:
+            read_opencv(path)
+        assert len(str(caught.value)) < 500
     path.write_text('fx: 3\n')
     with pytest.raises(ValueError, match=r"lacks \['camera_matrix', 'image_width'"):
         read_opencv(path)

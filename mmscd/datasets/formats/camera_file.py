@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmscd.geometry import scale_intrinsics
+from mmscd.utils.schema import Number, shorten
 from mmscd.utils.text import parse_yaml, read_text
 
 _PINHOLE: tuple[str, ...] = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
@@ -56,14 +57,12 @@ def _read_values(path: Path) -> dict[str, float]:
         raise ValueError(f'{error}; {_EXAMPLE}') from None
     if not isinstance(stored, dict) or not stored:
         raise ValueError(f'{what} holds no `key: value` lines; {_EXAMPLE}')
-    unknown = sorted(set(map(str, stored)) - {*_PINHOLE, 'hfov_deg'})
-    if unknown:
-        raise ValueError(f'{what} has unknown keys {unknown}; {_EXAMPLE}')
+    if unknown := [key for key in stored if key not in (*_PINHOLE, 'hfov_deg')]:
+        raise ValueError(f'{what} has unknown keys {shorten(unknown)}; {_EXAMPLE}')
     for key, value in stored.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or (value <= 0 and key not in ('cx', 'cy')):
+        if not Number().fits(value) or (value <= 0 and key not in ('cx', 'cy')):
             kind = 'a number' if key in ('cx', 'cy') else 'positive'
-            raise ValueError(f'{what}: {key} must be {kind}, got {value!r}')
+            raise ValueError(f'{what}: {key} must be {kind}, got {shorten(value)}')
     return stored
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 from mmengine.logging import MMLogger
 
 from mmscd.utils.files import atomic_write
+
+from .arrays import fill_map, read_arrays
 
 # raise it when the projection changes, so that old files are not taken for new ones
 CACHE_VERSION = 1
@@ -38,16 +39,13 @@ class DepthCache:
             return build()
         path = self.path(name, fingerprint)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                depth = np.zeros(stored['shape'], np.float32)
-                depth.reshape(-1)[stored['index']] = stored['depth']
-            if depth.ndim == 2:
-                return depth
-            raise ValueError(f'expected a map, got shape {depth.shape}')
+            mend = 'it is built again'
+            stored = read_arrays(path, mend, ('shape', 'index', 'depth'))
+            return fill_map(path, mend, *stored.values())
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-            MMLogger.get_current_instance().warning(f'{path} is broken, built again: {error}')
+        except (OSError, ValueError) as error:
+            MMLogger.get_current_instance().warning(str(error))
         depth = build()
         index = np.flatnonzero(depth).astype(np.uint32)
         stream = io.BytesIO()

@@ -47,9 +47,11 @@ def read_points(path: str | os.PathLike, columns: int = 4) -> np.ndarray:
     ValueError where it is empty or holds no whole number of points."""
     if str(path).endswith('.npz'):
         points = read_npy(path, 'copy or download the scan again', key='data')
-        if points.ndim != 2 or points.shape[1] < 3 or len(points) == 0:
+        shape = points.shape if points.dtype.kind == 'f' else ()
+        if len(shape) != 2 or shape[1] < 3 or shape[0] == 0:
             raise ValueError(
-                f'LiDAR scan {path} must hold points (N, 4), got {points.shape}; download it again'
+                f'LiDAR scan {path} must hold points (N, 4), got {points.dtype} of shape '
+                f'{points.shape}; download it again'
             )
         return points
     data = read_bytes(path, empty=True)

@@ -26,6 +26,7 @@ from mmscd.geometry import scale_intrinsics
 from mmscd.utils.files import atomic_write
 from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
+from mmscd.utils.schema import read_json
 from mmscd.utils.text import read_text
 
 SETTINGS = 'cache.json'
@@ -91,7 +92,7 @@ def _check_settings(out: Path, data_root: Path, settings: CacheSettings) -> None
     path = out / SETTINGS
     wanted = dict(asdict(settings), size=list(settings.size))  # JSON has no tuples
     if path.is_file():
-        found = json.loads(path.read_text(encoding='utf-8'))
+        found = read_json(path, f'remove {out}', dict)
         if found != wanted:
             raise ValueError(f'{out} was begun with {found}, now asked for: {wanted}')
     atomic_write(path, (json.dumps(wanted, indent=1) + '\n').encode())

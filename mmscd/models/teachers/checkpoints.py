@@ -13,6 +13,7 @@ from torch import nn
 
 from mmscd.models._misfit import describe_misfit
 from mmscd.utils.config import resolve_config_path
+from mmscd.utils.schema import check
 from mmscd.utils.text import parse_yaml, read_text
 from mmscd.utils.weights import check_finite, named_tensors
 
@@ -41,6 +42,8 @@ def find_weights(config: str) -> str:
         )
     content = parse_yaml(read_text(files[0]), str(files[0]))
     models = content.get('Models', []) if isinstance(content, Mapping) else content
+    known = [{'Name': str, 'Weights?': (str, None)}]
+    check(models, known, files[0], 'take the metafile of the release again')
     listed: dict[str, set[str]] = {}
     for model in models:
         if model.get('Weights'):

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from mmscd.utils.files import atomic_write
+from mmscd.utils.schema import read_json
 
 from . import RENDERER_VERSION
 from .camera import STEREO_BASELINE, Intrinsics
@@ -155,7 +156,7 @@ def check_params(root: Path, params: Params) -> None:
     path = root / PARAMS
     wanted = asdict(params)
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_json(path, f'delete {root}', dict)
         if found != wanted:
             other = ', '.join(
                 f'{k} {found.get(k, "none")} instead of {wanted[k]}'
