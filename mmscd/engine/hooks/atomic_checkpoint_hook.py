@@ -198,10 +198,10 @@ class AtomicCheckpointHook(CheckpointHook):
         """Path of a checkpoint after `done` iterations, written if there is none yet; it goes when
         the training has gone on to its next one. By epochs, which cannot be resumed in the middle,
         the path of the last one."""
-        path = self._here(name := self.filename_tmpl.format(done))
+        path = str(self._here(name := self.filename_tmpl.format(done)))
         if self.by_epoch:
             return self.last_ckpt
-        if self.last_ckpt != path:
+        if self.last_ckpt != path or not Path(path).is_file():
             meta = dict(epoch=runner.epoch, iter=done, interrupted=True)
             runner.save_checkpoint(self.out_dir, name, meta=meta, by_epoch=False)
             self._flush(path)
