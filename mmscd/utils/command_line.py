@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import re
 import sys
@@ -54,6 +55,7 @@ def run_tool(
     """Parse the command line (None: that of the process) and run; what the user can mend is one
     sentence and exit status 1, Ctrl-C is 130. `MMSCD_TRACEBACK=1` in the environment shows the
     traceback of an error; an error that other code raised, not about the config, keeps it."""
+    logging.raiseExceptions = False  # a log on a full disk: what fails next is told
     try:
         args = parser.parse_args(argv)
         if 'local_rank' in args:  # launchers of old pass it as an argument only
@@ -87,7 +89,10 @@ def _sentence(error: Exception) -> str:
         told, mend = text.split('. ')[0].rstrip(' .'), 'set num_workers of the data loader lower'
         text = f'{told}, which as a rule means that memory or /dev/shm were full: {mend}'
     if isinstance(error, OSError) and error.filename is None and text.endswith(_DISK_FULL):
-        text += '; free some, or choose another folder'
+        # by code that is not ours: what it calls the file
+        frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+        files = [local[name] for local in frames for name in ('file', 'file_path') if name in local]
+        text = f'cannot write {files[-1] if files else "a file"}: {_DISK_FULL}; make room there'
     return text
 
 

@@ -98,7 +98,11 @@ def test_keys_that_do_not_fit_are_named(trained, tmp_path):
 
 
 def test_class_names_of_another_kind_are_none():
-    for meta in (dict(dataset_meta=[1]), dict(dataset_meta=dict(classes=3)), dict(CLASSES='road')):
+    for meta in (
+        dict(dataset_meta=[1]),
+        dict(dataset_meta=dict(classes=3)),
+        dict(CLASSES=torch.ones(2)),
+    ):
         assert classes_of(meta) is None
     assert classes_of(dict(dataset_meta=None, CLASSES=['road'])) == ('road',)
 

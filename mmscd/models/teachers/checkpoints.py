@@ -91,6 +91,6 @@ def classes_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Class names that a checkpoint of mmseg brings along, in the order of its logits."""
     for owner, key in ((meta.get('dataset_meta'), 'classes'), (meta, 'CLASSES')):
         names = owner.get(key) if isinstance(owner, Mapping) else None
-        if names and isinstance(names, (list, tuple)):
+        if isinstance(names, (list, tuple)) and names:
             return tuple(map(str, names))
     return None
