@@ -66,9 +66,11 @@ def open_predictions(path: str | Path, kind: str, key: str | None = None) -> Ima
     else:
         stack, names = _read_stack(path, key)
         count, read = len(stack), lambda i: stack[i]
-    return Images(
-        str(path), count, names, lambda i: _to_inverse_depth(read(i), kind, f'{path}: map {i}')
-    )
+
+    def load(i: int) -> np.ndarray:
+        return _to_inverse_depth(read(i), kind, f'{path}: map {names[i] if names else i}')
+
+    return Images(str(path), count, names, load)
 
 
 def _list_maps(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mmscd.utils.schema import shorten
 
-from .images import read_bytes
+from .images import MAX_PIXELS, read_bytes
 
 # what zipfile, zlib and NumPy's parser of headers raise for damaged files
 _BROKEN: tuple[type[Exception], ...] = (
@@ -24,7 +24,6 @@ _BROKEN: tuple[type[Exception], ...] = (
     MemoryError, SyntaxError, struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
 _DEFLATE = 1032  # its greatest ratio
-_MAX_PIXELS = 1 << 28  # 1 GiB of a map
 _MAT_BYTES = 1 << 28  # of an unpacked element, far more than any map needs
 # types of MATLAB's elements that hold numbers
 _MAT_TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 9: 'f8', 12: 'i8'}
@@ -234,7 +233,7 @@ def fill_map(
     whole = shape.dtype.kind in 'iu' and index.dtype.kind in 'iu' and depth.dtype.kind == 'f'
     if whole and shape.shape == (2,) and index.shape == depth.shape == (index.size,):
         size = math.prod(shape.tolist())
-        inside = index.min(initial=0) >= 0 and index.max(initial=0) < size <= _MAX_PIXELS
+        inside = index.min(initial=0) >= 0 and index.max(initial=0) < size <= MAX_PIXELS
         if shape.min() > 0 and inside and np.isfinite(depth).all():
             filled = np.zeros(size, np.float32)
             filled[index] = depth

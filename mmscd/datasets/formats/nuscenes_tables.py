@@ -160,7 +160,7 @@ class NuScenesTables:
             row = self._keyframes.get((token, self.camera))
             if row is None:
                 lacking = f'has no keyframe of {self.camera} for sample {token!r}'
-                mend = 'correct `camera` or restore the table'
+                mend = 'correct `camera`, or restore it and sensor.json'
                 raise ValueError(f'{self.folder}/sample_data.json {lacking}; {mend}')
             yield row, self._keyframes.get((token, self.lidar))
             token = sample['next']
