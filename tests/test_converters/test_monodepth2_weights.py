@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 
 from mmscd.converters import UnmappedKeysError, build_and_load, convert_folder, make_config
+from mmscd.evaluation.metrics.depth_metric import find_protocol
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 HEIGHT, WIDTH = 64, 96
@@ -162,7 +163,7 @@ def test_config_of_every_kind(monodepth2_folder, stereo, pose, base, frame_ids):
     assert f'mmscd::monodepth2/{base}' in text
     cfg = Config.fromstring(text, '.py')
     assert tuple(cfg.model.frame_ids) == frame_ids
-    assert cfg.test_evaluator.get('scale', 1) == (5.4 if stereo else 1)
+    assert find_protocol(cfg).scale == (5.4 if stereo else 1)
     model = build_and_load(text, weights.keys.weights)
     assert (model.pose_net is None) == (not pose)
 
