@@ -98,7 +98,12 @@ class VideoConverter:
         folder.mkdir(parents=True)
         selector = FrameSelector(STATIC if self.stride else self.motion / 100)
         kept, parts = 0, set()
+        shape = None
         for number, image in track(frames, frames.length, 'frames'):
+            shape = shape or image.shape
+            if image.shape != shape:
+                sizes = f'{image.shape[1]}x{image.shape[0]}, those before {shape[1]}x{shape[0]}'
+                raise ValueError(f'{video}: frame {number} is {sizes}; one folder per camera')
             part = selector(image)
             if part is None:
                 continue

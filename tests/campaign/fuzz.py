@@ -129,6 +129,7 @@ class Fuzz:
         ):
             place.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(case.file, kept)
+        place.mkdir(parents=True, exist_ok=True)
         if key not in self.failures:
             self.failures[key] = case
             (place / 'why.txt').write_text(

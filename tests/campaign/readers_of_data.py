@@ -146,7 +146,7 @@ def nuscenes(folder: Path) -> None:
         shot = dict(common, token=f'c{i}', calibrated_sensor_token='c', filename=image)
         shot |= dict(prev='c0' if i else '', next='' if i else 'c1', width=96, height=64)
         sweep = dict(common, token=f'l{i}', calibrated_sensor_token='l', filename=cloud)
-        tables['sample_data'] += [shot, dict(sweep, prev='', next='')]
+        tables['sample_data'] += [shot, dict(sweep, prev='', next='', width=0, height=0)]
     for name, rows in tables.items():
         write_text(folder / f'v1.0-trainval/{name}.json', json.dumps(rows))
 
@@ -214,7 +214,7 @@ def robotcar(folder: Path) -> None:
 
 
 night = data_set('RobotCarDataset', frame_ids=(0,), test_mode=True)
-add('RobotCar K', 'npy', robotcar, night, '**/intrinsic.npy')
+add('RobotCar K', 'npy', robotcar, night, '**/intrinsic.npy', also=('rgb',))
 add('RobotCar depth', 'npy', robotcar, night, '**/depth/*.npy')
 add('RobotCar split', 'text', robotcar, night, '**/test_split.txt', also=('rgb',), sparse=2)
 

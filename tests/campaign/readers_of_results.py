@@ -53,7 +53,9 @@ def judge(pred: str, *options: str, truth: str = 'gt.npz') -> Callable[[Path], A
     def read(folder: Path) -> Any:
         words = [folder / word if '.' in word else word for word in options]
         kind = ('--kind', 'depth', '--gt-file', folder / truth)
-        return call(f'{TOOLS}/offline_eval.py', folder / pred, *kind, *words)['abs_rel']
+        found = call(f'{TOOLS}/offline_eval.py', folder / pred, *kind, *words)
+        # NaN is right where the tool says that it counted predictions that are not finite
+        return 0 if found.get('n_not_finite') else found['abs_rel']
 
     return read
 
@@ -197,7 +199,7 @@ passes = ('/passes/', 'out')
 add('robustness pass', 'json', robustness, go_on, 'out/passes/m/*.json', sparse=2)
 add('robustness summary', 'json', robustness, report, 'out/summary.json', sparse=2)
 add('KITTI-C image', 'image', kitti_c, read_c, 'c/fog/**/*.png', sparse=3)
-add('settings of a KITTI-C', 'json', kitti_c, write_c, 'c/kitti_c.json', sparse=3)
+add('settings of a KITTI-C', 'json', kitti_c, write_c, 'c/kitti_c.json', also=('/c ',), sparse=3)
 
 
 def ablation(folder: Path) -> None:

@@ -33,6 +33,16 @@ def test_sizes():
             parse_size(text)
 
 
+def test_a_long_sentence_keeps_its_ends():
+    def run(args):
+        raise OSError(f'file.txt:1 holds {"x" * 5000}; restore it')
+
+    with pytest.raises(SystemExit) as ended:
+        run_tool(argparse.ArgumentParser(), run, [])
+    text = str(ended.value)
+    assert len(text) < 1000 and text.startswith('error: file.txt:1') and text.endswith('restore it')
+
+
 def test_models():
     assert parse_model('SCD=a.py,w=1.pth') == ('SCD', 'a.py', 'w=1.pth')
     assert parse_model('a b=mmscd::x/y,z.py,c.pth') == ('a b', 'mmscd::x/y,z.py', 'c.pth')

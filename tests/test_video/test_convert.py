@@ -33,6 +33,15 @@ def test_a_truncated_frame_is_refused_and_leaves_nothing(tmp_path):
     assert [p.name for p in (tmp_path / 'out/frames').iterdir()] == ['drive']
 
 
+def test_frames_of_two_sizes_are_refused(tmp_path):
+    for i, width in enumerate((160, 160, 120)):
+        picture = np.random.default_rng(0).integers(0, 255, (60, width, 3), dtype=np.uint8)
+        (tmp_path / 'drive').mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f'drive/{i}.jpg'), picture)
+    with pytest.raises(ValueError, match='drive: frame 2 is 120x60, those before 160x60'):
+        VideoConverter(tmp_path / 'out', calibrate)([tmp_path / 'drive'])
+
+
 def test_numbers_out_of_range_are_refused(tmp_path):
     for options in (dict(motion=100), dict(stride=0), dict(quality=0), dict(max_width=8)):
         with pytest.raises(ValueError, match='--'):
