@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     if args.tta:
         cfg.model.flip_tta = True
     if args.show_dir:
-        cfg.default_hooks.visualization.show_dir = str(args.show_dir)
+        launch.draw_to(cfg, args.show_dir)
     network = launch.load_for_test(cfg, args.checkpoint)
     metrics = launch.build_runner(cfg, args.launcher, network).test()
     if args.out and is_main_process():

@@ -240,7 +240,8 @@ class BaseDepthDataset(BaseDataset):
         camera, path = self.load_camera(info), info['frame_paths'][0]
         size = image_size(read_bytes(path), path)
         check_size(path, size, camera.get('camera_size'))
-        check_pinhole(camera['K_ori'], size, f'{self.dataset_name}: camera of {path}')
+        own = f' {info["camera_path"]}' if 'camera_path' in info else ''
+        check_pinhole(camera['K_ori'], size, f'{self.dataset_name}: camera{own} of {path}')
         for step in self.pipeline.transforms:
             target = step.size if isinstance(step, ResizeFrames) else (1, 1)
             if (size[0] - size[1]) * (target[0] - target[1]) < 0:

@@ -90,12 +90,15 @@ class DepthRunner(Runner):
         what `loading.load_weights` does."""
         checkpoint = loading.read_checkpoint(filename, map_location)
         if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
-            checkpoint = dict(state_dict=checkpoint, meta={})  # as hooks expect it
+            checkpoint = dict(state_dict=checkpoint)
+        meta = checkpoint.get('meta')
+        meta = checkpoint['meta'] = meta if isinstance(meta, dict) else {}  # as hooks expect it
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         network = self.model.module if is_model_wrapper(self.model) else self.model
         need = 'all' if self._resume else 'training'
         loading.load_weights(network, checkpoint, need, describe(self.cfg), str(filename))
-        if self._resume and 'iter' not in checkpoint.get('meta', {}):
+        counts = isinstance(meta.get('epoch'), int) and isinstance(meta.get('iter'), int)
+        if self._resume and not (counts and isinstance(checkpoint.get('message_hub'), dict)):
             raise ValueError(
                 f'{filename} holds weights without the state of a training: --resume takes an '
                 'iter_N.pth; to begin with these weights give --cfg-options load_from=...'
@@ -157,6 +160,12 @@ def _fit_loader(loader: dict) -> None:
         loader['persistent_workers'] = False
         for key in ('prefetch_factor', 'timeout', 'multiprocessing_context'):
             loader.pop(key, None)
+
+
+def draw_to(cfg: Config, folder: str | os.PathLike) -> None:
+    """Let a test write pictures to a folder, also where the config has switched them off."""
+    hook = cfg.default_hooks.get('visualization') or dict(type='DepthVisualizationHook')
+    cfg.default_hooks.visualization = dict(hook, show_dir=str(folder))
 
 
 def load_for_test(cfg: Config, checkpoint: str) -> nn.Module:

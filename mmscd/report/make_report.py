@@ -86,7 +86,7 @@ def evaluate(cfg: Config, checkpoint: str, folder: Path) -> tuple[dict, list[dic
     metric = find_depth_metric(cfg)
     metric['table_path'] = str(folder / 'table.json')
     metric['per_image_path'] = str(folder / 'images.json')
-    cfg.default_hooks.visualization.show_dir = str(folder / 'pictures')
+    launch.draw_to(cfg, folder / 'pictures')
     # no web service hears of it; and the pictures are judged as the table is
     cfg.vis_backends = [dict(type='LocalVisBackend')]
     cfg.visualizer.vis_backends = cfg.vis_backends

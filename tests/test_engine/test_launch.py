@@ -26,9 +26,9 @@ def weights(tiny_weights, tmp_path):
     """Writes a checkpoint like `tiny_weights` with other contents."""
     state = torch.load(tiny_weights)['state_dict']
 
-    def write(change, meta=None):
+    def write(change, meta=None, **more):
         path = tmp_path / 'other.pth'
-        torch.save(dict(state_dict=change(state), meta=meta or {}), path)
+        torch.save(dict(state_dict=change(state), meta=meta or {}, **more), path)
         return path
 
     return write
@@ -180,13 +180,26 @@ class TestStartOfATraining:
 def test_resume_takes_exactly_what_training_wrote(runner_of, weights):
     runner = runner_of(resume=True, load_from='x')
     meta = dict(epoch=0, iter=3)
-    checkpoint = runner.load_checkpoint(str(weights(dict, meta)))
+    checkpoint = runner.load_checkpoint(str(weights(dict, meta, message_hub={})))
     assert checkpoint['meta'] == meta
     for change in (without('pose_net.'), lambda s: dict(s, **{'distiller.W': torch.ones(1)})):
         with pytest.raises(ValueError, match=r'other\.pth do not fit'):
             runner.load_checkpoint(str(weights(change)))
-    with pytest.raises(ValueError, match=r'other\.pth holds weights without the state of a tr'):
-        runner.load_checkpoint(str(weights(dict)))
+    half = dict(iter=3)
+    for lacking in ({}, dict(meta=[1]), dict(meta=half, message_hub={}), dict(meta=meta)):
+        with pytest.raises(ValueError, match=r'other\.pth holds weights without the state of a tr'):
+            runner.load_checkpoint(str(weights(dict, **lacking)))
+
+
+def test_pictures_are_drawn_where_a_config_has_none(tiny_config):
+    cfg = load_config(str(tiny_config), {'default_hooks.visualization': None})
+    launch.draw_to(cfg, 'pictures')
+    assert cfg.default_hooks.visualization == dict(
+        type='DepthVisualizationHook', show_dir='pictures'
+    )
+    cfg = load_config(str(tiny_config), {'default_hooks.visualization.max_images': 3})
+    launch.draw_to(cfg, 'pictures')
+    assert cfg.default_hooks.visualization.max_images == 3
 
 
 def test_published_files_are_judged_as_the_training_is(tiny_scd_config, tmp_path):

@@ -77,7 +77,7 @@ def test_depth_map_errors(tmp_path):
         np.save(path, bad)
         with pytest.raises(ValueError, match='expected float'):
             DepthMap(path)
-    for value in (0.0, -1.0, np.nan, np.inf):
+    for value in (0.0, -1.0, np.nan, np.inf, 1e300, 1e-300):
         np.save(path, np.array([[1.0, value]]))
         with pytest.raises(ValueError, match='finite and positive'):
             DepthMap(path)

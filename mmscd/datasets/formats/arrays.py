@@ -217,12 +217,14 @@ def read_depth_npy(path: str | os.PathLike) -> np.ndarray:
     numbers."""
     depth = read_npy(path, 'copy or export it again')
     depth = depth.squeeze() if depth.ndim == 3 else depth
-    if not is_map(depth) or not np.isfinite(depth).all():
+    with np.errstate(over='ignore'):  # what float32 cannot hold is infinite
+        stored = depth.astype(np.float32) if is_map(depth) else depth
+    if not is_map(depth) or not np.isfinite(stored).all():
         raise ValueError(
             f'depth file {path} must hold one map (H, W) of finite numbers, 0 = none, got '
             f'{depth.dtype} of shape {depth.shape}; export it again'
         )
-    return depth.astype(np.float32)
+    return stored
 
 
 def fill_map(

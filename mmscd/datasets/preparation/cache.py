@@ -18,8 +18,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from mmscd.datasets.formats.arrays import finite_array
 from mmscd.datasets.formats.images import read_image
-from mmscd.datasets.formats.kitti_calibration import read_calibration_file
+from mmscd.datasets.formats.kitti_calibration import projection_matrix, read_calibration_file
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.datasets.transforms import ResizeFrames
 from mmscd.geometry import scale_intrinsics
@@ -109,8 +110,8 @@ def _scale_calibration(path: Path, size: tuple[int, int]) -> str:
             key, camera = line.split(':')[0], match.group(1)
             new = np.array(size, float)
             if key[0] == 'P':
-                scale_x, scale_y = new / values[f'S_rect_{camera}']
-                new = scale_intrinsics(values[key].reshape(3, 4), scale_x, scale_y).ravel()
+                old = finite_array(values.get(f'S_rect_{camera}'), (2,), f'{path}: S_rect_{camera}')
+                new = scale_intrinsics(projection_matrix(values, key, path), *(new / old)).ravel()
             line = f'{key}: ' + ' '.join(f'{number:.15e}' for number in new)
         lines.append(line)
     return '\n'.join(lines) + '\n'

@@ -152,7 +152,13 @@ def test_a_missing_array_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     'values',
-    [np.zeros((2, 0)), np.full((2, 2), np.nan), np.zeros((1, 40_000)), np.array([['a']])],
+    [
+        np.zeros((2, 0)),
+        np.full((2, 2), np.nan),
+        np.full((2, 2), 1e300),
+        np.zeros((1, 40_000)),
+        np.array([['a']]),
+    ],
 )
 def test_what_is_no_depth_map_is_named(tmp_path, values):
     np.save(tmp_path / 'd.npy', values)

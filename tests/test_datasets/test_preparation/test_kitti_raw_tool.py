@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -262,6 +263,15 @@ def test_broken_image_is_named_and_what_is_done_stays(tool, fails, kitti, tmp_pa
     for options in (['--size', '0x16'], ['--size', '32'], ['--quality', '0']):
         with pytest.raises(SystemExit):
             tool.main([*arguments, *options])
+
+
+@pytest.mark.parametrize('key', ['P_rect_02', 'S_rect_02'])
+def test_a_damaged_calibration_is_named(fails, kitti, tmp_path, key):
+    path = next(kitti.rglob('calib_cam_to_cam.txt'))
+    text = re.sub(rf'({key}:.*) \S+', r'\1', path.read_text())
+    path.write_text(text)
+    arguments = ['cache', '--data-root', str(kitti), '--size', '32x16', '--out']
+    assert f'calib_cam_to_cam.txt: {key}' in fails([*arguments, str(tmp_path / 'cache')])
 
 
 @pytest.mark.skipif(not DATA, reason='MMSCD_DATA (a drive of KITTI raw) is not set')
