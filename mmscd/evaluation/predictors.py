@@ -97,7 +97,7 @@ class DepthMap:
         if not is_map(values) or values.dtype.kind != 'f':
             raise ValueError(f'{path}: expected float (H, W), got {values.dtype} {values.shape}')
         with np.errstate(over='ignore', under='ignore'):  # float32 is what depth is computed in
-            ends = np.float32([values.min(), values.max()])
+            ends = np.asarray([values.min(), values.max()], np.float32)
         if not (0 < ends[0] and ends[1] < np.inf):
             raise ValueError(f'{path}: every value must be finite and positive; fill the holes')
         self.inverse_depth = values if inverse else invert(values)
