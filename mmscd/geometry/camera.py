@@ -110,10 +110,15 @@ def sample_views(source: Tensor, grid: Tensor) -> Tensor:
     FloatingPointError, on the CPU: the grid holds NaN, which would end the process in the backward
     pass there. Other devices put out NaN, which the logs show without a wait in every step.
     """
-    # a sum reads the grid once, in 1 % of the time of the sampling; infinities may make it NaN too
-    if grid.device.type == 'cpu' and grid.detach().sum().isnan() and grid.isnan().any():
-        raise FloatingPointError('depth, pose or K is not finite: nothing can be warped by it')
+    if grid.device.type == 'cpu':
+        _stop_at_nan(grid)
     return F.grid_sample(source, grid, 'bilinear', 'border', align_corners=False)
+
+
+def _stop_at_nan(grid: Tensor) -> None:
+    # a sum reads the grid once, in 1 % of the time of the sampling; infinities may make it NaN too
+    if grid.detach().sum().isnan() and grid.isnan().any():
+        raise FloatingPointError('depth, pose or K is not finite: nothing can be warped by it')
 
 
 def proj(

@@ -68,6 +68,6 @@ def test_a_full_disk_is_told_before_or_while_it_fills(megabytes, train, tmp_path
         assert int(needed[1]) == pytest.approx(4 * 107.4e6, rel=0.01) and whole == []
         assert int(needed[2]) == pytest.approx(400 * 2**20, rel=0.01)
     else:
-        best = f'error: {tmp_path}/best_abs_rel_iter_2.pth was not written: No space left on device'
+        best = f'error: cannot write {tmp_path}/best_abs_rel_iter_2.pth: No space left on device'
         assert re.match(f'{best}; it needs 1074[0-9]{{5}} bytes, [0-9]{{1,6}} are free; ', last)
         assert whole == [f'{tmp_path}/iter_2.pth']

@@ -183,3 +183,12 @@ def test_infinite_places_are_at_the_border():
     """Nothing is refused that can be sampled: their sum is NaN too."""
     grid = torch.tensor([torch.inf, -torch.inf]).double().expand(1, 1, 2, 2)
     assert torch.equal(sample_views(ramps(), grid)[0, :2, 0, 0], ramps()[0, :2, 0, -1])
+
+
+def test_only_a_cpu_looks_for_nan(monkeypatch):
+    """Elsewhere the host would wait for the device; `meta` stands for that."""
+    seen = []
+    monkeypatch.setattr('mmscd.geometry.camera._stop_at_nan', seen.append)
+    for device in ('meta', 'cpu'):
+        sample_views(torch.zeros(1, 3, 4, 5, device=device), torch.zeros(1, 2, 2, 2, device=device))
+    assert [grid.device.type for grid in seen] == ['cpu']

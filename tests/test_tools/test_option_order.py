@@ -23,6 +23,9 @@ def train(monkeypatch):
         def train(self):
             pass
 
+        def register_hook(self, hook):
+            pass
+
     monkeypatch.setattr(launch, 'build_runner', lambda cfg, _: seen.append(cfg) or Runner())
 
     def run(*words):
