@@ -98,6 +98,7 @@ class DepthRunner(Runner):
         need = 'all' if self._resume else 'training'
         loading.load_weights(network, checkpoint, need, describe(self.cfg), str(filename))
         counts = isinstance(meta.get('epoch'), int) and isinstance(meta.get('iter'), int)
+        counts = counts and isinstance(checkpoint.get('param_schedulers', []), (list, dict))
         if self._resume and not (counts and isinstance(checkpoint.get('message_hub'), dict)):
             raise ValueError(
                 f'{filename} holds weights without the state of a training: --resume takes an '

@@ -87,10 +87,18 @@ def _torch_load(file: Path, map_location: Any = None) -> Any:
             reason = str(error).split(': ')[-1].strip().split('\n')[0][:120]
             reason = f'{type(error).__name__}: {reason}'
             problem = f'is truncated or damaged ({reason}): copy or download it again'
-            with file.open('rb') as stream:  # a zip ends with its table of contents
-                if stream.read(2) == b'PK' and not zipfile.is_zipfile(file):
-                    raise TruncatedCheckpointError(f'checkpoint {file} {problem}') from error
+            if _is_cut_off(file):
+                raise TruncatedCheckpointError(f'checkpoint {file} {problem}') from error
         raise RuntimeError(f'checkpoint {file} {problem}') from error
+
+
+def _is_cut_off(file: Path) -> bool:
+    with file.open('rb') as stream:  # a zip ends with its table of contents
+        begins = stream.read(2) == b'PK'
+    try:
+        return begins and not zipfile.is_zipfile(file)
+    except zipfile.BadZipFile:  # a table that is there, and lies
+        return False
 
 
 def _check_beginning(file: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import subprocess
 
 import pytest
+import torch
 
 FSYNC, RENAME, REMOVE = ['os', 'fsync'], ['os', 'replace'], ['os', 'remove']
 VALIDATE = ['mmengine.runner.loops', 'ValLoop', 'run_iter']
@@ -18,6 +19,10 @@ def test_kills_leave_the_folder_of_an_unkilled_run(train, whole, same_folder, tm
     assert statuses == [*[-9] * len(kills), 0], output[-3000:]
     same_folder(tmp_path, whole)
     assert (tmp_path / 'best_abs_rel_iter_4.pth').is_file()
+    # values of validations, which a kill makes come twice, are the log's
+    stored = torch.load(tmp_path / 'best_abs_rel_iter_4.pth', weights_only=True)['message_hub']
+    assert [key[:4] for key in stored['log_scalars'] if key.startswith('val')] == []
+    assert any(key.startswith('train/') for key in stored['log_scalars'])
 
 
 @pytest.mark.slow

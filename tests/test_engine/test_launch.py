@@ -186,7 +186,8 @@ def test_resume_takes_exactly_what_training_wrote(runner_of, weights):
         with pytest.raises(ValueError, match=r'other\.pth do not fit'):
             runner.load_checkpoint(str(weights(change)))
     half = dict(iter=3)
-    for lacking in ({}, dict(meta=[1]), dict(meta=half, message_hub={}), dict(meta=meta)):
+    odd = dict(meta=meta, message_hub={}, param_schedulers=None)
+    for lacking in ({}, dict(meta=[1]), dict(meta=half, message_hub={}), dict(meta=meta), odd):
         with pytest.raises(ValueError, match=r'other\.pth holds weights without the state of a tr'):
             runner.load_checkpoint(str(weights(dict, **lacking)))
 

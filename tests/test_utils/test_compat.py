@@ -224,3 +224,13 @@ def test_cpu_distributed_config(monkeypatch):
     assert cfg.sync_bn == 'torch'
     with pytest.raises(RuntimeError, match='needs CUDA'):
         compat.prepare_cpu_distributed(cfg, 'slurm')
+
+
+def test_a_lying_table_of_contents_is_damage(tmp_path):
+    """Where the end of a zip points at other disks, the standard library raises."""
+    torch.save(dict(a=torch.ones(3)), tmp_path / 'x.pth')
+    data = (tmp_path / 'x.pth').read_bytes()
+    at = data.rindex(b'PK\x06\x07')  # the locator of the 64-bit end; its last field counts disks
+    (tmp_path / 'x.pth').write_bytes(data[: at + 16] + b'\x05' + data[at + 17 :])
+    with pytest.raises(RuntimeError, match=r'checkpoint \S+x\.pth is truncated or damaged'):
+        compat.load_checkpoint_file(tmp_path / 'x.pth')

@@ -160,7 +160,8 @@ def _decode(data: bytes, path: str | os.PathLike, flags: int) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
-    if image is None:
+    # of floats OpenCV makes one channel also where three are asked for
+    if image is None or (image.ndim == 2 and flags in _FLAGS.values()):
         raise _broken(data, path)
     return image
 

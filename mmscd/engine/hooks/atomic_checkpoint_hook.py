@@ -177,6 +177,9 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Make the message hub plain, and say which files this one takes the place of."""
         checkpoint['message_hub'] = hub = to_plain(checkpoint['message_hub'])
+        # values of validations stand in the log: one that a kill made come twice is not told twice
+        for name in {'log_scalars', 'resumed_keys'} & set(hub):
+            hub[name] = {k: v for k, v in hub[name].items() if not k.startswith('val/')}
         hub['runtime_info']['superseded'] = self.file_backend and self.file_backend.pending_names()
         checkpoint['meta'] = to_plain(checkpoint['meta'])
 

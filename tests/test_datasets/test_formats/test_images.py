@@ -193,3 +193,11 @@ def test_animations_are_refused(tmp_path):
         path = save(tmp_path / f'a.{suffix}', frames[0], save_all=True, append_images=frames[1:])
         with pytest.raises(ValueError, match=f'a.{suffix} is an animation: give a single image'):
             read_image(path)
+
+
+def test_floats_of_one_channel_are_no_picture(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.pfm'), np.ones((6, 8), np.float32))
+    data = (tmp_path / 'a.pfm').read_bytes()
+    for read in (decode_rgb, image_size):
+        with pytest.raises(OSError, match=r'a\.pfm'):
+            read(data, tmp_path / 'a.pfm')
