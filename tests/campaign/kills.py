@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from isolate import run_isolated
 from readers import call
 from tiny import make_config, make_kitti
+from writers import WRITERS, Writer
 
 from mmscd.report.training_log import read_log
 
@@ -33,9 +35,10 @@ class Steering:
 
     def moment(self, kind: str) -> None:
         """One more of a kind."""
-        self.counts[kind] += 1
-        if kind == self.kind and self.counts[kind] == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        for name in (kind, 'moment'):
+            self.counts[name] += 1
+            if name == self.kind and self.counts[name] == self.at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def install(self) -> None:
         """Watch what is done to files of the folder, and the steps of the validation."""
@@ -170,3 +173,38 @@ class Kills:
         if outcome.kind != 'ok':
             return kills, f'does not end: {outcome}'
         return kills, same(self.reference, snapshot(work))
+
+
+def _content(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob('*') if p.is_file()}
+
+
+def _write(writer: Writer, folder: Path, steering: Steering) -> None:
+    steering.install()
+    writer.write(folder / 'input', folder / 'out')
+    print(f'COUNTS {dict(steering.counts)}')
+
+
+def other_tools(folder: Path, seed: int, count: int) -> Iterator[tuple[str, str]]:
+    """Kill each tool that goes on at a random write or rename, let it run again; (tool, what
+    differs from the undisturbed)."""
+    rng = random.Random(f'tools:{seed}')
+    names = [name for name, writer in WRITERS.items() if writer.goes_on]
+    for turn in range(count):
+        writer, place = WRITERS[name := names[turn % len(names)]], folder / f'tool{turn}'
+        (place / 'input').mkdir(parents=True)
+        log, out = place / 'log', place / 'out'
+        run_isolated(lambda w=writer, p=place: w.make(p / 'input'), log, 300, None)
+        run_isolated(partial(_write, writer, place, Steering(place)), log, 300, None)
+        said = [line for line in log.read_text().splitlines() if line.startswith('COUNTS')]
+        moments = eval(said[0].split(' ', 1)[1])['moment'] if said else 1
+        whole = _content(out)
+        shutil.rmtree(out, ignore_errors=True)
+        steering = Steering(place, 'moment', rng.randint(1, moments))
+        died = run_isolated(partial(_write, writer, place, steering), log, 300, None)
+        again = run_isolated(partial(_write, writer, place, Steering(place)), log, 300, None)
+        if died.kind != 'crash' or again.kind != 'ok' or not whole:
+            yield name, f'killed: {died}; again: {again}'
+            continue
+        rest = [p for p in _content(out) if '/.' in f'/{p}']
+        yield name, f'left {rest}' if rest else same(whole, _content(out))

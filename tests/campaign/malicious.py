@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from fuzz import copy_input
 from isolate import Outcome, run_isolated
 from readers import READERS, call
@@ -203,7 +204,7 @@ NAMES = {
     'a line break': "a\nimport os; os.system('touch EXECUTED')\n#",
     'a quote': "a' + str(open('EXECUTED', 'w')) + '",
     'two quotes': 'a" + str(open("EXECUTED", "w")) + "',
-    'a backslash': "a\\' + str(open('EXECUTED', 'w')) #",
+    'a backslash': 'a\\\' + str(open("EXECUTED", "w")) #',
     'braces': '{{ fileDirname }}',
     'a base': 'a{{_base_.x}}',
 }
@@ -245,6 +246,43 @@ def attacks() -> Iterator[tuple[str, str, Callable[[Path, Path], Any]]]:
         yield f'variable: {name}', 'video', partial(_set_up, text)
     yield 'report: script', 'robustness summary', _page
     yield 'ONNX: external data', 'ONNX model', _external
+
+
+def _careless(mark: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """(an attack, code that falls for it)."""
+    for name, data in pickles(mark, {}).items():
+        if name in ('a config', 'an import'):
+            meta = torch.load(io.BytesIO(data), weights_only=True)['meta']
+            yield name, partial(exec, meta['cfg'])
+        elif name in ('a pickle', 'an old pickle'):
+            yield name, partial(pickle.loads, data)
+        elif name == 'TorchScript':
+            archive = zipfile.ZipFile(io.BytesIO(data))
+            yield name, partial(pickle.loads, archive.read('archive/data.pkl'))
+        else:  # a file: of a stream torch reads no tar
+            mark.with_name('evil.pth').write_bytes(data)
+            yield name, partial(torch.load, mark.with_name('evil.pth'), weights_only=False)
+    for form in (np.save, np.savez):
+        load = partial(np.load, io.BytesIO(_objects(form, mark)), allow_pickle=True)
+        yield form.__name__, lambda load=load: dict(load())
+    yield 'yaml', partial(yaml.unsafe_load, _yaml(mark))
+    for name in ('a substitution', 'backticks', 'a semicolon'):
+        yield name, partial(os.system, f'echo {NAMES[name]}')
+    yield 'a line break', partial(exec, f'# {NAMES["a line break"]}')
+    yield 'a quote', partial(exec, f"x = '{NAMES['a quote']}'")
+    yield 'two quotes', partial(exec, f'x = "{NAMES["two quotes"]}"')
+    yield 'a backslash', partial(exec, "x = '" + NAMES['a backslash'].replace("'", "\\'") + "'")
+
+
+def harmless(work: Path) -> list[str]:
+    """Attacks that leave no mark in careless code either: to stand them shows nothing."""
+    mark, found = work / MARK, []
+    for name, fall in _careless(mark):
+        run_isolated(lambda fall=fall: (os.chdir(work), fall()), work / 'log')
+        if not mark.is_file():
+            found.append(name)
+        mark.unlink(missing_ok=True)
+    return found
 
 
 def run_attack(

@@ -79,14 +79,15 @@ add('OpenCV calibration', 'yaml', own_video, convert('--opencv', 'opencv.yaml'),
 add('ROS calibration', 'yaml', own_video, convert('--opencv', 'ros.yaml'), 'ros.yaml')
 colmap = convert('--colmap', 'cameras.txt', '--camera-id', '1')
 add('COLMAP cameras', 'text', own_video, colmap, 'cameras.txt')
-add('video', 'bytes', own_video, convert('--hfov', '60', video='film.avi'), 'film.avi')
+film = convert('--hfov', '60', video='film.avi')
+add('video', 'bytes', own_video, film, 'film.avi', also=('out/frames',))
 add(
     'frames of a video',
     'image',
     own_video,
     convert('--hfov', '60'),
     'frames/0002.jpg',
-    also=('out/frames',),
+    also=('out/frames', '/frames: frame'),
 )
 
 
@@ -96,8 +97,7 @@ def converted(folder: Path) -> None:
     convert('--hfov', '60', video='film.avi')(folder)
 
 
-again = convert('--hfov', '60', video='film.avi')
-add('manifest of a video', 'json', converted, again, 'out/film.json')
+add('manifest of a video', 'json', converted, film, 'out/film.json')
 
 
 def archives(folder: Path) -> None:

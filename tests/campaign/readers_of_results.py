@@ -69,7 +69,8 @@ add('predictions npy', 'npy', predictions, judge('p.npy'), 'p.npy')
 add('predictions npz', 'npz', predictions, judge('p.npz'), 'p.npz')
 add('predictions of a folder', 'npy', predictions, judge('maps'), 'maps/0000000001.npy')
 add('ground truth npz', 'npz', predictions, judge('p.npy', '--edges', '--references'), 'gt.npz')
-add('ground truth PNG', 'image', predictions, judge('p.npy', truth='truth'), 'truth/*1.png')
+truth = judge('p.npy', truth='truth')
+add('ground truth PNG', 'image', predictions, truth, 'truth/*1.png', also=('p.npy',))
 weather = judge('p.npy', '--conditions', 'conditions.txt')
 add('conditions', 'text', predictions, weather, 'conditions.txt')
 add('results to compare', 'json', predictions, compare, 'results2.json', also=('results1.json',))
@@ -216,7 +217,7 @@ def plan(folder: Path) -> Any:
     return call(f'{TOOLS}/run_ablation.py', folder / 'tiny.py', *names, *words, '--dry-run')
 
 
-add('ablation table', 'yaml', ablation, plan, 'table.yml', also=('option ',), sparse=2)
+add('ablation table', 'yaml', ablation, plan, 'table.yml', also=('option ', '--variant '), sparse=2)
 
 
 def demo_world(folder: Path) -> None:

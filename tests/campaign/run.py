@@ -64,6 +64,7 @@ def run_malicious(args: argparse.Namespace, work: Path) -> Row:
     """Files and names that try to run code."""
     fuzz.prepare(work)
     planned, row = list(malicious.attacks()), Row('malicious')
+    row.wrong = [f'{name}: it would do no harm anywhere' for name in malicious.harmless(work)]
     progress = Progress('malicious', len(planned))
     for done, (name, reader, attack) in enumerate(planned, 1):
         outcome, made = malicious.run_attack(work, reader, attack)
@@ -106,6 +107,11 @@ def run_kills(args: argparse.Namespace, work: Path) -> Row:
         if problem:
             row.wrong.append(f'training {number}: {problem}')
         progress(done, f'{len(row.wrong)} wrong')
+    for name, problem in kills.other_tools(work / 'kills', args.seed, -(-args.kills // 10)):
+        row.counts['cases'] += 1
+        row.counts['left over' if 'left' in problem else 'ok'] += 1
+        row.wrong += [f'{name}: {problem}'] * bool(problem)
+        print(f'kills: {name}: {problem[:300] or "right"}', flush=True)
     print(f'kills by moment: {dict(trainings.kinds)}')
     return row
 
