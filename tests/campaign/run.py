@@ -21,7 +21,9 @@ import malicious
 from readers import load_all
 
 SECTIONS = ('malicious', 'faults', 'fuzz', 'kills')
-COLUMNS = ('cases', 'ok', 'refused', 'unnamed', 'tracebacks', 'crashes', 'executed', 'left over')
+COLUMNS = (
+    'cases', 'ok', 'refused', 'unnamed', 'tracebacks', 'crashes', 'executed', 'left over', 'differ'
+)  # fmt: skip
 
 
 @dataclass
@@ -103,17 +105,23 @@ def run_kills(args: argparse.Namespace, work: Path) -> Row:
         count, problem = trainings.training(number, min(kills.LIVES, args.kills - done))
         done, number = done + count, number + 1
         row.counts['cases'] += count
-        row.counts['left over' if 'hidden' in problem or 'files' in problem else 'ok'] += count
+        row.counts[_judge(problem)] += count
         if problem:
             row.wrong.append(f'training {number}: {problem}')
         progress(done, f'{len(row.wrong)} wrong')
     for name, problem in kills.other_tools(work / 'kills', args.seed, -(-args.kills // 10)):
         row.counts['cases'] += 1
-        row.counts['left over' if 'left' in problem else 'ok'] += 1
+        row.counts[_judge(problem)] += 1
         row.wrong += [f'{name}: {problem}'] * bool(problem)
         print(f'kills: {name}: {problem[:300] or "right"}', flush=True)
     print(f'kills by moment: {dict(trainings.kinds)}')
     return row
+
+
+def _judge(problem: str) -> str:
+    """Column of what a kill led to."""
+    left = any(word in problem for word in ('hidden', 'files', 'left'))
+    return 'left over' if left else 'differ' if problem else 'ok'
 
 
 def run_fuzz(args: argparse.Namespace, work: Path) -> Row:
@@ -161,7 +169,9 @@ def main() -> None:
         for line in row.wrong:
             print(f'WRONG {section}: {line}', flush=True)
     print(f'\nSeed {args.seed}, {(time.monotonic() - begin) / 60:.0f} minutes.\n')
-    print('\n'.join(['| section | ' + ' | '.join(COLUMNS) + ' |', '|---' * 9 + '|']))
+    print(
+        '\n'.join(['| section | ' + ' | '.join(COLUMNS) + ' |', '|---' * (1 + len(COLUMNS)) + '|'])
+    )
     print('\n'.join(row.markdown() for row in rows))
     stored = [dict(section=row.section, **row.counts, wrong=row.wrong) for row in rows]
     (work / 'campaign.json').write_text(json.dumps(dict(seed=args.seed, sections=stored), indent=1))
