@@ -45,6 +45,7 @@ class StepOutputs:
         notes: scalars that shall be logged and watched; no name may contain `loss`, because
             mmengine adds up everything that does.
         extras: what else a data preprocessor puts out; `first` leaves it whole.
+        kernels: which form of the operations in `mmscd.ops` runs, see `ops.kernels`.
         memo: results that are made once per step, see `once`.
     """
 
@@ -66,6 +67,7 @@ class StepOutputs:
     perturbed: Any = None
     notes: dict[str, Tensor] = field(default_factory=dict)
     extras: dict[str, Tensor] = field(default_factory=dict)
+    kernels: str = 'auto'
     memo: dict[str, tuple] = field(default_factory=dict)
 
     def first(self, count: int) -> StepOutputs:

@@ -1,5 +1,6 @@
-"""Kernels of the training step: definition, fast form and oracle side by side."""
+"""Kernels of the training step: definition, fast forms and oracle side by side."""
 
-from .photometric import photometric_error
+from .photometric import minimum_reprojection, photometric_error, reprojection_error
+from .synthesis import synthesise_views
 
-__all__ = ['photometric_error']
+__all__ = ['minimum_reprojection', 'photometric_error', 'reprojection_error', 'synthesise_views']

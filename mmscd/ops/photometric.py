@@ -6,12 +6,19 @@ monocular depth estimation", 2019, eq. 3.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ._cpu import C1, C2, PhotometricError
+from .kernels import choose_triton
 
-__all__ = ['photometric_error', 'photometric_error_by_definition']
+__all__ = [
+    'minimum_reprojection',
+    'photometric_error',
+    'photometric_error_by_definition',
+    'reprojection_error',
+]
 
 
 def photometric_error_by_definition(views: Tensor, target: Tensor, alpha: float = 0.85) -> Tensor:
@@ -52,3 +59,46 @@ def photometric_error(views: Tensor, target: Tensor, alpha: float = 0.85) -> Ten
             f'and {tuple(target.shape)}'
         )
     return PhotometricError.apply(views, target.detach(), alpha)
+
+
+def minimum_reprojection(
+    warped_error: Tensor, identity_error: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Smallest of the errors (B, S, n, H, W) over the sources, (B, n, H, W), and the auto-mask.
+
+    The mask, bool (B, n, H, W), is True where warping a source beats every un-warped source, whose
+    smallest error is (B, 1, H, W); None: no mask. Where it is False the error is that of the
+    un-warped sources, which no parameter changes; a tie counts as False: a static frame is masked
+    entirely.
+    """
+    error = warped_error.amin(1) if warped_error.shape[1] == 1 else warped_error.min(1).values
+    if identity_error is None:
+        return error, torch.ones_like(error, dtype=torch.bool)
+    auto_mask = error < identity_error
+    return torch.where(auto_mask, error, identity_error), auto_mask
+
+
+def reprojection_error(
+    views: Tensor,
+    target: Tensor,
+    identity_error: Tensor | None = None,
+    alpha: float = 0.85,
+    kernels: str = 'auto',
+) -> tuple[Tensor, Tensor]:
+    """`minimum_reprojection` of the `photometric_error` of views.
+
+    Args:
+        views, target, alpha: as `photometric_error` takes them.
+        identity_error: smallest error of the un-warped sources, (B, 1, H, W); no gradient flows to
+            it. None: they do not compete.
+        kernels: see `kernels.choose_triton`.
+
+    Returns:
+        The error and the auto-mask, (B, V, H, W) both.
+    """
+    if choose_triton(kernels, views):
+        from ._triton import Reprojection
+
+        error, choice = Reprojection.apply(views, target.detach(), identity_error, alpha)
+        return error, choice >= 0
+    return minimum_reprojection(photometric_error(views, target, alpha), identity_error)

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
-from mmscd.models.losses.photometric_loss import PhotometricLoss, minimum_reprojection
+from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops import _cpu
+from mmscd.ops import _cpu, minimum_reprojection
 
 
 def naive_error(a, b, alpha=0.85):
@@ -157,7 +157,7 @@ def test_without_auto_mask_every_pixel_takes_part():
 def test_minimum_takes_the_visible_source():
     """A pixel occluded in one source is judged by the other."""
     error = torch.tensor([[0.9, 0.1], [0.2, 0.8]]).reshape(1, 2, 1, 1, 2)
-    identity = torch.tensor([[0.5, 0.5], [0.6, 0.05]]).reshape(1, 2, 1, 1, 2)
+    identity = torch.tensor([0.5, 0.05]).reshape(1, 1, 1, 2)
     combined, mask = minimum_reprojection(error, identity)
     assert torch.equal(combined.flatten(), torch.tensor([0.2, 0.05]))
     assert mask.flatten().tolist() == [True, False]

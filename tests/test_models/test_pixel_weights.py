@@ -7,16 +7,18 @@ import torch
 import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform
-from mmscd.models.losses import PhotometricLoss, identity_error, structure_difference
-from mmscd.models.losses.photometric_loss import (
-    minimum_reprojection,
+from mmscd.models.losses import (
+    PhotometricLoss,
+    identity_error,
     photometric_error,
+    structure_difference,
     synthesise_views,
     upsample_disps,
 )
 from mmscd.models.outputs import StepOutputs
 from mmscd.models.pixel_weights import MovingObjectWeight, StructureWeight
 from mmscd.models.pixel_weights.moving_object import movable_ids, movable_mask, window_mean
+from mmscd.ops import minimum_reprojection
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key
 

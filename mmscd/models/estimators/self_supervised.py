@@ -48,6 +48,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
             losses stay in float32.
         channels_last: NHWC order of weights and maps: faster half-precision convolutions.
+        kernels: which form of view synthesis and photometric error runs: `auto` (Triton on CUDA),
+            `torch` or `triton`.
         flip_tta: average the prediction with that of the mirrored image.
         data_preprocessor: config of the preprocessor.
         init_cfg: mmengine's initialisation.
@@ -66,6 +68,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         max_depth: float = 100.0,
         network_dtype: str | None = None,
         channels_last: bool = False,
+        kernels: str = 'auto',
         flip_tta: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -93,7 +96,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self._check_parts()
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
-        self.flip_tta = flip_tta
+        self.flip_tta, self.kernels = flip_tta, kernels
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
@@ -198,6 +201,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
             disps=disps,
             feats=feats,
             depth_range=self.depth_range,
+            kernels=self.kernels,
             rerun=partial(self._extra_pass, current_autocast(frames.device.type), student_feats),
             student_feats=student_feats,
             extras=extras,

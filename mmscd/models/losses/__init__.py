@@ -1,11 +1,10 @@
 """Losses: each a registered module that reads what it needs from `outputs`, returns a scalar."""
 
-from mmscd.ops.photometric import photometric_error
+from mmscd.ops import photometric_error, synthesise_views
 
 from .photometric_loss import (
     PhotometricLoss,
     identity_error,
-    synthesise_views,
     upsample_disps,
     views_of_disps,
 )

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmscd.geometry import disp_to_depth, normalise_pixels, pixel_grid, sample_views
+from mmscd.geometry import disp_to_depth
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops.photometric import photometric_error
+from mmscd.ops import reprojection_error, synthesise_views
 from mmscd.registry import LOSSES
 
 from .shared import masked_mean, product_of_weights
@@ -23,70 +23,25 @@ def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
     return torch.cat(full, 1)
 
 
-def synthesise_views(
-    sources: Tensor, depth: Tensor, T_source_target: Tensor, K: Tensor, inv_K: Tensor
-) -> Tensor:
-    """Every source warped into the target by every depth map, in one `grid_sample`.
-
-    The same as `geometry.proj` source by source and scale by scale: rays through the pixels are
-    rotated once for all depth maps, and the maps lie under each other in one sampling grid.
-
-    Args:
-        sources: (B, S, 3, H, W).
-        depth: (B, n, H, W), n depth maps of the target, metres.
-        T_source_target: (B, S, 4, 4).
-        K: (B, 3, 3), pixels.
-        inv_K: (B, 3, 3).
-
-    Returns:
-        (B, S, 3, n, H, W). Errors are those of `geometry.sample_views`.
-    """
-    batch, count, channels, height, width = sources.shape
-    scales = depth.shape[1]
-    P = K[:, None] @ T_source_target[:, :, :3]
-    rays = P[..., :3] @ (inv_K @ pixel_grid(height, width, depth))[:, None]
-    points = rays.reshape(batch, count, 3, 1, -1) * depth.reshape(batch, 1, 1, scales, -1)
-    points = points + P[..., 3, None, None]
-    pixels = points[:, :, :2] / points[:, :, 2:].clamp(min=1e-7)
-    pixels = pixels.reshape(batch * count, 2, scales * height, width)
-    grid = normalise_pixels(pixels, height, width)
-    warped = sample_views(sources.flatten(0, 1), grid)
-    return warped.reshape(batch, count, channels, scales, height, width)
-
-
 def views_of_disps(outputs: StepOutputs, disps: Sequence[Tensor]) -> Tensor:
     """Every source warped by the depth of n disparities of the target, (B, S, 3, n, H, W)."""
     disp = upsample_disps(disps, *outputs.target.shape[-2:])
     depth, T = disp_to_depth(disp, *outputs.depth_range), outputs.T_source_target
-    return synthesise_views(outputs.sources, depth, T, outputs.K, outputs.inv_K)
-
-
-def minimum_reprojection(
-    warped_error: Tensor, identity_error: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Smallest of the errors (B, S, n, H, W) over the sources, (B, n, H, W), and the auto-mask.
-
-    The mask, bool (B, n, H, W), is True where warping a source beats every un-warped source, whose
-    errors are (B, S, 1, H, W); None: no mask. Where it is False the error is that of the un-warped
-    sources, which no parameter changes; a tie counts as False: a static frame is masked entirely.
-    """
-    error = warped_error.amin(1) if warped_error.shape[1] == 1 else warped_error.min(1).values
-    if identity_error is None:
-        return error, torch.ones_like(error, dtype=torch.bool)
-    identity = identity_error.amin(1)
-    auto_mask = error < identity
-    return torch.where(auto_mask, error, identity), auto_mask
+    camera = (T, outputs.K, outputs.inv_K)
+    return synthesise_views(outputs.sources, depth, *camera, outputs.kernels)
 
 
 def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
-    """Photometric error of the un-warped sources, (B, S, 1, H, W); made once per step.
+    """Smallest photometric error of the un-warped sources, (B, 1, H, W); made once per step.
 
     No parameter changes it, so all who judge the same frames share it.
     """
 
     def compute() -> Tensor:
         with torch.no_grad():
-            return photometric_error(sources[:, :, :, None], target, alpha)
+            return reprojection_error(sources[:, :, :, None], target, None, alpha, outputs.kernels)[
+                0
+            ]
 
     target, sources = outputs.target, outputs.sources
     return outputs.once(f'identity_error_{alpha}', (target, sources), compute)
@@ -126,9 +81,11 @@ class PhotometricLoss(nn.Module):
         disps = outputs.disps
         if self.scales is not None:
             disps = [disps[k] for k in self.scales]
-        error = photometric_error(views_of_disps(outputs, disps), outputs.target, self.alpha)
         identity = identity_error(outputs, self.alpha) if self.auto_mask else None
-        error, auto_mask = minimum_reprojection(error, identity)
+        views = views_of_disps(outputs, disps)
+        error, auto_mask = reprojection_error(
+            views, outputs.target, identity, self.alpha, outputs.kernels
+        )
         outputs.notes['auto_mask_share'] = auto_mask[:, 0].float().mean()
         weight = product_of_weights(outputs)
         mean = error.mean() if weight is None else masked_mean(error, weight)

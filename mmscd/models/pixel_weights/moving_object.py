@@ -16,7 +16,7 @@ from mmscd.models.losses import (
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops.photometric import photometric_error
+from mmscd.ops import reprojection_error
 from mmscd.registry import MODELS
 
 # by Cityscapes' train ids, which teachers of 19 classes without names are taken to have
@@ -190,7 +190,7 @@ class MovingObjectWeight(nn.Module):
             mean = window_mean(difference.detach(), movable & valid, window)
             violates |= mean > self.threshold
         if self.tolerance is not None:
-            identity = identity_error(outputs).amin(1)
+            identity = identity_error(outputs)
             static = (1 + self.tolerance) * self._warped_error(outputs)
             violates |= window_mean(identity - static, movable, window) <= 0
         # at the rim of a thing windows see what is around it: let its inside decide
@@ -199,4 +199,4 @@ class MovingObjectWeight(nn.Module):
     def _warped_error(self, outputs: StepOutputs) -> Tensor:
         """Smallest photometric error over the warped sources at the finest scale, (B, 1, H, W)."""
         views = views_of_disps(outputs, outputs.disps[:1])
-        return photometric_error(views, outputs.target).amin(1)
+        return reprojection_error(views, outputs.target, kernels=outputs.kernels)[0]
