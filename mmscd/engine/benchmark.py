@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from terminaltables import AsciiTable
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform, disp_to_depth
 from mmscd.geometry.camera import sample_views
@@ -42,24 +44,59 @@ def take_turns(sides: Mapping[str, Side], turns: int, warm_up: int = 1) -> dict[
     return times
 
 
-def make_table(times: Mapping[str, Sequence[float]], samples: int) -> str:
+class _OperationCounter(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: Any = None
+    ) -> Any:
+        name = func.overloadpacket.__name__
+        if not (func.is_view or 'empty' in name or name in _NO_KERNEL):
+            self.counts[name] += 1
+        return func(*args, **(kwargs or {}))
+
+
+_NO_KERNEL = ('detach', '_unsafe_view', 'lift_fresh', '_reshape_alias', 'set_', 'resize_')
+
+
+def count_operations(side: Side) -> Counter[str]:
+    """How often a side runs each operation of PyTorch that computes something, so about how many
+    kernels it starts on a GPU; views and allocations do not count. On a CPU, where one thread runs
+    all of a step; kernels that PyTorch does not dispatch are not seen."""
+    with _OperationCounter() as counter:
+        side()
+    return counter.counts
+
+
+def make_table(
+    times: Mapping[str, Sequence[float]], samples: int, operations: Mapping[str, int] | None = None
+) -> str:
     """Times and their ratios to the first side's, the median over pairs of turns; one turn of any
-    side works through so many samples."""
+    side works through so many samples, in so many operations where they were counted."""
     first = next(iter(times.values()))
     rows = [['', 'median ms', 'min ms', 'samples/s', 'x first (median)', 'x first (min)']]
+    if operations:
+        rows[0].append('operations')
     for name, own in times.items():
         median = statistics.median(own)
         ratio = statistics.median(a / b for a, b in zip(own, first, strict=True))
         numbers = [f'{1000 * median:.1f}', f'{1000 * min(own):.1f}', f'{samples / median:.1f}']
         rows.append([name, *numbers, f'{ratio:.2f}', f'{min(own) / min(first):.2f}'])
+        if operations:
+            rows[-1].append(str(operations[name]))
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else 'CPU'
     foot = f'{len(first)} turns each, {device}, {torch.get_num_threads()} torch threads'
     return f'{AsciiTable(rows).table}\n{foot}, torch {torch.__version__}'
 
 
-def training_step(cfg: Config, work_dir: str, amp: bool = False) -> Side:
+def training_step(
+    cfg: Config, work_dir: str, amp: bool = False, loss: nn.Module | None = None
+) -> Side:
     """A function that does one training step on a fixed batch, at full strength of every loss, as
-    `tools/train.py --amp` would; the Runner writes to `work_dir`."""
+    `tools/train.py --amp` would; the Runner writes to `work_dir`. `loss` replaces the photometric
+    one."""
     cfg = copy.deepcopy(cfg)
     cfg.update(work_dir=work_dir, log_level='WARNING', experiment_name=f'step_{id(cfg)}')
     for part in ('cfg', 'dataloader', 'evaluator'):
@@ -75,10 +112,30 @@ def training_step(cfg: Config, work_dir: str, amp: bool = False) -> Side:
     batch = next(iter(runner.build_dataloader(cfg.train_dataloader, seed=0)))
     optimizer = runner.build_optim_wrapper(cfg.optim_wrapper)
     model = runner.model.train()
+    if loss is not None:
+        model.losses['photometric'] = loss
     for hook in runner.hooks:
         if isinstance(hook, IsomorphicGraphDistillHook):
             hook.before_train(runner)
     return partial(model.train_step, batch, optimizer)
+
+
+def reference_step(cfg: Config, work_dir: str) -> Side:
+    """`training_step` of a config's networks and data with the loss of the usual form, in float32
+    and NCHW order, with a plain Adam: what the steps of this package are timed against."""
+    cfg = copy.deepcopy(cfg)
+    usual = {name: cfg.model.losses[name] for name in ('photometric', 'smoothness')}
+    cfg.model.update(losses=usual, distiller=None, pixel_weights=None)
+    cfg.model.update(network_dtype=None, channels_last=False)
+    cfg.default_hooks.distill = None
+    cfg.optim_wrapper.optimizer = dict(type='Adam', lr=1e-4, foreach=False)
+    cfg.optim_wrapper.pop('constructor', None)
+    return training_step(cfg, work_dir, loss=_EagerLoss())
+
+
+class _EagerLoss(nn.Module):
+    def forward(self, outputs: StepOutputs) -> Tensor:
+        return eager_loss(outputs)
 
 
 def loss_sides(
@@ -99,13 +156,19 @@ def loss_sides(
     K = torch.tensor([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1]]).repeat(batch, 1, 1)
     K = K.to(**to)
 
-    def side(loss: Callable[[StepOutputs], Tensor]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def side(
+        loss: Callable[[StepOutputs], Tensor], kernels: str = 'torch'
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         T = compose_transform(axis_angle_to_rotation(leaves[-2]), leaves[-1])
-        views = dict(target=frames[:, 0], sources=frames[:, 1:], T_source_target=T)
+        views: dict[str, Any] = dict(target=frames[:, 0], sources=frames[:, 1:], kernels=kernels)
+        views['T_source_target'] = T
         value = loss(StepOutputs(K=K, inv_K=torch.linalg.inv(K), disps=leaves[:-2], **views))
         return value.detach(), torch.autograd.grad(value, leaves)
 
-    return dict(eager=partial(side, eager_loss), mmscd=partial(side, PhotometricLoss()))
+    forms = dict(eager=partial(side, eager_loss), mmscd=partial(side, PhotometricLoss()))
+    if torch.device(to.get('device', 'cpu')).type != 'cpu':
+        forms['triton'] = partial(side, PhotometricLoss(), 'triton')
+    return forms
 
 
 def eager_loss(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:

@@ -67,7 +67,7 @@ class StepOutputs:
     perturbed: Any = None
     notes: dict[str, Tensor] = field(default_factory=dict)
     extras: dict[str, Tensor] = field(default_factory=dict)
-    kernels: str = 'auto'
+    kernels: str = 'torch'
     memo: dict[str, tuple] = field(default_factory=dict)
 
     def first(self, count: int) -> StepOutputs:

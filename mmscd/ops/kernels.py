@@ -6,31 +6,20 @@ import functools
 import importlib.util
 
 import torch
-from torch import Tensor
 
-KERNELS = ('auto', 'torch', 'triton')
+KERNELS = ('torch', 'triton')
 
 
 @functools.cache
 def _has_triton() -> bool:
-    return importlib.util.find_spec('triton') is not None
+    return importlib.util.find_spec('triton') is not None and hasattr(torch.library, 'custom_op')
 
 
-def choose_triton(kernels: str, like: Tensor) -> bool:
-    """Whether Triton kernels shall work on tensors such as `like`.
-
-    Args:
-        kernels: `auto`: on CUDA in float32, where Triton is installed; `torch`: never; `triton`:
-            always, on a CPU by Triton's interpreter (`TRITON_INTERPRET=1`), which is for tests.
-        like: a tensor of the operation.
-
-    Raises:
-        ValueError: another word, or `triton` where it is not installed.
-    """
-    if kernels == 'auto':
-        return like.is_cuda and like.dtype == torch.float32 and _has_triton()
-    if kernels == 'triton' and not _has_triton():
-        raise ValueError("kernels='triton': Triton is not installed; use 'auto' or 'torch'")
+def choose_triton(kernels: str) -> bool:
+    """Whether `kernels` asks for Triton's: `torch` or `triton`, which on a CPU is for tests, by
+    Triton's interpreter (`TRITON_INTERPRET=1`). ValueError: another word, or no Triton here."""
     if kernels not in KERNELS:
         raise ValueError(f'kernels must be one of {KERNELS}, got {kernels!r}')
+    if kernels == 'triton' and not _has_triton():
+        raise ValueError("kernels='triton' needs Triton and PyTorch 2.4; else use 'torch'")
     return kernels == 'triton'

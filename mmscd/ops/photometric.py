@@ -83,7 +83,7 @@ def reprojection_error(
     target: Tensor,
     identity_error: Tensor | None = None,
     alpha: float = 0.85,
-    kernels: str = 'auto',
+    kernels: str = 'torch',
 ) -> tuple[Tensor, Tensor]:
     """`minimum_reprojection` of the `photometric_error` of views.
 
@@ -96,9 +96,9 @@ def reprojection_error(
     Returns:
         The error and the auto-mask, (B, V, H, W) both.
     """
-    if choose_triton(kernels, views):
-        from ._triton import Reprojection
+    if choose_triton(kernels):
+        from ._triton import reprojection
 
-        error, choice = Reprojection.apply(views, target.detach(), identity_error, alpha)
+        error, choice = reprojection(views, target.detach(), identity_error, alpha)
         return error, choice >= 0
     return minimum_reprojection(photometric_error(views, target, alpha), identity_error)

@@ -15,7 +15,7 @@ def synthesise_views(
     T_source_target: Tensor,
     K: Tensor,
     inv_K: Tensor,
-    kernels: str = 'auto',
+    kernels: str = 'torch',
 ) -> Tensor:
     """Every source warped into the target by every depth map, in one `grid_sample`.
 
@@ -36,10 +36,10 @@ def synthesise_views(
     batch, count, channels, height, width = sources.shape
     scales = depth.shape[1]
     P = K[:, None] @ T_source_target[:, :, :3]
-    if choose_triton(kernels, depth):
-        from ._triton import Synthesis
+    if choose_triton(kernels):
+        from ._triton import warp
 
-        return Synthesis.apply(sources, depth, P[..., :3] @ inv_K[:, None], P[..., 3])
+        return warp(sources, depth, P[..., :3] @ inv_K[:, None], P[..., 3])
     rays = P[..., :3] @ (inv_K @ pixel_grid(height, width, depth))[:, None]
     points = rays.reshape(batch, count, 3, 1, -1) * depth.reshape(batch, 1, 1, scales, -1)
     points = points + P[..., 3, None, None]

@@ -28,3 +28,15 @@ def test_ratios_are_those_of_pairs_of_turns():
     rows = [[c.strip() for c in line.split('|')[1:-1]] for line in table.splitlines()]
     assert rows[3] == ['slow', '4000.0', '2000.0', '2.0', '1.00', '1.00']
     assert rows[4] == ['fast', '1000.0', '1000.0', '8.0', '0.25', '0.50']
+
+
+def test_operations_that_compute_are_counted():
+    x = torch.ones(4, 6, requires_grad=True)
+
+    def side():
+        (x.view(24)[::2].expand(2, 12) * 3 + 1).sum().backward()
+
+    # forward mul, add, sum; backward mul, the sum of expand, the slice's and the first gradient
+    counts = benchmark.count_operations(side)
+    assert counts['mul'] == 2 and counts['add'] == 1 and 'view' not in counts
+    assert benchmark.count_operations(lambda: torch.empty(3).reshape(3, 1).detach()).total() == 0

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmscd.engine import benchmark
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops import kernels, reprojection_error, synthesise_views
@@ -115,12 +116,17 @@ def test_the_whole_loss_at_every_scale():
             assert difference(found, reference.double()) < limit
 
 
-def test_what_runs_is_chosen_by_device_and_word(monkeypatch):
-    x = torch.zeros(1)
-    assert not kernels.choose_triton('auto', x) and not kernels.choose_triton('torch', x)
-    assert kernels.choose_triton('triton', x)
+def test_what_runs_is_chosen_by_a_word(monkeypatch):
+    assert not kernels.choose_triton('torch') and kernels.choose_triton('triton')
     with pytest.raises(ValueError, match="must be one of .* got 'cuda'"):
-        kernels.choose_triton('cuda', x)
+        kernels.choose_triton('cuda')
     monkeypatch.setattr(kernels, '_has_triton', lambda: False)
-    with pytest.raises(ValueError, match='Triton is not installed'):
-        kernels.choose_triton('triton', x)
+    with pytest.raises(ValueError, match='needs Triton'):
+        kernels.choose_triton('triton')
+
+
+def test_the_loss_is_a_tenth_of_the_operations():
+    """On the `meta` device, where the plain form runs as on a GPU and nothing is computed."""
+    sides = benchmark.loss_sides((64, 32), 2, device='meta', dtype=torch.float32)
+    counts = {name: benchmark.count_operations(side).total() for name, side in sides.items()}
+    assert 10 * counts['triton'] < counts['eager'] and 3 * counts['triton'] < counts['mmscd']

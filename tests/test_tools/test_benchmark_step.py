@@ -23,6 +23,14 @@ def test_baseline_and_scd_take_turns(tiny_config, tiny_scd_config, capsys):
     assert float(rows[1][3]) * float(rows[1][1]) / 1000 == pytest.approx(2, rel=0.05)
 
 
+def test_the_reference_comes_first_and_operations_are_counted(tiny_scd_config, capsys):
+    options = ('--reference', '--count', '--steps', '1', '--warm-up', '0')
+    benchmark_step.main([str(tiny_scd_config), *options])
+    rows = rows_of(capsys.readouterr().out)
+    assert [row[0] for row in rows[1:]] == ['reference', str(tiny_scd_config)]
+    assert rows[0][-1] == 'operations' and all(int(row[-1]) > 500 for row in rows[1:])
+
+
 def test_losses_and_loaders(tiny_config, capsys):
     benchmark_step.main(['--part', 'loss', '--size', '64x32', '--batch', '2', '--steps', '1'])
     assert [row[0] for row in rows_of(capsys.readouterr().out)[1:]] == ['eager', 'mmscd']

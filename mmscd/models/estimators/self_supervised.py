@@ -48,8 +48,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
             losses stay in float32.
         channels_last: NHWC order of weights and maps: faster half-precision convolutions.
-        kernels: which form of view synthesis and photometric error runs: `auto` (Triton on CUDA),
-            `torch` or `triton`.
+        kernels: which form of view synthesis and photometric error runs: `torch`, or `triton`, five
+            kernels with float32 arithmetic on CUDA.
         flip_tta: average the prediction with that of the mirrored image.
         data_preprocessor: config of the preprocessor.
         init_cfg: mmengine's initialisation.
@@ -68,7 +68,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         max_depth: float = 100.0,
         network_dtype: str | None = None,
         channels_last: bool = False,
-        kernels: str = 'auto',
+        kernels: str = 'torch',
         flip_tta: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
