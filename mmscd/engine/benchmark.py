@@ -22,6 +22,7 @@ from mmscd.geometry.camera import sample_views
 from mmscd.models.loading import disable_initial_weights
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
+from mmscd.ops.kernels import has_triton
 
 from . import launch
 from .hooks import IsomorphicGraphDistillHook
@@ -140,9 +141,10 @@ class _EagerLoss(nn.Module):
 
 def loss_sides(
     size: tuple[int, int], batch: int, sources: int = 2, scales: int = 4, **to: Any
-) -> dict[str, Callable[[], tuple[Tensor, tuple[Tensor, ...]]]]:
+) -> Mapping[str, Callable[[], tuple[Tensor, tuple[Tensor, ...]]]]:
     """Forward and backward of the photometric loss on random smooth images of (width, height), in
-    the usual form (`eager`) and in ours (`mmscd`). Each gives the loss and its gradients to
+    the usual form (`eager`), in ours (`mmscd`) and, where there is a GPU, by Triton's kernels
+    (`triton`). Each gives the loss and its gradients to
     disparities, rotations and translations, which are equal up to rounding. `to` is device and
     dtype."""
     (width, height), generator = size, torch.Generator().manual_seed(0)
@@ -166,7 +168,7 @@ def loss_sides(
         return value.detach(), torch.autograd.grad(value, leaves)
 
     forms = dict(eager=partial(side, eager_loss), mmscd=partial(side, PhotometricLoss()))
-    if torch.device(to.get('device', 'cpu')).type != 'cpu':
+    if torch.device(to.get('device', 'cpu')).type != 'cpu' and has_triton():
         forms['triton'] = partial(side, PhotometricLoss(), 'triton')
     return forms
 

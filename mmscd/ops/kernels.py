@@ -11,7 +11,8 @@ KERNELS = ('torch', 'triton')
 
 
 @functools.cache
-def _has_triton() -> bool:
+def has_triton() -> bool:
+    """Whether Triton's kernels can be used: it is installed, and PyTorch is 2.4 or newer."""
     return importlib.util.find_spec('triton') is not None and hasattr(torch.library, 'custom_op')
 
 
@@ -20,6 +21,6 @@ def choose_triton(kernels: str) -> bool:
     Triton's interpreter (`TRITON_INTERPRET=1`). ValueError: another word, or no Triton here."""
     if kernels not in KERNELS:
         raise ValueError(f'kernels must be one of {KERNELS}, got {kernels!r}')
-    if kernels == 'triton' and not _has_triton():
+    if kernels == 'triton' and not has_triton():
         raise ValueError("kernels='triton' needs Triton and PyTorch 2.4; else use 'torch'")
     return kernels == 'triton'

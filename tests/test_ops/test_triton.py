@@ -120,7 +120,7 @@ def test_what_runs_is_chosen_by_a_word(monkeypatch):
     assert not kernels.choose_triton('torch') and kernels.choose_triton('triton')
     with pytest.raises(ValueError, match="must be one of .* got 'cuda'"):
         kernels.choose_triton('cuda')
-    monkeypatch.setattr(kernels, '_has_triton', lambda: False)
+    monkeypatch.setattr(kernels, 'has_triton', lambda: False)
     with pytest.raises(ValueError, match='needs Triton'):
         kernels.choose_triton('triton')
 
