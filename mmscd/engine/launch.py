@@ -83,6 +83,18 @@ class DepthRunner(Runner):
             mend = f'{mend} with a lower learning rate (optim_wrapper.optimizer.lr)'
             raise FloatingPointError(f'iteration {self.iter + 1}: {error}; {mend}') from error
 
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """mmengine's; ValueError where the state of optimizer or schedulers is of another shape."""
+        try:
+            super().resume(filename, *args, **kwargs)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if str(filename) in str(error):
+                raise
+            raise ValueError(
+                f'{filename} holds no state that this training can go on from '
+                f'({type(error).__name__}: {error}): take an older iter_N.pth'
+            ) from error
+
     def load_checkpoint(
         self, filename: str, map_location: Any = 'cpu', *_: Any, **__: Any
     ) -> dict[str, Any]:

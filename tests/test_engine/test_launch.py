@@ -192,6 +192,16 @@ def test_resume_takes_exactly_what_training_wrote(runner_of, weights):
             runner.load_checkpoint(str(weights(dict, **lacking)))
 
 
+@pytest.mark.parametrize('state', [2.5, dict(state={}, param_groups={}), [1]])
+def test_a_damaged_state_of_the_optimizer_is_named(runner_of, weights, state):
+    more = dict(message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}), optimizer=state)
+    path = weights(dict, dict(epoch=0, iter=3), **more)
+    runner = runner_of(resume=True, load_from=str(path))
+    runner._train_loop = runner.build_train_loop(runner.cfg.train_cfg)
+    with pytest.raises(ValueError, match=r'other\.pth holds no state that this training can go on'):
+        runner.resume(str(path))
+
+
 def test_pictures_are_drawn_where_a_config_has_none(tiny_config):
     cfg = load_config(str(tiny_config), {'default_hooks.visualization': None})
     launch.draw_to(cfg, 'pictures')
