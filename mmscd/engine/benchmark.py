@@ -17,8 +17,12 @@ from terminaltables import AsciiTable
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmscd.geometry import axis_angle_to_rotation, compose_transform, disp_to_depth
-from mmscd.geometry.camera import sample_views
+from mmscd.geometry import (
+    axis_angle_to_rotation,
+    compose_transform,
+    disp_to_depth,
+    sample_views,
+)
 from mmscd.models.loading import disable_initial_weights
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
@@ -144,9 +148,8 @@ def loss_sides(
 ) -> Mapping[str, Callable[[], tuple[Tensor, tuple[Tensor, ...]]]]:
     """Forward and backward of the photometric loss on random smooth images of (width, height), in
     the usual form (`eager`), in ours (`mmscd`) and, where there is a GPU, by Triton's kernels
-    (`triton`). Each gives the loss and its gradients to
-    disparities, rotations and translations, which are equal up to rounding. `to` is device and
-    dtype."""
+    (`triton`). Each gives the loss and its gradients to disparities, rotations and translations,
+    which are equal up to rounding. `to` is device and dtype."""
     (width, height), generator = size, torch.Generator().manual_seed(0)
     shapes = [(batch, 1, height >> k, width >> k) for k in range(scales)]
     leaves = [0.3 * torch.rand(shape, generator=generator) for shape in shapes]

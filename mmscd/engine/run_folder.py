@@ -86,7 +86,8 @@ def hold_folder(work_dir: str | Path) -> Iterator[None]:
             )
         try:
             stream.truncate(0)
-            print(socket.gethostname(), os.getpid(), end='', file=stream, flush=True)
+            stream.write(f'{socket.gethostname()} {os.getpid()}')
+            stream.flush()
             yield
         finally:
             stream.truncate(0)

@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from mmengine.structures import PixelData
 
 from mmscd.datasets.formats.arrays import is_map, read_arrays
-from mmscd.datasets.formats.images import read_depth_png
+from mmscd.datasets.formats.images import other_aspect, read_depth_png
 from mmscd.datasets.kitti_raw import KITTIRawDataset
 from mmscd.structures import DepthDataSample
 from mmscd.utils.files import list_files
@@ -196,9 +196,9 @@ def evaluate_predictions(
         if place in named:
             info['condition'] = named[place]
         sample = DepthDataSample(metainfo=dict(info, sample_idx=place, ori_shape=gt.shape))
-        (h, w), (height, width) = inverse.shape, gt.shape
-        if not shapes and abs(w * height / (h * width) - 1) > 0.02:
-            shapes = f'predictions are {w}x{h}, the truth is {width}x{height}'
+        sizes = inverse.shape[::-1], gt.shape[::-1]
+        if not shapes and other_aspect(*sizes):
+            shapes = 'predictions are {}x{}, the truth is {}x{}'.format(*sizes[0], *sizes[1])
             mend = 'right if the input of the network was squeezed, wrong if it was cropped'
             print_log(f'{shapes}, another aspect ratio: {mend}', 'current', 30)
         depth = invert(resize_inverse_depth(inverse, gt.shape))

@@ -8,12 +8,19 @@ no second kernel. Nothing is added by atomics, so the same input gives the same 
 All tensors are contiguous. B samples, S sources, C channels, n depth maps, H x W pixels.
 """
 
-# What a kernel's parameter is stands in its docstring: Triton wants `tl.constexpr` as annotation.
-
 from __future__ import annotations
 
 import triton
 import triton.language as tl
+
+
+@triton.jit
+def _place(height, width, maps, BLOCK: tl.constexpr):
+    """Of this program: its pixels, their x and y, whether they are in the image, its map, and the
+    map's sample and place in that."""
+    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    bk = tl.program_id(1)
+    return pixel, pixel % width, pixel // width, pixel < height * width, bk, bk // maps, bk % maps
 
 
 @triton.jit
@@ -61,12 +68,10 @@ def warp_forward(
 ):
     """`sources` (B, S, C, H, W) sampled where `depth` (B, n, H, W), `M` (B, S, 9) and `t` (B, S, 3)
     put the target's pixels; to `views` (B, S, C, n, H, W)."""
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    b, k = tl.program_id(1) // maps, tl.program_id(1) % maps
+    pixel, x, y, mask, bk, b, k = _place(height, width, maps, BLOCK)
     area = height * width
-    mask = pixel < area
-    x, y = (pixel % width).to(depth.dtype.element_ty), (pixel // width).to(depth.dtype.element_ty)
-    d = tl.load(depth + (b * maps + k).to(tl.int64) * area + pixel, mask=mask, other=1.0)
+    x, y = x.to(depth.dtype.element_ty), y.to(depth.dtype.element_ty)
+    d = tl.load(depth + bk.to(tl.int64) * area + pixel, mask=mask, other=1.0)
     for s in tl.static_range(S):
         bs = (b * S + s).to(tl.int64)
         u, v, _, _, _, _, _ = _project(x, y, d, M + bs * 9, t + bs * 3)
@@ -100,12 +105,9 @@ def warp_backward(
 ):
     """Gradients of `warp_forward`: to `grad_depth` (B, n, H, W), and, summed over the pixels of a
     block, to `partial` (blocks, B, n, S, 12): 9 of `M`, then 3 of `t`."""
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    bk = tl.program_id(1)
-    b, k = bk // maps, bk % maps
+    pixel, x, y, mask, bk, b, k = _place(height, width, maps, BLOCK)
     area = height * width
-    mask = pixel < area
-    x, y = (pixel % width).to(depth.dtype.element_ty), (pixel // width).to(depth.dtype.element_ty)
+    x, y = x.to(depth.dtype.element_ty), y.to(depth.dtype.element_ty)
     d = tl.load(depth + bk.to(tl.int64) * area + pixel, mask=mask, other=1.0)
     to_depth = tl.zeros_like(d)
     for s in tl.static_range(S):
@@ -195,12 +197,8 @@ def reprojection_forward(
     """The smallest error of the sources' `views` (B, S, C, n, H, W) against `target` (B, C, H, W),
     or `identity` (B, H, W) where no view beats it: to `error` (B, n, H, W), and which source it is
     to `choice` (B, n, H, W), -1 for none."""
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    bk = tl.program_id(1)
-    b, k = bk // maps, bk % maps
+    pixel, x, y, mask, bk, b, k = _place(height, width, maps, BLOCK)
     area = height * width
-    mask = pixel < area
-    x, y = pixel % width, pixel // width
     best = tl.zeros(x.shape, dtype=views.dtype.element_ty)
     chosen = tl.zeros(x.shape, dtype=tl.int32)
     for s in tl.static_range(S):
@@ -250,12 +248,8 @@ def window_gradients(
 ):
     """Gradients of the error to the window means of the chosen view, of its square and of its
     product with the target: to `windows` (B, 3, C, n, H, W)."""
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    bk = tl.program_id(1)
-    b, k = bk // maps, bk % maps
+    pixel, x, y, mask, bk, b, k = _place(height, width, maps, BLOCK)
     area = height * width
-    mask = pixel < area
-    x, y = pixel % width, pixel // width
     at = bk.to(tl.int64) * area + pixel
     s = tl.load(choice + at, mask=mask, other=-1).to(tl.int64)
     g = tl.load(grad + at, mask=mask & (s >= 0), other=0.0)
@@ -302,12 +296,8 @@ def reprojection_backward(
 ):
     """Gradient of the error to the views, out of those of `window_gradients`: to `grad_views`
     (B, S, C, n, H, W)."""
-    pixel = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    bk = tl.program_id(1)
-    b, k = bk // maps, bk % maps
+    pixel, x, y, mask, bk, b, k = _place(height, width, maps, BLOCK)
     area = height * width
-    mask = pixel < area
-    x, y = pixel % width, pixel // width
     chosen = choice + bk.to(tl.int64) * area
     g = tl.load(grad + bk.to(tl.int64) * area + pixel, mask=mask, other=0.0)
     own = tl.load(chosen + pixel, mask=mask, other=-1)

@@ -12,10 +12,10 @@ import numpy as np
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES, corrupt, image_id_from_path
 from mmscd.datasets.formats.images import write_rgb
 from mmscd.datasets.kitti_raw import KITTIRawDataset
-from mmscd.utils.files import check_writable, write_json
+from mmscd.utils.files import check_writable
 from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
-from mmscd.utils.schema import read_json
+from mmscd.utils.schema import keep_settings
 
 from .data import check_images, start_worker
 from .examples import Example, example_sheet
@@ -77,11 +77,7 @@ class KittiC:
         """
         check_writable(out)
         settings = dict(seed=self.seed, size=self.size and list(self.size), format=self.suffix)
-        path = out / 'kitti_c.json'
-        found = read_json(path, f'remove {out}', dict) if path.is_file() else settings
-        if found != settings:
-            raise ValueError(f'{out} was begun with {found}, now asked for: {settings}')
-        write_json(path, settings)
+        keep_settings(out, 'kitti_c.json', settings)
         count = len(self.dataset)
         results = spread(partial(self._convert, out), range(count), workers, start_worker)
         return sum(track(results, count))

@@ -185,10 +185,8 @@ def register_checked_initial_weights() -> None:
         path, prefix = str(self.checkpoint), f'{(self.prefix or "").rstrip(".")}.'.lstrip('.')
         state = named_tensors(CheckpointLoader.load_checkpoint(path, 'cpu', 'current'), path)
         state = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        own, what = (
-            module.state_dict(),
-            f'initial weights {path} do not fit {type(module).__name__}',
-        )
+        own = module.state_dict()
+        what = f'initial weights {path} do not fit {type(module).__name__}'
         if absent := [k for k in own if k not in state and not k.endswith('num_batches_tracked')]:
             mend = 'give the file of this network, or set init_cfg=None'
             told = f'{len(absent)} of {len(own)} parameters are missing ({some(absent)})'

@@ -13,8 +13,10 @@ import os
 import reprlib
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from .files import write_json
 from .text import read_text
 
 _MAX = sys.float_info.max
@@ -71,6 +73,15 @@ def read_json(path: str | os.PathLike, mend: str, expected: Any = object) -> Any
         raise ValueError(f'{path} is no readable json ({error}); {mend}') from None
     check(content, expected, path, mend)
     return content
+
+
+def keep_settings(folder: Path, name: str, settings: dict[str, Any]) -> None:
+    """Note in the file `name` of a folder what is made in it; ValueError where that was begun with
+    other settings (plain values, as JSON has them)."""
+    path = folder / name
+    if path.is_file() and (found := read_json(path, f'remove {folder}', dict)) != settings:
+        raise ValueError(f'{folder} was begun with {found}, now asked for: {settings}')
+    write_json(path, settings)
 
 
 def check(value: Any, expected: Any, what: str | os.PathLike, mend: str) -> None:

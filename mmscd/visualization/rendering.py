@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmscd.datasets.formats.images import write_rgb
 from mmscd.evaluation.functional import invert, resize_inverse_depth, scale_ratio
 from mmscd.evaluation.protocols import DepthProtocol, align_pixels, select_pixels
-from mmscd.utils.files import atomic_write
 
 from .colormap import color_table, colorize_depth, colorize_error, robust_limits, scatter_mean
 
@@ -159,6 +159,4 @@ def save_image(picture: np.ndarray, path: str | os.PathLike) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in ('.png', '.jpg', '.jpeg'):
         raise ValueError(f'pictures are written as .png or .jpg, got {str(path)!r}')
-    options = [] if suffix == '.png' else [cv2.IMWRITE_JPEG_QUALITY, 92]
-    encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1]
-    atomic_write(path, encoded.tobytes())
+    write_rgb(path, picture, 92, sync=True)

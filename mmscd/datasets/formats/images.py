@@ -62,12 +62,17 @@ def check_size(
         )
 
 
+def other_aspect(size: tuple[int, int], of: tuple[int, int]) -> bool:
+    """Whether two sizes (width, height) differ in their aspect ratio by more than 2 %."""
+    return abs(size[0] * of[1] / (size[1] * of[0]) - 1) > 0.02
+
+
 def check_same_view(
     path: str | os.PathLike, size: tuple[int, int], image: str | os.PathLike, of: tuple[int, int]
 ) -> None:
     """Raise ValueError, which names both files and sizes (width, height), where a map (ground
-    truth, labels) cannot show what its image shows: their aspect ratios differ by more than 2 %."""
-    if abs(size[0] * of[1] / (size[1] * of[0]) - 1) > 0.02:
+    truth, labels) cannot show what its image shows, by `other_aspect`."""
+    if other_aspect(size, of):
         raise ValueError(
             f'{path} is {size[0]}x{size[1]}, but {image} is {of[0]}x{of[1]}: both must show the '
             'same view; take the maps that belong to these images, or crop the images alike'
@@ -208,12 +213,15 @@ def decode_rgb(
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), size, shrink
 
 
-def write_rgb(path: str | os.PathLike, image: np.ndarray, quality: int = 95) -> None:
+def write_rgb(
+    path: str | os.PathLike, image: np.ndarray, quality: int = 95, sync: bool = False
+) -> None:
     """Write uint8 RGB (H, W, 3), whole or not at all, as .png, or as .jpg of a quality of 1 to 100;
-    OSError."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if Path(path).suffix == '.jpg' else []
+    `sync`, OSError: see `atomic_write`."""
+    suffix = Path(path).suffix.lower()
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in ('.jpg', '.jpeg') else []
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    atomic_write(path, cv2.imencode(Path(path).suffix, bgr, options)[1].tobytes(), sync=False)
+    atomic_write(path, cv2.imencode(suffix, bgr, options)[1].tobytes(), sync)
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import cv2
-
-from mmscd.datasets.formats.images import decode_rgb
+from mmscd.datasets.formats.images import decode_rgb, write_rgb
 from mmscd.utils.files import atomic_write
 from mmscd.utils.progress import track
 
@@ -150,6 +148,6 @@ def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
         what = f'{job.member.filename} in {job.archive} is damaged ({error})'
         raise ValueError(f'{what}: download the archive again; what is there is kept') from None
     if jpeg and job.target.suffix == '.jpg':
-        image = decode_rgb(data, job.member.filename)[0]
-        data = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg])[1].tobytes()
-    atomic_write(job.target, data, sync=False)
+        write_rgb(job.target, decode_rgb(data, job.member.filename)[0], jpeg)
+    else:
+        atomic_write(job.target, data, sync=False)

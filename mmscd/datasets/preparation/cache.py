@@ -7,7 +7,6 @@ and decoding is no longer what takes time.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ from mmscd.geometry import scale_intrinsics
 from mmscd.utils.files import atomic_write
 from mmscd.utils.processes import spread
 from mmscd.utils.progress import track
-from mmscd.utils.schema import read_json
+from mmscd.utils.schema import keep_settings
 from mmscd.utils.text import read_text
 
 SETTINGS = 'cache.json'
@@ -90,13 +89,8 @@ def _check_settings(out: Path, data_root: Path, settings: CacheSettings) -> None
     source, target = data_root.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise ValueError(f'--out {out} and --data-root {data_root} must not hold one another')
-    path = out / SETTINGS
-    wanted = dict(asdict(settings), size=list(settings.size))  # JSON has no tuples
-    if path.is_file():
-        found = read_json(path, f'remove {out}', dict)
-        if found != wanted:
-            raise ValueError(f'{out} was begun with {found}, now asked for: {wanted}')
-    atomic_write(path, (json.dumps(wanted, indent=1) + '\n').encode())
+    # JSON has no tuples
+    keep_settings(out, SETTINGS, dict(asdict(settings), size=list(settings.size)))
 
 
 def _scale_calibration(path: Path, size: tuple[int, int]) -> str:

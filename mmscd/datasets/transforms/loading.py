@@ -29,7 +29,11 @@ class LoadFrames:
 
     def __call__(self, results: dict) -> dict:
         paths = results['frame_paths']
-        decoded = [images.decode_rgb(images.read_bytes(path), path, self.target) for path in paths]
+        contents = [images.read_bytes(path) for path in paths]
+        decoded = [
+            images.decode_rgb(data, path, self.target)
+            for data, path in zip(contents, paths, strict=True)
+        ]
         _, size, shrink = decoded[0]
         for path, (_, *kind) in zip(paths, decoded, strict=True):
             if kind != [size, shrink]:
@@ -42,7 +46,7 @@ class LoadFrames:
         if results.get('gt_shows_image') and depth is not None:
             truth = results.get('gt_path', 'the ground truth')
             images.check_same_view(truth, depth.shape[1::-1], paths[0], size)
-            if images.read_header(images.read_bytes(paths[0]), paths[0])[2] in (2, 3, 4):
+            if images.read_header(contents[0], paths[0])[2] in (2, 3, 4):
                 text = f'EXIF turns it or mirrors it, but perhaps not {truth}: store it upright'
                 raise ValueError(f'{paths[0]}: {text}')
         results['frames'] = [frame for frame, *_ in decoded]

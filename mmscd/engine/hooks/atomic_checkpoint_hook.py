@@ -76,6 +76,13 @@ def restore_buffers(log_scalars: dict) -> dict:
     }
 
 
+def _progress(runner: Runner) -> tuple[int, int]:
+    """How much is done, and the end, in what the training loop counts: iterations or epochs."""
+    if isinstance(runner.train_loop, EpochBasedTrainLoop):
+        return runner.epoch, runner.max_epochs
+    return runner.iter, runner.max_iters
+
+
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
     """mmengine's `CheckpointHook`, which a kill at any moment leaves whole.
@@ -163,8 +170,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def _catch_up(self, runner: Runner) -> None:
         loop = runner.train_loop
-        by_epoch = isinstance(loop, EpochBasedTrainLoop)
-        done, end = (loop.epoch, loop.max_epochs) if by_epoch else (loop.iter, loop.max_iters)
+        done, end = _progress(runner)
         validated = [is_main_process() and read_validation(runner.work_dir, done)]
         broadcast_object_list(validated)
         if not done or validated[0] or runner.val_loop is None or done < loop.val_begin:
@@ -194,8 +200,7 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save the best one; only then is the validation finished."""
         super().after_val_epoch(runner, metrics)
         if is_main_process():
-            by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-            note_validation(runner.work_dir, runner.epoch if by_epoch else runner.iter)
+            note_validation(runner.work_dir, _progress(runner)[0])
 
     def save_now(self, runner: Runner, done: int) -> str | None:
         """Path of a checkpoint after `done` iterations, written if there is none yet; it goes when

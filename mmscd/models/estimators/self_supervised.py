@@ -229,13 +229,12 @@ class SelfSupervisedDepthEstimator(BaseModel):
         self, inputs: dict[str, Tensor], data_samples: list[DepthDataSample] | None = None
     ) -> dict[str, Tensor]:
         """All losses by name with the prefix `loss_`, and notes without it."""
-        for sample in data_samples[:1] if data_samples else ():
-            ids = tuple(f if isinstance(f, str) else f > 0 for f in sample.get('frame_ids', ())[1:])
-            if ids and ids != tuple(f if isinstance(f, str) else f > 0 for f in self.frame_ids[1:]):
-                raise ValueError(
-                    f'the model expects the frames {list(self.frame_ids)}, the data has '
-                    f'{sample.frame_ids}: model.frame_ids and the dataset must agree in their order'
-                )
+        given = data_samples[0].get('frame_ids', ()) if data_samples else ()
+        if _sides(given) not in ([], _sides(self.frame_ids)):
+            raise ValueError(
+                f'the model expects the frames {list(self.frame_ids)}, the data has {given}: '
+                'model.frame_ids and the dataset must agree in their order'
+            )
         outputs = self.compute_outputs(inputs)
         if self.distiller is not None:
             self.distiller.run_teacher(outputs)
@@ -286,6 +285,11 @@ class SelfSupervisedDepthEstimator(BaseModel):
             sample.pred_inv_depth = PixelData(data=map_)
             sample.pred_depth = PixelData(data=1 / full)
         return data_samples
+
+
+def _sides(frame_ids: Sequence[int | str]) -> list[bool | str]:
+    """Whether the sources come after the target, or are its stereo partner."""
+    return [f if isinstance(f, str) else f > 0 for f in frame_ids[1:]]
 
 
 def _at_least_float32(x: Tensor) -> Tensor:

@@ -39,9 +39,9 @@ def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
 
     def compute() -> Tensor:
         with torch.no_grad():
-            return reprojection_error(sources[:, :, :, None], target, None, alpha, outputs.kernels)[
-                0
-            ]
+            still = sources[:, :, :, None]
+            error, _ = reprojection_error(still, target, None, alpha, outputs.kernels)
+        return error
 
     target, sources = outputs.target, outputs.sources
     return outputs.once(f'identity_error_{alpha}', (target, sources), compute)
