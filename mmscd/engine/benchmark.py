@@ -103,7 +103,10 @@ def training_step(
     `tools/train.py --amp` would; the Runner writes to `work_dir`. `loss` replaces the photometric
     one."""
     cfg = copy.deepcopy(cfg)
-    cfg.update(work_dir=work_dir, log_level='WARNING', experiment_name=f'step_{id(cfg)}')
+    # mmengine keeps loggers and visualizers, with their folders, by name
+    name = 'step' + work_dir.replace('/', '_')
+    cfg.update(work_dir=work_dir, log_level='WARNING', experiment_name=name)
+    cfg.visualizer.name = name
     for part in ('cfg', 'dataloader', 'evaluator'):
         cfg[f'val_{part}'] = cfg[f'test_{part}'] = None
     cfg.default_hooks.checkpoint.save_best = None

@@ -1,9 +1,12 @@
 """What the benchmark times against each other is the same function."""
 
+import shutil
+
 import pytest
 import torch
 
 from mmscd.engine import benchmark
+from mmscd.utils.config import load_config
 
 
 def test_both_losses_are_the_same_function():
@@ -40,3 +43,12 @@ def test_operations_that_compute_are_counted():
     counts = benchmark.count_operations(side)
     assert counts['mul'] == 2 and counts['add'] == 1 and 'view' not in counts
     assert benchmark.count_operations(lambda: torch.empty(3).reshape(3, 1).detach()).total() == 0
+
+
+def test_every_step_has_a_folder_of_its_own(tiny_config, tmp_path):
+    """Also where that of an earlier step is gone."""
+    cfg = load_config(str(tiny_config))
+    for number in range(3):
+        benchmark.training_step(cfg, str(tmp_path / str(number)))
+        assert list((tmp_path / str(number)).glob('*/vis_data/config.py'))
+        shutil.rmtree(tmp_path / str(number))
