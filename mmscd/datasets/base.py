@@ -160,8 +160,8 @@ class BaseDepthDataset(BaseDataset):
 
     def load_camera(self, info: dict) -> dict:
         """`K_ori` and, for stereo samples, `T_stereo`; optionally `camera_size` (width, height)
-        for which `K_ori` holds, which the loaded images must have. Here: `K` and `camera_size` of
-        the sample."""
+        for which `K_ori` holds, which the loaded images must have, and `camera_path`, the file
+        that says so. Here: `K` and `camera_size` of the sample."""
         camera: dict[str, Any] = dict(K_ori=np.array(info['K'], np.float64))
         if 'camera_size' in info:
             camera['camera_size'] = tuple(info['camera_size'])
@@ -170,7 +170,7 @@ class BaseDepthDataset(BaseDataset):
     def rectified_camera(self, target: np.ndarray, source: np.ndarray, what: Any) -> dict:
         """What `load_camera` gives, of the projection matrices (3, 4) of a camera and of its
         stereo partner; `what` names their file in errors."""
-        camera = dict(K_ori=target[:, :3].copy())
+        camera = dict(K_ori=target[:, :3].copy(), camera_path=str(what))
         if 's' in self.frame_ids:
             camera['T_stereo'] = stereo_from_projections(target, source, what)
         return camera
@@ -239,8 +239,9 @@ class BaseDepthDataset(BaseDataset):
         another size than the image, or not in pixels; warn where images will be squeezed."""
         camera, path = self.load_camera(info), info['frame_paths'][0]
         size = image_size(read_bytes(path), path)
-        check_size(path, size, camera.get('camera_size'))
-        own = f' {info["camera_path"]}' if 'camera_path' in info else ''
+        file = camera.get('camera_path', info.get('camera_path'))
+        check_size(path, size, camera.get('camera_size'), file)
+        own = f' {file}' if file else ''
         check_pinhole(camera['K_ori'], size, f'{self.dataset_name}: camera{own} of {path}')
         for step in self.pipeline.transforms:
             target = step.size if isinstance(step, ResizeFrames) else (1, 1)

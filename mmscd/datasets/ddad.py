@@ -136,6 +136,7 @@ class DDADDataset(BaseDepthDataset):
         info: dict[str, Any] = dict(
             frame_paths=[os.path.join(folder, image['filename']) for image in images],
             camera_size=(images[0]['width'], images[0]['height']),
+            camera_path=path,
         )
         if self.with_gt:
             if lidar is None:

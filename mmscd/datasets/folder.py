@@ -122,7 +122,7 @@ class FolderDepthDataset(BaseDepthDataset):
         if camera.size is not None and size != camera.size:
             text = f'intrinsics scaled from {camera.size} to {size} (width, height)'
             print_log(f'{camera.path}: {text}', 'current')
-        return dict(K=K.tolist(), camera_size=size)
+        return dict(K=K.tolist(), camera_size=size, camera_path=str(camera.path))
 
     def load_gt_depth(self, info: dict) -> np.ndarray:
         """Depth of the target frame, (H, W) float32 metres, 0 where there is none."""

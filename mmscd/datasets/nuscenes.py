@@ -133,6 +133,7 @@ class NuScenesDataset(BaseDepthDataset):
             condition=condition,
             K=tables.intrinsics(camera).tolist(),
             camera_size=(camera['width'], camera['height']),
+            camera_path=os.path.join(tables.folder, 'sample_data.json'),
             token=camera['sample_token'],
         )
         for frame_id in self.frame_ids:

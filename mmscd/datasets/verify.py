@@ -143,7 +143,8 @@ def _check_sample(
         for path in info['frame_paths']:
             data = read_bytes(path)
             sizes.append(decode_rgb(data, path)[1] if decode else image_size(data, path))
-            check_size(path, sizes[-1], info.get('camera_size', sizes[0]))
+            expected = info.get('camera_size', sizes[0])
+            check_size(path, sizes[-1], expected, info.get('camera_path'))
         depth = info.get('gt_depth')
         share = None if depth is None else float(np.mean(depth > 0))
         empty = f'{info["img_path"]}: its ground truth is empty' if share == 0 else None

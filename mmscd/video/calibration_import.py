@@ -31,16 +31,17 @@ _DISTORTION = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
 
 class Calibration(NamedTuple):
     """A camera: `K` (3, 3) float64 in pixels whose centres are integers, `size` (width, height),
-    `distortion` OpenCV's coefficients (4, 5 or 8), or None for a pinhole."""
+    `distortion` OpenCV's coefficients (4, 5 or 8), or None for a pinhole, `path` its file."""
 
     K: np.ndarray
     size: tuple[int, int]
     distortion: np.ndarray | None = None
+    path: str = 'the calibration'
 
     def resized(self, size: tuple[int, int]) -> Calibration:
         """The same camera for images that are a plain resize to `size` (width, height)."""
         K = scale_intrinsics(self.K, size[0] / self.size[0], size[1] / self.size[1])
-        return Calibration(K, size, self.distortion)
+        return self._replace(K=K, size=size)
 
 
 def read_colmap(path: str | os.PathLike, camera_id: int | None = None) -> Calibration:
@@ -117,13 +118,13 @@ def undistort_maps(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np
     The principal point stays, and both focal lengths are multiplied by one factor, the smallest
     that leaves no border (OpenCV's `getOptimalNewCameraMatrix` squeezes the pixels instead).
     ValueError: none between 0.5 and 2 does."""
-    K, size, distortion = calibration
+    K, size, distortion, path = calibration
     assert distortion is not None
     low, high = 0.5, 2.0
     if not _covered(calibration, high):
         raise ValueError(
-            f'the distortion {distortion.tolist()} leaves black borders even at twice the focal '
-            'length: calibrate again, or undistort and crop by other means'
+            f'{path}: the distortion {distortion.tolist()} leaves black borders even at twice the '
+            'focal length: calibrate again, or undistort and crop by other means'
         )
     for _ in range(12):
         middle = (low + high) / 2
@@ -135,7 +136,7 @@ def undistort_maps(calibration: Calibration) -> tuple[np.ndarray, np.ndarray, np
 
 def _covered(calibration: Calibration, factor: float) -> bool:
     """Whether the rim of a pinhole image lies inside the distorted one."""
-    K, (width, height), distortion = calibration
+    K, (width, height), distortion, _ = calibration
     u, v = np.arange(width, dtype=float), np.arange(height, dtype=float)
     rim = [(u, 0 * u), (u, 0 * u + height - 1), (0 * v, v), (0 * v + width - 1, v)]
     rays = (np.hstack(rim) - K[:2, 2:]) / (factor * np.diag(K)[:2, None])
@@ -156,7 +157,7 @@ def _assemble(
     distortion = np.array([values.get(name, 0.0) for name in _DISTORTION])
     check_pinhole(K, (round(size[0]), round(size[1])), str(path))
     used = distortion[: 8 if distortion[5:].any() else 5] if distortion.any() else None
-    return Calibration(K, (round(size[0]), round(size[1])), used)
+    return Calibration(K, (round(size[0]), round(size[1])), used, str(path))
 
 
 def _read_text(path: Path) -> str:

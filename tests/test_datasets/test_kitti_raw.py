@@ -172,7 +172,7 @@ def test_calibration_errors(kitti, split):
     with pytest.raises(ValueError, match='P_rect_03: expected 12 finite numbers, got nothing'):
         KITTIRawDataset(kitti, lines, frame_ids=(0, 's'))
     path.write_text(good.replace('6.4e+01 2.4e+01', '128 48'))
-    with pytest.raises(ValueError, match='0000000002.png is 64x24, but its .* is for 128x48'):
+    with pytest.raises(ValueError, match=r'02.png is 64x24, but .*cam_to_cam\.txt is for 128x48'):
         KITTIRawDataset(kitti, lines)
     path.write_text(good)
     shutil.move(kitti / DATE / 'calib_velo_to_cam.txt', kitti / 'away.txt')

@@ -43,6 +43,8 @@ def test_frames_of_one_size_and_the_calibrated_one(picture):
         LoadFrames()(results(a, b))
     with pytest.raises(ValueError, match=r'a.png is 60x40, but its calibration is for 62x40'):
         LoadFrames()(results(a, camera_size=(62, 40)))
+    with pytest.raises(ValueError, match=r'a.png is 60x40, but its calibration c.txt is for 62x40'):
+        LoadFrames()(results(a, camera_size=(62, 40), camera_path='c.txt'))
 
 
 @pytest.mark.parametrize('extension', ['jpg', 'png'])

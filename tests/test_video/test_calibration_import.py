@@ -121,6 +121,17 @@ def test_a_file_of_opencv_itself(tmp_path):
     assert np.array_equal(camera.K, K) and camera.distortion[0] == 0.1
 
 
+def test_a_distortion_that_cannot_be_undone_names_its_file(tmp_path):
+    path = tmp_path / 'ros.yaml'
+    path.write_text(
+        'image_width: 640\nimage_height: 480\n'
+        'camera_matrix: {rows: 3, cols: 3, data: [500, 0, 320, 0, 500, 240, 0, 0, 1]}\n'
+        'distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 1.0e+30, 0, 0]}\n'
+    )
+    with pytest.raises(ValueError, match=r'ros\.yaml: the distortion .* leaves black borders'):
+        undistort_maps(read_opencv(path).resized((320, 240)))
+
+
 @pytest.mark.parametrize('k1', [-0.2, 0.1])
 def test_undistorted_pictures_are_pinhole_pictures(k1):
     K = np.array([[300.0, 0, 160], [0, 310, 118], [0, 0, 1]])

@@ -50,14 +50,18 @@ def read_bytes(path: str | os.PathLike, empty: bool = False) -> bytes:
 
 
 def check_size(
-    path: str | os.PathLike, found: tuple[int, int], expected: tuple[int, int] | None
+    path: str | os.PathLike,
+    found: tuple[int, int],
+    expected: tuple[int, int] | None,
+    calibration: str | None = None,
 ) -> None:
-    """Raise ValueError, which names both sizes (width, height), where an image has another than its
-    calibration; None: that is not known."""
+    """Raise ValueError, which names both sizes (width, height) and the file of the `calibration`,
+    where an image has another than that; None: it is not known."""
     if expected is not None and tuple(expected) != found:
+        file = f' {calibration}' if calibration else ''
         turned = ' (turned as its EXIF may say)' if tuple(expected[::-1]) == found else ''
         raise ValueError(
-            f'{path} is {found[0]}x{found[1]}{turned}, but its calibration is for '
+            f'{path} is {found[0]}x{found[1]}{turned}, but its calibration{file} is for '
             f'{expected[0]}x{expected[1]}: use the original images or correct the calibration'
         )
 

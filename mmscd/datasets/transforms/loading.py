@@ -41,7 +41,7 @@ class LoadFrames:
                     f'frames of a sample must have one size and kind: {path} has {kind[0]}, '
                     f'{paths[0]} has {size} (width, height)'
                 )
-        images.check_size(paths[0], size, results.get('camera_size'))
+        images.check_size(paths[0], size, results.get('camera_size'), results.get('camera_path'))
         depth = results.get('gt_depth')
         if results.get('gt_shows_image') and depth is not None:
             truth = results.get('gt_path', 'the ground truth')
