@@ -40,9 +40,17 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def make_key(seed: int, position: int) -> int:
-    """Key of the sample at `position` of the stream with `seed`; an int64 as a Python int."""
-    state = torch.tensor([_signed(seed * 2 + 1)], dtype=torch.int64)
-    return int(_mix(_mix(state * _GOLDEN) + torch.tensor([_signed(position)]) * _GOLDEN))
+    """Key of the sample at `position` of the stream with `seed`; an int64 as a Python int.
+
+    In Python's numbers what `_mix` does: one key a sample is made where training waits for it.
+    """
+    key = 0
+    for value in (seed * 2 + 1, position):
+        key = (key + value * _GOLDEN) & _MASK
+        key = ((key ^ (key >> 30)) * _MIX_1) & _MASK
+        key = ((key ^ (key >> 27)) * _MIX_2) & _MASK
+        key ^= key >> 31
+    return _signed(key)
 
 
 def uniform(key: Tensor, name: str, count: int = 1) -> Tensor:

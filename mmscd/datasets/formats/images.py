@@ -33,6 +33,7 @@ _FLAGS = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_RGB = getattr(cv2, 'IMREAD_COLOR_RGB', 0)  # since OpenCV 4.11; JPEGs are then decoded to RGB
 
 
 def read_bytes(path: str | os.PathLike, empty: bool = False) -> bytes:
@@ -170,7 +171,7 @@ def _decode(data: bytes, path: str | os.PathLike, flags: int) -> np.ndarray:
     except cv2.error:
         image = None
     # of floats OpenCV makes one channel also where three are asked for
-    if image is None or (image.ndim == 2 and flags in _FLAGS.values()):
+    if image is None or (image.ndim == 2 and not flags & cv2.IMREAD_ANYCOLOR):
         raise _broken(data, path)
     return image
 
@@ -205,16 +206,22 @@ def decode_rgb(
     """
     width, height, turn = read_header(data, path)
     size, shrink = (height, width) if turn > 4 else (width, height), 1
-    if target and turn == 1 and data.startswith(_JPEG_START):  # turned, the padding comes first
+    is_jpeg = data.startswith(_JPEG_START)
+    if target and turn == 1 and is_jpeg:  # turned, the padding comes first
         shrink = reduction_for(size, target)
-    image = _decode(data, path, _FLAGS[shrink])
+    flags = _FLAGS[shrink]
+    if is_jpeg and _RGB:
+        flags = flags & ~cv2.IMREAD_COLOR | _RGB
+    image = _decode(data, path, flags)
     if image.shape[:2] != (-(-size[1] // shrink), -(-size[0] // shrink)):
         raise _broken(data, path)
     if image.dtype == np.uint16:
         image = to_8_bits(image, f'image file {path}')
     if image.dtype != np.uint8:
         raise ValueError(f'image file {path} has values of {image.dtype}: store 8 or 16 bits')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), size, shrink
+    if not flags & _RGB:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    return image, size, shrink
 
 
 def write_rgb(

@@ -31,9 +31,12 @@ class PackDepthInputs:
         self.meta_keys = tuple(meta_keys)
 
     def __call__(self, results: dict) -> dict:
-        frames = np.stack(results['frames']).transpose(0, 3, 1, 2)
+        first, *_ = frames = results['frames']
+        planes = np.empty((len(frames), 3, *first.shape[:2]), first.dtype)
+        for number, frame in enumerate(frames):
+            planes[number] = frame.transpose(2, 0, 1)
         inputs = dict(
-            frames=torch.from_numpy(np.ascontiguousarray(frames)),
+            frames=torch.from_numpy(planes),
             K=torch.from_numpy(results['K'].astype(np.float32)),
             draw_key=torch.tensor(results['draw_key'], dtype=torch.int64),
         )

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmscd.datasets import FolderDepthDataset
+from mmscd.datasets.formats import images
 from mmscd.datasets.formats.images import (
     MAX_PIXELS,
     decode_rgb,
@@ -116,6 +117,19 @@ def test_kinds_of_pictures_become_their_colours(tmp_path, mode):
     image = Image.fromarray(RGB).convert(mode)
     read = read_image(save(tmp_path / 'a.png', image))
     assert (read == np.asarray(image.convert('RGB'))).all()
+
+
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK', 'YCbCr'])
+@pytest.mark.parametrize('target', [None, (48, 32), (24, 16), (12, 8)])
+def test_jpegs_are_decoded_to_rgb_as_they_were_by_way_of_bgr(tmp_path, monkeypatch, mode, target):
+    image = Image.fromarray(RGB).convert(mode)
+    for options in ({}, dict(subsampling=0), dict(progressive=True), dict(orientation=6)):
+        path = save(tmp_path / 'a.jpg', image, quality=80, **options)
+        read = decode_rgb(path.read_bytes(), path, target)
+        monkeypatch.setattr(images, '_RGB', 0)
+        expected = decode_rgb(path.read_bytes(), path, target)
+        monkeypatch.undo()
+        assert (read[0] == expected[0]).all() and read[1:] == expected[1:]
 
 
 def test_printers_colours(tmp_path):
