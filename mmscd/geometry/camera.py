@@ -51,6 +51,16 @@ def scale_intrinsics(K: Camera, scale_x: float, scale_y: float) -> Camera:
     return scaled
 
 
+def invert_intrinsics(K: Tensor) -> Tensor:
+    """Inverse of K = [[fx, s, cx], [0, fy, cy], [0, 0, 1]], (..., 3, 3), in closed form: a solver
+    would wait for a GPU to tell whether the matrix was singular."""
+    fx, skew, cx, fy, cy = (K[..., i, j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2)))
+    zero, one = torch.zeros_like(fx), torch.ones_like(fx)
+    rows = [one / fx, (0 - skew) / (fx * fy), (skew * cy / fy - cx) / fx]
+    rows += [zero, one / fy, -cy / fy, zero, zero, one]
+    return torch.stack(rows, -1).reshape(K.shape)
+
+
 def flip_intrinsics(K: Tensor, width: int, flip: Tensor) -> Tensor:
     """Intrinsics of horizontally flipped images: cx -> W - 1 - cx where `flip` (B,) is set."""
     flipped = K.clone()

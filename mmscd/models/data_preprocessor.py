@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor, nn
 
-from mmscd.geometry import flip_intrinsics, mirror_transform
+from mmscd.geometry import flip_intrinsics, invert_intrinsics, mirror_transform
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import uniform, uniform_many
 
@@ -180,7 +180,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         frames = frames.to(self.normalise.mean.dtype) / 255
         if training:
             frames = self._flip(frames, inputs)
-        inputs['inv_K'] = torch.linalg.inv(inputs['K'])
+        inputs['inv_K'] = invert_intrinsics(inputs['K'])
         inputs['frames'] = frames
         seen = self._jitter(frames, inputs['draw_key']) if training else frames
         inputs['network_input'] = self.normalise(seen)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
+import torch
 from torch import Tensor, nn
 
 _ABSENT: Any = None  # what a step may lack
@@ -118,6 +119,24 @@ class StepOutputs:
             f'outputs are no mapping: read outputs.{_NAMES_OF_BEFORE.get(name, name)} instead of '
             f'outputs[{name!r}]'
         )
+
+
+def collapse_notes(outputs: StepOutputs) -> dict[str, Tensor]:
+    """Scalars by which `CollapseMonitorHook` tells a collapse."""
+    disp = outputs.disps[0].detach()
+    # a sigmoid at its far end is 0 in every pixel, which is flat and not 0 / 0
+    mean = disp.mean((1, 2, 3)).clamp(min=1e-6)
+    notes = dict(disp_spread=(disp.std((1, 2, 3)) / mean).mean())
+    notes['disp_saturation'] = (disp > 0.95).float().mean()
+    low, high = outputs.depth_range  # 95 % of max_depth is a matter of 1 / depth
+    far = (1 / 0.95 - 1) * low / (high - low)
+    notes['disp_saturation_far'] = (disp < far).float().mean()
+    T = outputs.T_source_target.detach()
+    # slices: a list as index would be copied to the device
+    temporal = [T[:, i, :3, 3] for i, f in enumerate(outputs.source_ids) if f != 's']
+    if temporal:
+        notes['pose_translation'] = torch.stack(temporal, 1).norm(dim=-1).mean()
+    return notes
 
 
 def check_needs(parts: Mapping[str, nn.Module]) -> None:

@@ -13,6 +13,7 @@ from mmscd.geometry import (
     compose_transform,
     disp_to_depth,
     flip_intrinsics,
+    invert_intrinsics,
     normalise_pixels,
     pixel_grid,
     proj,
@@ -81,6 +82,17 @@ def test_scale_intrinsics_by_axis_and_back():
     assert scaled[0, 1].tolist() == pytest.approx([0, 54.0, 6.3 * 3 - 0.5])
     assert torch.allclose(scale_intrinsics(scaled, 1 / 0.4, 1 / 3), K, atol=1e-12)
     assert K[0, 0, 0] == 20  # not in place
+
+
+def test_inverse_intrinsics_are_those_of_a_solver_to_the_bit():
+    torch.manual_seed(0)
+    cameras = torch.eye(3).repeat(500, 1, 1)
+    cameras[:, 0, 0], cameras[:, 1, 1] = 50 + 900 * torch.rand(2, 500)
+    cameras[:, :2, 2] = 300 * torch.rand(500, 2)
+    assert torch.equal(invert_intrinsics(cameras), torch.linalg.inv(cameras))
+    skewed = cameras.double()
+    skewed[:, 0, 1] = torch.rand(500)
+    torch.testing.assert_close(invert_intrinsics(skewed), torch.linalg.inv(skewed))
 
 
 def test_flip_intrinsics_moves_pixels_with_the_image():

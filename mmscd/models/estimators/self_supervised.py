@@ -20,7 +20,7 @@ from mmscd.geometry import (
     disp_to_depth,
     invert_transform,
 )
-from mmscd.models.outputs import StepOutputs, check_needs, makes_of
+from mmscd.models.outputs import StepOutputs, check_needs, collapse_notes, makes_of
 from mmscd.models.statistics import running_statistics
 from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
@@ -163,7 +163,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         for index, frame_id in enumerate(sources, 1):
             if isinstance(frame_id, int):
                 order = (index, 0) if frame_id < 0 else (0, index)
-                pairs.append(images[:, order].flatten(1, 2))
+                pairs.append(torch.cat([images[:, i] for i in order], 1))
         transforms: dict[int | str, Tensor] = {}
         if self.pose_net is not None:
             with self.network_context(images):
@@ -244,23 +244,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
             losses = {f'loss_{name}': self._weighted(name, outputs) for name in self.losses}
             if self.distiller is not None:
                 losses.update(self.distiller(outputs))
-        self._take_notes(outputs)
-        return {**losses, **outputs.notes}
-
-    def _take_notes(self, outputs: StepOutputs) -> None:
-        """Scalars by which `CollapseMonitorHook` tells a collapse."""
-        disp = outputs.disps[0].detach()
-        # a sigmoid at its far end is 0 in every pixel, which is flat and not 0 / 0
-        mean = disp.mean((1, 2, 3)).clamp(min=1e-6)
-        outputs.notes['disp_spread'] = (disp.std((1, 2, 3)) / mean).mean()
-        outputs.notes['disp_saturation'] = (disp > 0.95).float().mean()
-        low, high = outputs.depth_range  # 95 % of max_depth is a matter of 1 / depth
-        far = (1 / 0.95 - 1) * low / (high - low)
-        outputs.notes['disp_saturation_far'] = (disp < far).float().mean()
-        temporal = [i for i, f in enumerate(self.frame_ids[1:]) if f != 's']
-        if temporal:
-            T = outputs.T_source_target.detach()[:, temporal]
-            outputs.notes['pose_translation'] = T[..., :3, 3].norm(dim=-1).mean()
+        return {**losses, **outputs.notes, **collapse_notes(outputs)}
 
     def _weighted(self, name: str, outputs: StepOutputs) -> Tensor:
         loss, strength = self.losses[name], self.loss_strengths.get(name, 1.0)

@@ -38,7 +38,9 @@ def movable_mask(
             f'the teacher knows {logits.shape[1]} classes, MovingObjectWeight.classes names '
             f'{tuple(classes)}: give the ids of the movable classes of its data set'
         )
-    mass = logits.float().softmax(1)[:, list(classes)].sum(1, keepdim=True)
+    share = logits.float().softmax(1)
+    # an index of Python numbers would be copied to the device
+    mass = torch.stack([share[:, i] for i in classes], 1).sum(1, keepdim=True)
     return F.interpolate(mass, size, mode='bilinear') > min_mass
 
 
