@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmscd.engine import benchmark
+from mmscd.engine import benchmark_loss
+from mmscd.engine.step_parts import count_operations
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops import kernels, reprojection_error, synthesise_views
@@ -127,6 +128,6 @@ def test_what_runs_is_chosen_by_a_word(monkeypatch):
 
 def test_the_loss_is_a_tenth_of_the_operations():
     """On the `meta` device, where the plain form runs as on a GPU and nothing is computed."""
-    sides = benchmark.loss_sides((64, 32), 2, device='meta', dtype=torch.float32)
-    counts = {name: benchmark.count_operations(side).total() for name, side in sides.items()}
+    sides = benchmark_loss.loss_sides((64, 32), 2, device='meta', dtype=torch.float32)
+    counts = {name: count_operations(side).total() for name, side in sides.items()}
     assert 10 * counts['triton'] < counts['eager'] and 3 * counts['triton'] < counts['mmscd']
