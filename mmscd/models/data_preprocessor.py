@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,49 +15,69 @@ from torch import Tensor, nn
 
 from mmscd.geometry import flip_intrinsics, invert_intrinsics, mirror_transform
 from mmscd.registry import MODELS
-from mmscd.utils.keyed_random import uniform, uniform_many
+from mmscd.utils.keyed_random import uniform_many
 
 # RGB to luma (ITU-R BT.601) and to the two chroma axes of YIQ
 _YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 
 
-def colour_matrix(draws: Tensor, jitter: dict[str, float]) -> tuple[Tensor, Tensor]:
-    """Colour jitter as an affine map per sample: brightness, saturation and hue; then contrast.
+class ColourJitter(nn.Module):
+    """Brightness, contrast, saturation and hue of all frames of a sample changed alike, so that
+    they stay consistent with each other.
 
-    Hue is a rotation in the chroma plane of YIQ, so that all of it is linear: one small matrix per
-    sample instead of four passes over the pixels. From `draws`, float64 (B, 4) in [0, 1) for
-    brightness, contrast, saturation, hue, and the half ranges `jitter`: factors lie in 1 +- range,
-    the hue angle in +- range turns. Gives the matrix (B, 3, 3) and the contrast factor (B,),
-    float32.
+    Hue is a rotation in the chroma plane of YIQ, so that all but contrast is linear: one small
+    matrix per sample instead of four passes over the pixels. Contrast is about the mean luma of the
+    whole sample.
+
+    Args:
+        brightness, contrast, saturation: half ranges; factors lie in 1 +- range.
+        hue: half range of the angle, in turns.
     """
-    signed = 2 * draws - 1
-    brightness = 1 + jitter['brightness'] * signed[:, 0]
-    contrast = 1 + jitter['contrast'] * signed[:, 1]
-    saturation = 1 + jitter['saturation'] * signed[:, 2]
-    angle = 2 * torch.pi * jitter['hue'] * signed[:, 3]
-    yiq = torch.tensor(_YIQ, dtype=torch.float64, device=draws.device)
-    turn = torch.zeros(len(draws), 3, 3, dtype=torch.float64, device=draws.device)
-    turn[:, 0, 0] = 1
-    turn[:, 1, 1] = turn[:, 2, 2] = saturation * angle.cos()
-    turn[:, 2, 1] = saturation * angle.sin()
-    turn[:, 1, 2] = -turn[:, 2, 1]
-    matrix = brightness[:, None, None] * (torch.linalg.inv(yiq) @ turn @ yiq)
-    return matrix.float(), contrast.float()
 
+    def __init__(self, brightness: float, contrast: float, saturation: float, hue: float) -> None:
+        super().__init__()
+        # constants on the device, float64 as the draws are; nothing is copied there in a step
+        constant = functools.partial(torch.tensor, dtype=torch.float64)
+        turn = [
+            [1, 0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 1, 0, 0, 0, 1],
+            [0, 0, 0, 0, 0, -1, 0, 1, 0],
+        ]
+        buffers = dict(
+            ranges=constant([brightness, contrast, saturation, 2 * torch.pi * hue]),
+            middle=constant([1, 1, 1, 0]),
+            turn=constant(turn),
+            to_yiq=constant(_YIQ),
+            from_yiq=torch.linalg.inv(constant(_YIQ)),
+        )
+        for name, value in buffers.items():
+            self.register_buffer(name, value, persistent=False)
 
-def colour_jitter(frames: Tensor, draws: Tensor, jitter: dict[str, float]) -> Tensor:
-    """Jitter all frames (B, F, 3, H, W) in [0, 1] of a sample alike, so that they stay consistent
-    with each other; contrast is about the mean luma of the whole sample. Other arguments:
-    `colour_matrix`."""
-    matrix, contrast = (x.to(frames.dtype) for x in colour_matrix(draws, jitter))
-    luma = torch.tensor(_YIQ[0], dtype=frames.dtype, device=frames.device)
-    mean_colour = frames.mean((1, 3, 4))
-    grey = ((matrix @ mean_colour[..., None])[..., 0] * luma).sum(-1)
-    matrix = matrix * contrast[:, None, None]
-    offset = (1 - contrast) * grey
-    flat = frames.flatten(3)
-    out = matrix[:, None] @ flat + offset[:, None, None, None]
-    return out.clamp_(0, 1).reshape(frames.shape)
+    def matrix(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Of draws, float64 (B, 4) in [0, 1) for brightness, contrast, saturation and hue: what is
+        linear in colours, (B, 3, 3), and the factor of contrast (B,), float32."""
+        factors = self.middle + self.ranges * (2 * draws - 1)
+        brightness, contrast, saturation, angle = factors.unbind(1)
+        chroma = saturation[:, None] * torch.stack([angle.cos(), angle.sin()], 1)
+        turn = F.pad(chroma, (1, 0), value=1.0) @ self.turn
+        matrix = self.from_yiq @ turn.reshape(-1, 3, 3) @ self.to_yiq
+        return (brightness[:, None, None] * matrix).float(), contrast.float()
+
+    def forward(self, frames: Tensor, draws: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """Frames (B, F, 3, H, W) in [0, 1] of the samples that are `chosen`, bool (B,), jittered;
+        None: all. `draws`: see `matrix`."""
+        matrix, contrast = (x.to(frames.dtype) for x in self.matrix(draws))
+        mean_colour = frames.mean((1, 3, 4))
+        luma = self.to_yiq[0].to(frames.dtype)
+        grey = ((matrix @ mean_colour[..., None])[..., 0] * luma).sum(-1)
+        matrix = matrix * contrast[:, None, None]
+        offset = (1 - contrast) * grey
+        if chosen is not None:
+            same = torch.eye(3, dtype=frames.dtype, device=frames.device)
+            matrix = torch.where(chosen[:, None, None], matrix, same)
+            offset = torch.where(chosen, offset, 0)
+        out = matrix[:, None] @ frames.flatten(3) + offset[:, None, None, None]
+        return out.clamp(0, 1).reshape(frames.shape)
 
 
 class InputNormalisation(nn.Module):
@@ -165,7 +186,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         super().__init__(non_blocking)
         self.normalise = InputNormalisation(mean, std, per_image)
         self.flip_prob, self.jitter_prob = flip_prob, jitter_prob
-        self.jitter = dict(brightness=brightness, contrast=contrast, saturation=saturation, hue=hue)
+        self.jitter = ColourJitter(brightness, contrast, saturation, hue)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """See the class; frames that are not uint8 (B, F, 3, H, W) are refused."""
@@ -177,25 +198,29 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
                 f'frames must be uint8 (B, F, 3, H, W), got {frames.dtype} {tuple(frames.shape)}; '
                 'is PackDepthInputs the last transform and default_collate the collate_fn?'
             )
-        frames = frames.to(self.normalise.mean.dtype) / 255
         if training:
-            frames = self._flip(frames, inputs)
-        inputs['inv_K'] = invert_intrinsics(inputs['K'])
-        inputs['frames'] = frames
-        seen = self._jitter(frames, inputs['draw_key']) if training else frames
-        inputs['network_input'] = self.normalise(seen)
-        return dict(inputs=inputs, data_samples=data.get('data_samples'))
+            given = (frames, inputs['K'], inputs.get('T_stereo'), inputs['draw_key'])
+            made = self._prepare_training(*given)
+        else:
+            made = self._finish(frames, inputs['K'])
+        return dict(inputs={**inputs, **made}, data_samples=data.get('data_samples'))
 
-    def _flip(self, frames: Tensor, inputs: dict[str, Any]) -> Tensor:
-        """Flip some samples together with their cameras; `inputs` is updated."""
-        flip = uniform(inputs['draw_key'], 'flip')[:, 0] < self.flip_prob
-        inputs['K'] = flip_intrinsics(inputs['K'], frames.shape[-1], flip)
-        if 'T_stereo' in inputs:
-            inputs['T_stereo'] = mirror_transform(inputs['T_stereo'], flip)
-        return torch.where(flip[:, None, None, None, None], frames.flip(-1), frames)
-
-    def _jitter(self, frames: Tensor, key: Tensor) -> Tensor:
-        draws = uniform_many(key, dict(jitter=1, colour=4))
+    def _prepare_training(
+        self, frames: Tensor, K: Tensor, T_stereo: Tensor | None, key: Tensor
+    ) -> dict[str, Tensor]:
+        """Flip some samples together with their cameras, jitter some, on the way to the networks
+        alone."""
+        draws = uniform_many(key, dict(flip=1, jitter=1, colour=4))
+        flip = draws['flip'][:, 0] < self.flip_prob
+        frames = torch.where(flip[:, None, None, None, None], frames.flip(-1), frames)
+        made = {} if T_stereo is None else dict(T_stereo=mirror_transform(T_stereo, flip))
         chosen = draws['jitter'][:, 0] < self.jitter_prob
-        jittered = colour_jitter(frames, draws['colour'], self.jitter)
-        return torch.where(chosen[:, None, None, None, None], jittered, frames)
+        K = flip_intrinsics(K, frames.shape[-1], flip)
+        return made | self._finish(frames, K, lambda x: self.jitter(x, draws['colour'], chosen))
+
+    def _finish(
+        self, frames: Tensor, K: Tensor, jitter: Callable[[Tensor], Tensor] = lambda x: x
+    ) -> dict[str, Tensor]:
+        frames = frames.to(self.normalise.mean.dtype) / 255
+        seen = self.normalise(jitter(frames))
+        return dict(frames=frames, network_input=seen, K=K, inv_K=invert_intrinsics(K))

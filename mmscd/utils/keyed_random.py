@@ -7,6 +7,7 @@ another batch layout or another number of processes draws the same numbers.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Mapping
 
@@ -73,11 +74,24 @@ def uniform_many(key: Tensor, counts: Mapping[str, int]) -> dict[str, Tensor]:
     by name."""
     if key.dtype != torch.int64 or key.ndim != 1:
         raise ValueError(f'key must be an int64 vector, got {key.dtype} of shape {key.shape}')
-    sizes = list(counts.values())
-    salts = [_signed(zlib.crc32(name.encode()) * 0x9E3779B97F4A7C15) for name in counts]
-    salt = torch.tensor(salts).repeat_interleave(torch.tensor(sizes))
-    counter = torch.cat([torch.arange(1, size + 1) for size in sizes]) * _GOLDEN
-    salt, counter = torch.stack([salt, counter]).to(key.device)
+    salt, counter = _constants(tuple(counts.items()), key.device)
     bits = _mix(_mix(key[:, None] ^ salt) + counter)
     draws = _shift_right(bits, 11).to(torch.float64) * 2.0**-53
-    return dict(zip(counts, draws.split(sizes, 1), strict=True))
+    return dict(zip(counts, draws.split(list(counts.values()), 1), strict=True))
+
+
+# not to be traced: integers of 64 bits overflow in a compiler's analysis of indices
+@torch.compiler.assume_constant_result
+def _constants(counts: tuple[tuple[str, int], ...], device: torch.device) -> Tensor:
+    return _salts_and_counters(counts, device)
+
+
+@functools.lru_cache(maxsize=64)
+def _salts_and_counters(counts: tuple[tuple[str, int], ...], device: torch.device) -> Tensor:
+    """Salt and counter of every number, int64 (2, numbers). Copied to the device once, so that no
+    later step waits for it, and steps can be captured."""
+    salts = [_signed(zlib.crc32(name.encode()) * 0x9E3779B97F4A7C15) for name, _ in counts]
+    sizes = [size for _, size in counts]
+    salt = torch.tensor(salts).repeat_interleave(torch.tensor(sizes))
+    counter = torch.cat([torch.arange(1, size + 1) for size in sizes]) * _GOLDEN
+    return torch.stack([salt, counter]).to(device)

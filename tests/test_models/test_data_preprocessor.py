@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from mmscd.geometry import axis_angle_to_rotation, compose_transform, proj
 from mmscd.models import DepthDataPreprocessor
-from mmscd.models.data_preprocessor import colour_jitter, colour_matrix
+from mmscd.models.data_preprocessor import ColourJitter
 from mmscd.utils.keyed_random import make_key, uniform
 
 H, W = 10, 16
@@ -186,7 +186,7 @@ def test_jitter_equals_the_formulas_step_by_step():
     frames = torch.rand(6, 3, 3, H, W, generator=g)
     draws = torch.rand(6, 4, generator=g, dtype=torch.float64)
     ranges = dict(brightness=0.3, contrast=0.4, saturation=0.5, hue=0.2)
-    out = colour_jitter(frames, draws, ranges)
+    out = ColourJitter(**ranges)(frames, draws)
     assert out.dtype == torch.float32 and out.min() == 0 and out.max() == 1  # clamped
     for b in range(6):
         expected = naive_jitter(frames[b], draws[b].tolist(), list(ranges.values()))
@@ -195,7 +195,7 @@ def test_jitter_equals_the_formulas_step_by_step():
 
 def test_zero_ranges_change_nothing():
     frames = torch.rand(2, 2, 3, H, W)
-    out = colour_jitter(frames, torch.rand(2, 4, dtype=torch.float64), NO_JITTER)
+    out = ColourJitter(**NO_JITTER)(frames, torch.rand(2, 4, dtype=torch.float64))
     assert (out - frames).abs().max() < 1e-6
     assert torch.equal(run(make_data(), jitter_prob=0)['frames'], run(make_data())['frames'])
 
@@ -203,14 +203,14 @@ def test_zero_ranges_change_nothing():
 def test_brightness_alone_multiplies():
     frames = torch.rand(3, 2, 3, H, W) * 0.8
     draws = torch.tensor([[0.0], [0.5], [1.0]], dtype=torch.float64).repeat(1, 4)
-    out = colour_jitter(frames, draws, NO_JITTER | dict(brightness=0.2))
+    out = ColourJitter(**NO_JITTER | dict(brightness=0.2))(frames, draws)
     for b, factor in enumerate((0.8, 1.0, 1.2)):
         assert (out[b] - factor * frames[b]).abs().max() < 1e-6
 
 
 def test_hue_and_saturation_keep_luma_and_grey():
-    matrix, contrast = colour_matrix(
-        torch.rand(50, 4, dtype=torch.float64), NO_JITTER | dict(saturation=0.9, hue=0.5)
+    matrix, contrast = ColourJitter(**NO_JITTER | dict(saturation=0.9, hue=0.5)).matrix(
+        torch.rand(50, 4, dtype=torch.float64)
     )
     assert (matrix.sum(-1) - 1).abs().max() < 2e-3  # the rows of YIQ sum to zero to four digits
     luma = torch.tensor([0.299, 0.587, 0.114])
@@ -220,7 +220,7 @@ def test_hue_and_saturation_keep_luma_and_grey():
 
 def test_ranges_of_the_draws():
     draws = uniform(torch.tensor([make_key(0, p) for p in range(4000)]), 'colour', 4)
-    matrix, contrast = colour_matrix(draws, NO_JITTER | dict(brightness=0.2, contrast=0.4))
+    matrix, contrast = ColourJitter(**NO_JITTER | dict(brightness=0.2, contrast=0.4)).matrix(draws)
     brightness = matrix[:, 0, 0]
     for factor, half in ((brightness, 0.2), (contrast, 0.4)):
         assert 1 - half <= factor.min() < 1 - 0.98 * half

@@ -20,7 +20,7 @@ from mmscd.models.texture.regions import (
 )
 from mmscd.models.texture.retinex import gaussian_lowpass, retinex_split, strong_edges
 from mmscd.registry import MODELS
-from mmscd.utils.keyed_random import make_key, uniform
+from mmscd.utils.keyed_random import make_key, uniform_many
 
 SHAPE = (96, 320)
 NONE = dict(missing=None, shuffle=None, blend=None, light=None)
@@ -506,18 +506,20 @@ def test_on_real_streets(mmscd_data):
         assert gradient_correlation(image, out.image, where) > 0.95
 
 
-def test_all_but_the_draws_of_cells_are_made_at_once(monkeypatch):
-    """How many cells there are is known late; every other draw is listed in `draw_counts`."""
-    late = []
+def test_everything_is_drawn_at_once_and_read(monkeypatch):
+    """Numbers that nothing reads, or a second call, would be kernels for nothing."""
+    calls, read = [], set()
 
-    def spy(key, name, count=1):
-        late.append(name)
-        return uniform(key, name, count)
+    def spy(key, counts):
+        calls.append(dict(counts))
+        return uniform_many(key, counts)
 
-    monkeypatch.setattr(draws_module, 'uniform', spy)
-    perturbation = RetinexTexturePerturbation(
-        dict(missing=dict(lowpass_prob=0.5), light=dict(prob=1.0))
-    )
-    perturbation(scenes(2), keys(2))
-    cells = ['texture_missing_order', 'texture_missing_lowpass', 'texture_shuffle_order']
-    assert sorted(late) == sorted(cells)
+    def note(self, name):
+        read.add(name)
+        return self.known[name]
+
+    monkeypatch.setattr(draws_module, 'uniform_many', spy)
+    monkeypatch.setattr(draws_module.Draws, '__call__', note)
+    RetinexTexturePerturbation(dict(light=dict(prob=1.0)))(scenes(2), keys(2))
+    assert len(calls) == 1
+    assert {name.split('_')[-1] for name in calls[0]} == read | {'mix'}

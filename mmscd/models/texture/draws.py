@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor
 
-from mmscd.utils.keyed_random import uniform, uniform_many
+from mmscd.utils.keyed_random import uniform_many
 
 from .regions import draw_rectangles, place_rectangles
 
@@ -14,41 +15,43 @@ REFERENCE_WIDTH = 640
 SMALLEST_PATCH = 8
 
 
-class Draws:
-    """Uniform numbers of one kind of perturbation, by name, for keys int64 (B,); and its lengths,
-    given for images `REFERENCE_WIDTH` wide. Names in `known` were drawn before, others when asked
-    for."""
+class Draws(NamedTuple):
+    """Uniform numbers of one kind of perturbation, by name, for keys int64 (B,), and how long it is
+    what is given for images `REFERENCE_WIDTH` wide."""
 
-    def __init__(
-        self, key: Tensor, kind: str, width: int, known: Mapping[str, Tensor] | None = None
-    ) -> None:
-        self.key, self.kind = key, kind
-        self.scale, self.known = width / REFERENCE_WIDTH, known or {}
+    key: Tensor
+    scale: float
+    known: Mapping[str, Tensor]
 
-    def __call__(self, name: str, count: int = 1) -> Tensor:
+    def __call__(self, name: str) -> Tensor:
         """float64 (B, count) in [0, 1)."""
-        known = self.known.get(name)
-        if known is not None and known.shape[1] == count:
-            return known
-        return uniform(self.key, f'texture_{self.kind}_{name}', count)
+        return self.known[name]
 
     def pixels(self, lengths: tuple[float, float]) -> tuple[int, int]:
-        """A range of lengths in pixels of this image, nowhere below `SMALLEST_PATCH`."""
-        low, high = (max(SMALLEST_PATCH, round(value * self.scale)) for value in lengths)
-        return low, high
+        """`lengths_in_pixels` in these images."""
+        return lengths_in_pixels(lengths, self.scale)
+
+
+def lengths_in_pixels(lengths: tuple[float, float], scale: float) -> tuple[int, int]:
+    """A range of lengths in pixels of an image `scale` times `REFERENCE_WIDTH` wide, nowhere below
+    `SMALLEST_PATCH`."""
+    low, high = (max(SMALLEST_PATCH, round(value * scale)) for value in lengths)
+    return low, high
 
 
 def draw_kinds(
-    key: Tensor, width: int, counts: Mapping[str, Mapping[str, int]]
-) -> dict[str, Draws]:
-    """`Draws` by kind, with what `counts` lists by kind and name drawn at once."""
-    names = {(kind, name): f'texture_{kind}_{name}' for kind in counts for name in counts[kind]}
-    sizes = {full: counts[kind][name] for (kind, name), full in names.items()}
-    drawn = uniform_many(key, sizes) if sizes else {}
-    return {
-        kind: Draws(key, kind, width, {name: drawn[names[kind, name]] for name in counts[kind]})
+    key: Tensor, scale: float, counts: Mapping[str, Mapping[str, int]]
+) -> tuple[Tensor, dict[str, Draws]]:
+    """All that a perturbation draws, at once: (B, 9) for the mix of kinds, and `Draws` by kind, of
+    what `counts` lists by kind and name."""
+    names = {kind: {name: f'texture_{kind}_{name}' for name in counts[kind]} for kind in counts}
+    sizes = {full: counts[kind][n] for kind in counts for n, full in names[kind].items()}
+    drawn = uniform_many(key, dict(texture_mix=9, **sizes))
+    kinds = {
+        kind: Draws(key, scale, {name: drawn[full] for name, full in names[kind].items()})
         for kind in counts
     }
+    return drawn['texture_mix'], kinds
 
 
 def between(draws: Tensor, limits: tuple[float, float]) -> Tensor:
@@ -77,7 +80,7 @@ def rectangle_field(
     """
     low, high = draws.pixels(size)
     number = (draws('count')[:, 0] * count).long() + 1
-    places = draws('rectangles', 4 * count).reshape(-1, count, 4)
+    places = draws('rectangles').reshape(-1, count, 4)
     rectangles, present = place_rectangles(places, number, low, high, budget, shape)
-    edges = between(draws('softness', count), softness)
+    edges = between(draws('softness'), softness)
     return draw_rectangles(rectangles, (heights * present).float(), edges, shape)

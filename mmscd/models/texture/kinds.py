@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,15 @@ from torch import Tensor
 
 from mmscd.utils.names import check_names
 
-from .draws import Draws, between, rectangle_counts, rectangle_field
-from .regions import Cells, block_shuffle, cell_grid, keep_within, log_uniform_size
+from .draws import Draws, between, lengths_in_pixels, rectangle_counts, rectangle_field
+from .regions import (
+    Cells,
+    block_shuffle,
+    cell_grid,
+    grid_shape,
+    keep_within,
+    log_uniform_size,
+)
 from .retinex import DARKEST, gaussian_lowpass
 
 LARGEST_SHARE = 0.6
@@ -37,28 +44,32 @@ class Missing:
     soft_prob: float = 0.5
     lowpass_prob: float = 0.3
     lowpass_sigma: float = 6.0
-    draw_counts: ClassVar[dict[str, int]] = dict(size=2, offset=2, soft=1)
 
     def __post_init__(self) -> None:
         check_range('kinds.missing.size', self.size, 16)
+
+    def draw_counts(self, scale: float, shape: tuple[int, int]) -> dict[str, int]:
+        """How many numbers are drawn of each name, for images of `shape`."""
+        cells = math.prod(grid_shape(lengths_in_pixels(self.size, scale)[0], shape))
+        lowpass = dict(lowpass=cells) if self.lowpass_prob > 0 else {}
+        return dict(size=2, offset=2, soft=1, order=cells, **lowpass)
 
     def __call__(self, texture: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
         """The fill (B, 3, H, W) of a reflectance (B, 3, H, W), and in [0, 1] where it shows
         (B, 1, H, W); its cells cover at most `budget` pixels, int64 (B,)."""
         shape = texture.shape[-2:]
         low, high = draws.pixels(self.size)
-        tall, wide = log_uniform_size(draws('size', 2), low, high).unbind(1)
+        tall, wide = log_uniform_size(draws('size'), low, high).unbind(1)
         sizes = tall.clamp(max=max(low, shape[0] // 2)), wide.clamp(max=max(low, shape[1] // 2))
-        grid = cell_grid(sizes, draws('offset', 2).unbind(1), shape, low)
-        count = math.prod(grid.shape)
-        chosen = keep_within(grid.area().flatten(1), budget, draws('order', count))
+        grid = cell_grid(sizes, draws('offset').unbind(1), shape, low)
+        chosen = keep_within(grid.area().flatten(1), budget, draws('order'))
         mask = grid.spread(chosen.reshape(-1, 1, *grid.shape).to(texture.dtype))
         soft = (draws('soft') < self.soft_prob)[..., None, None]
         mask = torch.where(soft, soften(mask, low // 2), mask)
         fill = grid.spread(mean_texture(grid, texture))
         if self.lowpass_prob > 0:
             smooth = gaussian_lowpass(texture, self.lowpass_sigma * draws.scale)
-            where = (draws('lowpass', count) < self.lowpass_prob).reshape(-1, 1, *grid.shape)
+            where = (draws('lowpass') < self.lowpass_prob).reshape(-1, 1, *grid.shape)
             fill = torch.where(grid.spread(where), smooth, fill)
         return fill, mask
 
@@ -76,23 +87,27 @@ class Shuffle:
     prob: float = 0.5
     size: tuple[float, float] = (16, 32)
     block: tuple[int, int] = (2, 4)
-    draw_counts: ClassVar[dict[str, int]] = dict(size=2, offset=2)
 
     def __post_init__(self) -> None:
         check_range('kinds.shuffle.size', self.size, 8)
         check_range('kinds.shuffle.block', self.block, 1)
 
+    def draw_counts(self, scale: float, shape: tuple[int, int]) -> dict[str, int]:
+        """As `Missing`."""
+        patches = math.prod(grid_shape(lengths_in_pixels(self.size, scale)[0], shape))
+        return dict(size=2, offset=2, order=2 * patches)
+
     def __call__(self, texture: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
         """As `Missing`."""
         shape = texture.shape[-2:]
         low, high = draws.pixels(self.size)
-        sizes = draws('size', 2)
-        grid = tuple(max(1, pixels // low) for pixels in shape)
+        sizes = draws('size')
+        grid = grid_shape(low, shape)
         index, mask = block_shuffle(
             log_uniform_size(sizes[:, 0], low, high),
-            draws('offset', 2),
+            draws('offset'),
             log_uniform_size(sizes[:, 1], *self.block),
-            draws('order', 2 * math.prod(grid)).reshape(-1, 2, *grid),
+            draws('order').reshape(-1, 2, *grid),
             budget,
             shape,
         )
@@ -126,18 +141,17 @@ class Blend:
         if self.donor not in ('self', 'batch'):
             raise ValueError(f"kinds.blend.donor must be 'self' or 'batch', got {self.donor!r}")
 
-    @property
-    def draw_counts(self) -> dict[str, int]:
-        """How many numbers are drawn of each name."""
+    def draw_counts(self, scale: float, shape: tuple[int, int]) -> dict[str, int]:
+        """As `Missing`."""
         return dict(strength=self.most, place=4, **rectangle_counts(self.most))
 
     def __call__(self, clean: Tensor, draws: Draws, budget: Tensor) -> tuple[Tensor, Tensor]:
         """As `Missing`, of the reflectance that nothing has changed yet."""
         donor = following(clean, draws.key) if self.donor == 'batch' else clean
-        strength = between(draws('strength', self.most), self.strength)
+        strength = between(draws('strength'), self.strength)
         shape, softness = clean.shape[-2:], (0.1, 1.0)
         mask = rectangle_field(draws, budget, self.size, self.most, softness, strength, shape)
-        return displaced(donor, draws('place', 4)), mask.clamp(max=1).to(clean.dtype)
+        return displaced(donor, draws('place')), mask.clamp(max=1).to(clean.dtype)
 
 
 @dataclass(frozen=True)
@@ -163,15 +177,14 @@ class Light:
         check_range('kinds.light.share', self.share, 0, LARGEST_SHARE)
         check_range('kinds.light.gain', (1, self.gain), 1)
 
-    @property
-    def draw_counts(self) -> dict[str, int]:
-        """How many numbers are drawn of each name."""
+    def draw_counts(self, scale: float, shape: tuple[int, int]) -> dict[str, int]:
+        """As `Missing`."""
         return dict(height=self.most, **rectangle_counts(self.most))
 
     def __call__(self, light: Tensor, draws: Draws, budget: Tensor) -> Tensor:
         """Factor of the illumination, (B, 1, H, W); 1 outside the bumps."""
         limit = math.log(self.gain)
-        heights = between(draws('height', self.most), (-limit, limit))
+        heights = between(draws('height'), (-limit, limit))
         shape, softness = light.shape[-2:], (0.7, 1.0)
         field = rectangle_field(draws, budget, self.size, self.most, softness, heights, shape)
         return field.clamp(-limit, limit).exp().to(light.dtype)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from mmscd.registry import MODELS
-from mmscd.utils.keyed_random import uniform
 
 from .draws import REFERENCE_WIDTH, between, draw_kinds
 from .kinds import KINDS, LARGEST_SHARE, Light, check_range, make_kinds
@@ -80,12 +79,13 @@ class RetinexTexturePerturbation(nn.Module):
     def forward(self, image: Tensor, draw_key: Tensor) -> PerturbedTexture:
         """Perturb clean images (B, 3, H, W) in [0, 1]; `draw_key` int64 (B,)."""
         height, width = image.shape[-2:]
-        counts = {name: kind.draw_counts for name, kind in self.kinds.items()}
-        draws, scale = draw_kinds(draw_key, width, counts), width / REFERENCE_WIDTH
+        scale = width / REFERENCE_WIDTH
+        counts = {n: kind.draw_counts(scale, (height, width)) for n, kind in self.kinds.items()}
+        mix, draws = draw_kinds(draw_key, scale, counts)
         with torch.autocast(image.device.type, enabled=False):
             light, clean = retinex_split(image, self.illumination_sigma * scale)
             edges = strong_edges(image, 2 * scale, max(1, round(3 * scale)))
-            budgets = self._budgets(draw_key, height * width)
+            budgets = self._budgets(mix, height * width)
             texture, mask, new_light = clean, torch.zeros_like(light), light
             for name, kind in self.kinds.items():
                 if name == 'light':
@@ -102,11 +102,11 @@ class RetinexTexturePerturbation(nn.Module):
             new_image = torch.where(untouched, image, new_image)
         return PerturbedTexture(new_image, mask, light, new_light, clean, texture)
 
-    def _budgets(self, key: Tensor, pixels: int) -> dict[str, Tensor]:
-        """Pixels that each kind may cover, int64 (B,) each; 0 where a sample does not get it."""
-        draws = uniform(key, 'texture_mix', 9)
+    def _budgets(self, draws: Tensor, pixels: int) -> dict[str, Tensor]:
+        """Pixels that each kind may cover, int64 (B,) each; 0 where a sample does not get it;
+        `draws` (B, 9)."""
         probs = [self.kinds[name].prob if name in self.kinds else 0.0 for name in KINDS]
-        wanted = draws[:, :4] < draws.new_tensor(probs)
+        wanted = torch.stack([draws[:, i] < prob for i, prob in enumerate(probs)], 1)
         if probs[0] > 0:
             wanted[:, 0] |= ~wanted[:, :3].any(1)
         parts = (0.25 + draws[:, 4:7]) * wanted[:, :3]

@@ -29,6 +29,12 @@ def keep_within(area: Tensor, budget: Tensor, priority: Tensor | None = None) ->
     return kept.gather(1, order.argsort(dim=1))
 
 
+def grid_shape(smallest: int, shape: tuple[int, int]) -> tuple[int, int]:
+    """How many rows and columns of cells of at least `smallest` pixels fit into (H, W)."""
+    rows, columns = (max(1, pixels // smallest) for pixels in shape)
+    return rows, columns
+
+
 class Cells(NamedTuple):
     """A grid that tiles each image: cell (rows[b, y], columns[b, x]) holds pixel (y, x)."""
 
@@ -71,14 +77,13 @@ def cell_grid(
     left at borders joins a neighbour. `offset`, draws (B,) each: where the first cell begins, in
     cells; `shape` (H, W) of the images; no size is below `smallest`."""
     lines = []
-    rows, columns = (max(1, pixels // smallest) for pixels in shape)
     for pixels, length, share in zip(shape, size, offset, strict=True):
         first = (share * length).long()
         full = ((pixels - first) // length).clamp(min=1)
         index = torch.arange(pixels, device=length.device) - first[:, None]
         index = index.div(length[:, None], rounding_mode='floor')
         lines.append(index.clamp(min=0).minimum(full[:, None] - 1))
-    return Cells(lines[0], lines[1], (rows, columns))
+    return Cells(lines[0], lines[1], grid_shape(smallest, shape))
 
 
 def place_rectangles(
