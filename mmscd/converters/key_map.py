@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-SHOWN = 20
+from mmscd.utils.weights import some
 
 
 class UnmappedKeysError(ValueError):
@@ -25,15 +25,13 @@ class UnmappedKeysError(ValueError):
         hint: str = '',
     ) -> None:
         other = [f'{k} {tuple(a)}, expected {tuple(b)}' for k, (a, b) in (shapes or {}).items()]
-        lines = [f'{what} cannot be mapped{": " + hint if hint else ""}']
+        parts = [hint] if hint else []
         for title, names in (
             ('no place for', list(unknown)), ('missing', list(missing)), ('other shape', other),
         ):  # fmt: skip
             if names:
-                lines.append(f'  {title} ({len(names)}):')
-                lines += [f'    {name}' for name in names[:SHOWN]]
-                lines += [f'    ... and {len(names) - SHOWN} more'] if len(names) > SHOWN else []
-        super().__init__('\n'.join(lines))
+                parts.append(f'{title} {len(names)} ({some(names)})')
+        super().__init__(f'{what} cannot be mapped: {"; ".join(parts)}')
 
 
 @dataclass

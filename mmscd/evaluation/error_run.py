@@ -111,7 +111,9 @@ class ErrorAnalysis:
     def report(self, folder: Path) -> str:
         """Write `images.csv` and `errors.csv`; returns the tables for the terminal."""
         rows, records = self.tally.summarize(), self.records
-        summary, protocol = summarize([r['metrics'] for r in records]), self.protocol.describe()
+        names = [record['img_path'] for record in records]
+        summary = summarize([record['metrics'] for record in records], names)
+        protocol = self.protocol.describe()
         write_groups(folder / 'errors.csv', rows)
         write_per_image(folder / 'images.csv', records, summary, protocol)
         means = ', '.join(f'{name} {summary[name]:.4f}' for name in METRIC_NAMES)

@@ -211,4 +211,7 @@ def evaluate_predictions(
             raise ValueError(error.args[0]) from error
         if draw is not None:
             draw(sample)
-    return evaluator.evaluate(len(places))
+    try:
+        return evaluator.evaluate(len(places))
+    except ValueError as error:
+        raise ValueError(f'{truth.origin}: {error}') from error

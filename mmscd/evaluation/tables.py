@@ -21,12 +21,15 @@ METRIC_KINDS = {k: (Number(0, 1) if k[:5] == 'delta' else Number(0), None) for k
 PER_IMAGE_FIELDS = (*METRIC_NAMES, 'scale_ratio', 'n_pixels', 'n_unusable')
 
 
-def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]:
+def summarize(
+    results: Sequence[Mapping[str, float] | None], names: Sequence[str | None] = ()
+) -> dict[str, float]:
     """Mean over images, and the spread of the scale ratio.
 
     Args:
         results: one dict per image as `protocols.evaluate_pixels` gives it, None for an image
             without valid ground truth.
+        names: of the images, for the error.
 
     Returns:
         the means of `METRIC_NAMES`; `scale_ratio_median` and `scale_ratio_std` (standard deviation
@@ -39,8 +42,9 @@ def summarize(results: Sequence[Mapping[str, float] | None]) -> dict[str, float]
     """
     counted = [result for result in results if result is not None]
     if not counted:
+        first = f' ({names[0]}, ...)' if names and names[0] else ''
         raise ValueError(
-            f'none of {len(results)} images has valid ground truth: does the data set load '
+            f'none of {len(results)} images{first} has valid ground truth: does the data set load '
             '`gt_depth`, is it in metres, and do the depth range and the crop of the protocol fit?'
         )
     summary = {key: float(np.mean([r[key] for r in counted])) for key in METRIC_NAMES}

@@ -65,9 +65,9 @@ class PassStore:
 
     def summarize(self, pass_: Pass, image_ids: Iterable[str]) -> dict[str, float]:
         """Means over the images, with `dee`, and `psnr` (dB, against the clean input)."""
-        images = self.read(pass_)
+        images, names = self.read(pass_), list(image_ids)
         try:
-            records = [images[image_id] for image_id in image_ids]
+            records = [images[name] for name in names]
         except KeyError as error:
             mend = 'run the same command to its end'
             raise ValueError(f'{self.path(pass_)} lacks the image {error}; {mend}') from None
@@ -76,7 +76,7 @@ class PassStore:
             record['metrics'] and {k: nan if v is None else v for k, v in record['metrics'].items()}
             for record in records
         ]
-        summary = summarize(metrics)
+        summary = summarize(metrics, names)
         summary['dee'] = depth_estimation_error(summary['abs_rel'], summary['delta1'])
         summary['psnr'] = mean_of(r['psnr'] for r in records if r['psnr'] is not None)
         return summary

@@ -93,6 +93,8 @@ def _sentence(error: Exception) -> str:
         frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
         files = [local[name] for local in frames for name in ('file', 'file_path') if name in local]
         text = f'cannot write {files[-1] if files else "a file"}: {_DISK_FULL}; make room there'
+    # a name out of a file may hold what moves the cursor or colours a terminal
+    text = ''.join(c if c.isprintable() or c in '\n\t' else repr(c)[1:-1] for c in text)
     # a broken file may have a line of megabytes, which stands before the mend
     return text if len(text) < 1000 else f'{text[:600]} ... {text[-300:]}'
 

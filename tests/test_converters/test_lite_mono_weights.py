@@ -243,13 +243,11 @@ def test_other_networks_are_refused(make_folder):
     folder = make_folder()
     state = torch.load(folder / 'encoder.pth', weights_only=True)
     torch.save(state | {'stages.1.2.gate.weight': torch.zeros(1)}, folder / 'encoder.pth')
-    with pytest.raises(UnmappedKeysError, match=r'(?s)no place for \(1\).*stages.1.2.gate.weight'):
+    with pytest.raises(UnmappedKeysError, match=r'no place for 1 \(stages.1.2.gate.weight\)'):
         convert_folder(folder)
     del state['stages.0.3.xca.qkv.bias']
     torch.save(state, folder / 'encoder.pth')
-    with pytest.raises(
-        UnmappedKeysError, match=r'(?s)missing \(1\).*stages.0.3.attention.qkv.bias'
-    ):
+    with pytest.raises(UnmappedKeysError, match=r'missing 1 \(stages.0.3.attention.qkv.bias\)'):
         convert_folder(folder)
     torch.save(
         {k: v for k, v in state.items() if 'stages.2.9' not in str(k)}, folder / 'encoder.pth'

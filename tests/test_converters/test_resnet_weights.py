@@ -109,5 +109,5 @@ def test_relatives_are_refused_by_name(published):
 
 def test_long_lists_are_cut():
     state = {f'blocks.{i}.weight': torch.zeros(1) for i in range(50)}
-    with pytest.raises(UnmappedKeysError, match=r'no place for \(50\)(?s:.*)\.\.\. and 30 more'):
+    with pytest.raises(UnmappedKeysError, match=r'; no place for 50 \(.*, \.\.\.\)'):
         convert_resnet(state, 'w')

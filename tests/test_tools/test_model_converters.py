@@ -102,7 +102,7 @@ def test_monodepth2_refusals_leave_nothing(tmp_path):
     with pytest.raises(SystemExit, match='depth.pth is truncated or damaged'):
         to_mmscd.main([str(folder), str(out)])
     torch.save({'a.weight': torch.zeros(1)}, folder / 'depth.pth')
-    with pytest.raises(SystemExit, match=r'(?s)no place for \(1\).*a.weight'):
+    with pytest.raises(SystemExit, match=r'no place for 1 \(.*a.weight\)'):
         to_mmscd.main([str(folder), str(out)])
     assert not out.parent.exists()
 

@@ -43,6 +43,16 @@ def test_a_long_sentence_keeps_its_ends():
     assert len(text) < 1000 and text.startswith('error: file.txt:1') and text.endswith('restore it')
 
 
+def test_names_out_of_files_do_not_steer_the_terminal():
+    def run(args):
+        raise OSError('x.pth: no place for layer\x11.0 and \x1b[31mstrasse\u00df\n\tnext')
+
+    with pytest.raises(SystemExit) as ended:
+        run_tool(argparse.ArgumentParser(), run, [])
+    told = 'error: x.pth: no place for layer\\x11.0 and \\x1b[31mstrasse\u00df\n\tnext'
+    assert ended.value.code == told
+
+
 def test_models():
     assert parse_model('SCD=a.py,w=1.pth') == ('SCD', 'a.py', 'w=1.pth')
     assert parse_model('a b=mmscd::x/y,z.py,c.pth') == ('a b', 'mmscd::x/y,z.py', 'c.pth')

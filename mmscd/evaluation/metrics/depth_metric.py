@@ -129,7 +129,7 @@ class DepthMetric(SampleMetric):
     def _summarize(self, records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Means over records, with intervals where they are asked for."""
         judged = [record['metrics'] for record in records]
-        summary = tables.summarize(judged)
+        summary = tables.summarize(judged, [record['img_path'] for record in records])
         if self.bootstrap is not None:
             summary |= metric_intervals(judged, self.bootstrap)
         return summary
