@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     if args.teacher:
         set_teacher(cfg, args.teacher, options.get('model.distiller.teacher.checkpoint'))
     if args.amp:
-        launch.set_amp(cfg)
+        launch.set_amp(cfg, options.get('model.cuda_graph'))
     merge_options(cfg, options)  # after what other options set: they have the last word
     cfg.work_dir = launch.default_work_dir(cfg, args.config, args.work_dir)
     if args.no_validate:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from terminaltables import AsciiTable
@@ -25,6 +26,7 @@ from mmscd.models.loading import disable_initial_weights
 from . import launch
 from .benchmark_loss import EagerLoss
 from .hooks import IsomorphicGraphDistillHook
+from .hooks.isomorphic_graph_distill_hook import find_distiller
 from .step_parts import PARTS, PartClock, count_operations
 
 Side = Callable[[], Any]
@@ -106,7 +108,7 @@ def describe_machine() -> dict[str, str]:
 class TrainingStep:
     """Called, it does one training step on the next batch; its losses and notes."""
 
-    model: nn.Module
+    model: BaseModel
     optimizer: OptimWrapper
     batches: Iterator[Any]
 
@@ -114,19 +116,23 @@ class TrainingStep:
         """One step."""
         return self.model.train_step(next(self.batches), self.optimizer)
 
+    def eager(self) -> dict[str, Tensor]:
+        """One step that is not replayed, see `step_graph`: parts are told by Python."""
+        return type(self.model).train_step(self.model, next(self.batches), self.optimizer)
+
     def share_of_parts(self, turns: int) -> dict[str, float]:
         """Of `turns` further steps, slower than others, the share of every part in the time."""
         clock = PartClock()
         with clock.watching(self.model, self.optimizer):
             for _ in range(turns):
-                self()
+                self.eager()
         return clock.shares()
 
     def count_by_part(self) -> dict[str, int]:
         """Operations of one step on a CPU, by part."""
         clock, counts = PartClock(), Counter[str]()
         with clock.watching(self.model, self.optimizer):
-            for (part, _), count in count_operations(self, clock).items():
+            for (part, _), count in count_operations(self.eager, clock).items():
                 counts[part] += count
         return dict(counts)
 
@@ -152,6 +158,7 @@ def training_step(
     for hook in runner.hooks:
         if isinstance(hook, IsomorphicGraphDistillHook):
             hook.before_train(runner)
+            find_distiller(model).diagnose = False
     return TrainingStep(model, optimizer, batches)
 
 
@@ -217,7 +224,7 @@ def reference_step(cfg: Config, work_dir: str) -> TrainingStep:
     cfg = copy.deepcopy(cfg)
     usual = {name: cfg.model.losses[name] for name in ('photometric', 'smoothness')}
     cfg.model.update(losses=usual, distiller=None, pixel_weights=None)
-    cfg.model.update(network_dtype=None, channels_last=False)
+    cfg.model.update(network_dtype=None, channels_last=False, cuda_graph=False)
     cfg.default_hooks.distill = None
     cfg.optim_wrapper.optimizer = dict(type='Adam', lr=1e-4, foreach=False)
     cfg.optim_wrapper.pop('constructor', None)

@@ -14,11 +14,14 @@ from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
+from mmscd.engine.optimizers import keep_form
 from mmscd.engine.run_folder import find_latest_checkpoint, hold_folder, numbered_checkpoints
 from mmscd.engine.schedules import refuse_old_keys, scale_schedule
+from mmscd.engine.step_graph import use_step_graph
 from mmscd.models import loading
 from mmscd.models.model_names import describe
 from mmscd.utils import compat
@@ -26,10 +29,12 @@ from mmscd.utils.config import MMENGINE_HOOKS
 from mmscd.utils.files import check_writable
 
 
-def set_amp(cfg: Config) -> None:
+def set_amp(cfg: Config, cuda_graph: bool | str | None = None) -> None:
     """Mixed precision: mmengine's AmpOptimWrapper on CUDA, bfloat16 networks on the CPU, where
-    AmpOptimWrapper refuses to work."""
-    if torch.cuda.is_available():
+    AmpOptimWrapper refuses to work, and where `model.cuda_graph` is True (or an option makes it
+    `cuda_graph`), since a graph cannot hold it."""
+    graph = cfg.model.get('cuda_graph') if cuda_graph is None else cuda_graph
+    if torch.cuda.is_available() and graph is not True:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.loss_scale = 'dynamic'
     else:
@@ -119,6 +124,13 @@ class DepthRunner(Runner):
         self._has_loaded = True
         return checkpoint
 
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """mmengine's; the optimizer takes checkpoints of one in another form, see `keep_form`."""
+        wrapper = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(wrapper, OptimWrapper):
+            keep_form(wrapper.optimizer)
+        return wrapper
+
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         """A data loader whose workers outlive signals to the group: a terminal, torchrun and Slurm
@@ -151,7 +163,9 @@ def build_runner(
     for name, hook in list(cfg.default_hooks.items()):
         if hook is None and name not in MMENGINE_HOOKS:
             cfg.default_hooks.pop(name)
-    return (DepthRunner if network is None else _runner_of(network)).from_cfg(cfg)
+    runner = (DepthRunner if network is None else _runner_of(network)).from_cfg(cfg)
+    use_step_graph(runner.model)
+    return runner
 
 
 def _runner_of(network: nn.Module) -> type[DepthRunner]:

@@ -90,8 +90,6 @@ def _constants(counts: tuple[tuple[str, int], ...], device: torch.device) -> Ten
 def _salts_and_counters(counts: tuple[tuple[str, int], ...], device: torch.device) -> Tensor:
     """Salt and counter of every number, int64 (2, numbers). Copied to the device once, so that no
     later step waits for it, and steps can be captured."""
-    salts = [_signed(zlib.crc32(name.encode()) * 0x9E3779B97F4A7C15) for name, _ in counts]
-    sizes = [size for _, size in counts]
-    salt = torch.tensor(salts).repeat_interleave(torch.tensor(sizes))
-    counter = torch.cat([torch.arange(1, size + 1) for size in sizes]) * _GOLDEN
-    return torch.stack([salt, counter]).to(device)
+    numbers = [(name.encode(), i) for name, size in counts for i in range(1, size + 1)]
+    salts = [_signed(zlib.crc32(name) * 0x9E3779B97F4A7C15) for name, _ in numbers]
+    return torch.tensor([salts, [_signed(i * _GOLDEN) for _, i in numbers]]).to(device)

@@ -129,12 +129,14 @@ def test_estimator_scales_losses_and_leaves_out_those_of_strength_zero():
             return outputs.disps[0].sum()
 
     loss = Counted()
-    model = SimpleNamespace(losses=dict(x=loss), loss_strengths={})
+    model = SimpleNamespace(losses=dict(x=loss), loss_strengths={}, loss_factors={})
     outputs = StepOutputs(target=torch.ones(2, 3, 2, 2), disps=[torch.ones(2, 1, 2, 2)])
     weighted = SelfSupervisedDepthEstimator._weighted
     assert weighted(model, 'x', outputs) == 8
     model.loss_strengths['x'] = 0.25
     assert weighted(model, 'x', outputs) == 2
+    model.loss_factors['x'] = torch.tensor(0.5)
+    assert weighted(model, 'x', outputs) == 4
     model.loss_strengths['x'] = 0.0
     assert weighted(model, 'x', outputs) == 0
-    assert loss.calls == 2
+    assert loss.calls == 3

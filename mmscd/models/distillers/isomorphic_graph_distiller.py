@@ -119,6 +119,8 @@ class IsomorphicGraphDistiller(nn.Module):
             for s, t in self.pairs
         )
         self.strength = 1.0
+        # what losses are multiplied by instead where Python does not run in every step
+        self.factor: Tensor | None = None
         self.diagnose = True
         self._outside = _OutsideTheTree()
 
@@ -182,7 +184,7 @@ class IsomorphicGraphDistiller(nn.Module):
         totals = dict.fromkeys(self.loss_names, zero)
         if self.strength > 0 and self.graphs:
             pairs = self.graph_pairs(outputs)
-            share = self.strength / len(pairs)
+            share = (self.strength if self.factor is None else self.factor) / len(pairs)
             for losses, pair in pairs:
                 for name, loss in losses.items():
                     totals[name] = totals[name] + share * loss(pair)

@@ -50,6 +50,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         channels_last: NHWC order of weights and maps: faster half-precision convolutions.
         kernels: which form of view synthesis and photometric error runs: `torch`, or `triton`, five
             kernels with float32 arithmetic on CUDA.
+        cuda_graph: True replays the training step as one CUDA graph where it can, see
+            `engine.step_graph`; `'auto'` and False do not.
         flip_tta: average the prediction with that of the mirrored image.
         data_preprocessor: config of the preprocessor.
         init_cfg: mmengine's initialisation.
@@ -69,6 +71,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         network_dtype: str | None = None,
         channels_last: bool = False,
         kernels: str = 'torch',
+        cuda_graph: bool | str = 'auto',
         flip_tta: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -91,12 +94,16 @@ class SelfSupervisedDepthEstimator(BaseModel):
         # for `ScheduleHook`: it may name losses that a config switches off by None, and sets
         # factors by name; a loss of strength 0 is not computed
         self.loss_names, self.loss_strengths = tuple(losses), dict[str, float]()
+        # what losses are multiplied by instead where Python does not run in every step
+        self.loss_factors = dict[str, Tensor]()
         self.pixel_weights = _build_named(pixel_weights or {}, MODELS)
         self.distiller = DISTILLERS.build(distiller) if distiller else None
         self._check_parts()
         self.depth_range = (min_depth, max_depth)
         self.network_dtype = getattr(torch, network_dtype) if network_dtype else None
-        self.flip_tta, self.kernels = flip_tta, kernels
+        if cuda_graph not in ('auto', True, False):
+            raise ValueError(f"cuda_graph must be 'auto', True or False, got {cuda_graph!r}")
+        self.flip_tta, self.kernels, self.cuda_graph = flip_tta, kernels, cuda_graph
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
@@ -252,6 +259,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
             # all parameters take part at any strength, or DDP waits for their gradients
             return sum((0 * p.sum() for p in loss.parameters()), outputs.disps[0].new_zeros(()))
         value = loss(outputs)
+        if name in self.loss_factors:
+            return self.loss_factors[name] * value
         return value if strength == 1 else strength * value
 
     @torch.no_grad()
