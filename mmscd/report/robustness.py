@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmscd.utils.schema import Number, read_json
 
@@ -16,7 +17,8 @@ _MODEL = dict(
     corruptions={'clean': _ROW, str: _ROW},
 )
 _SETTINGS = dict(n_images=int, severities=[int], protocol=str, metric=str, baseline=(str, None))
-_SUMMARY = dict(models={str: _MODEL}, settings=_SETTINGS)
+_FINDING = dict(variant=str, measure=str, change=_SCORE, low=_SCORE, high=_SCORE, verdict=str)
+_SUMMARY = dict(models={str: _MODEL}, settings=_SETTINGS, paired=[_FINDING])
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,14 @@ class Comparison:
     """What `test_robustness.py` found.
 
     `models`: name -> clean_abs_rel, abs_rel, clean_dee, mean_dee, mce, mrr; `about`: what they
-    depend on; `baseline`: '' where it is none of the models; `chart`: SVG; `examples`: PNG.
+    depend on; `baseline`: '' where it is none of the models; `paired`: findings of
+    `mmscd.robustness.paired`, as plain values; `chart`: SVG; `examples`: PNG.
     """
 
     models: Mapping[str, Mapping[str, float]]
     about: str
     baseline: str
+    paired: Sequence[Mapping[str, Any]]
     chart: bytes
     examples: bytes
 
@@ -64,24 +68,21 @@ def read_comparison(folder: str | Path) -> Comparison:
         f'{settings["protocol"]}; {settings["metric"]}'
     )
     baseline = settings['baseline'] if settings['baseline'] in models else ''
-    return Comparison(models, about, baseline, files['dee.svg'], files['examples.png'])
+    pictures = (files['dee.svg'], files['examples.png'])
+    return Comparison(models, about, baseline, content['paired'], *pictures)
 
 
 def verdict(comparison: Comparison) -> str:
     """One sentence about every model beside the baseline; '' without a baseline."""
-    if not comparison.baseline:
-        return ''
-    base = comparison.models[comparison.baseline]
-    harm = base['mean_dee'] - base['clean_dee']
-    sentences = []
-    for name, model in comparison.models.items():
-        if name != comparison.baseline and harm > 0:
-            share = (model['mean_dee'] - base['clean_dee']) / harm
-            left = f'{100 * share:.0f} %' if share > 0 else 'none'
-            sentences.append(
-                f'The error that corruption adds to {comparison.baseline} is {harm:.3f} (DEE); '
-                f'with {name} {left} of it is left, and clean abs_rel is '
-                f'{model["clean_abs_rel"] / base["clean_abs_rel"]:.2f} times that of '
-                f'{comparison.baseline}.'
-            )
-    return ' '.join(sentences)
+    told: dict[str, list[str]] = {}
+    for one in comparison.paired:
+        if one['measure'] in ('clean abs_rel', 'corrupted DEE', 'excess share'):
+            said = f'{one["measure"]} {one["verdict"]}'
+            if one['verdict'] != 'undefined':
+                ends = f'{one["low"]:.2f} to {one["high"]:.2f}'
+                said = f'{one["measure"]} {one["change"]:.2f} times ({ends}: {one["verdict"]})'
+            told.setdefault(one['variant'], []).append(said)
+    return ' '.join(
+        f'{name} beside {comparison.baseline}, with 95 % intervals over images: {", ".join(parts)}.'
+        for name, parts in told.items()
+    )

@@ -37,6 +37,7 @@ class RobustnessOptions:
     batch_size: int = 8
     workers: int = 2  # processes that corrupt while the network runs; 0: none
     memory_gb: float = 4.0  # what decoded images may take
+    by_corruption: bool = False  # paired differences of every corruption, too
 
     def __post_init__(self) -> None:
         for name, known in (('corruptions', CORRUPTIONS), ('severities', SEVERITIES)):

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 
@@ -29,6 +32,15 @@ MONODEPTH2_DEE: dict[str, float] = dict(
 Passes = Mapping[tuple[str, int], Mapping[str, float]]
 # corruption (and 'clean') -> abs_rel, delta1, dee, as `average_severities` gives them
 Rows = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class ImageErrors:
+    """Errors of one model, image by image (N of them)."""
+
+    images: Sequence[str]
+    abs_rel: np.ndarray  # (N,), of the clean images
+    dee: Mapping[str, np.ndarray]  # corruption and `clean` -> (N,), mean over the severities
 
 
 def depth_estimation_error(abs_rel: float, delta1: float) -> float:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mmscd.evaluation.tables import METRIC_KINDS, summarize
 from mmscd.utils.files import write_json
 from mmscd.utils.schema import Number, read_json
 
 from .data import Pass
-from .scores import depth_estimation_error, mean_of
+from .scores import CLEAN, ImageErrors, depth_estimation_error, mean_of
 
 _METRICS = METRIC_KINDS | dict(scale_ratio=(Number(0), None))
+_VALUES = [(float, None)]
+_ERRORS = dict(images=[str], abs_rel=_VALUES, dee={CLEAN: _VALUES, str: _VALUES})
 _PASS = dict(key=str, images={str: dict(metrics=(_METRICS, None), psnr=(float, None))})
 
 
@@ -63,14 +67,19 @@ class PassStore:
         """True where the pass is not complete for these images."""
         return not set(image_ids) <= set(self.read(pass_))
 
-    def summarize(self, pass_: Pass, image_ids: Iterable[str]) -> dict[str, float]:
-        """Means over the images, with `dee`, and `psnr` (dB, against the clean input)."""
-        images, names = self.read(pass_), list(image_ids)
+    def records(self, pass_: Pass, image_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Results of these images, in order; ValueError where one is missing."""
+        images = self.read(pass_)
         try:
-            records = [images[name] for name in names]
+            return [images[image_id] for image_id in image_ids]
         except KeyError as error:
             mend = 'run the same command to its end'
             raise ValueError(f'{self.path(pass_)} lacks the image {error}; {mend}') from None
+
+    def summarize(self, pass_: Pass, image_ids: Iterable[str]) -> dict[str, float]:
+        """Means over the images, with `dee`, and `psnr` (dB, against the clean input)."""
+        names = list(image_ids)
+        records = self.records(pass_, names)
         # JSON has null where the scale ratio was not a number
         metrics = [
             record['metrics'] and {k: nan if v is None else v for k, v in record['metrics'].items()}
@@ -80,3 +89,44 @@ class PassStore:
         summary['dee'] = depth_estimation_error(summary['abs_rel'], summary['delta1'])
         summary['psnr'] = mean_of(r['psnr'] for r in records if r['psnr'] is not None)
         return summary
+
+    def image_errors(self, passes: Sequence[Pass], image_ids: Sequence[str]) -> ImageErrors:
+        """Errors of the images that have ground truth, NaN where a prediction is not finite."""
+        by_name: dict[str, list[np.ndarray]] = {}
+        for pass_ in passes:
+            judged = [r['metrics'] for r in self.records(pass_, image_ids)]
+            values = [(m['abs_rel'], m['delta1']) for m in judged if m]
+            by_name.setdefault(pass_[0], []).append(np.array(values, np.float64))
+        known = zip(image_ids, self.records(passes[0], image_ids), strict=True)
+        means = {name: np.mean(parts, 0).T for name, parts in by_name.items()}
+        return ImageErrors(
+            [image for image, record in known if record['metrics']],
+            means[CLEAN][0],
+            {name: (abs_rel - delta1 + 1) / 2 for name, (abs_rel, delta1) in means.items()},
+        )
+
+
+def write_image_errors(path: Path, models: Mapping[str, ImageErrors]) -> None:
+    """Write errors by name of the model."""
+    plain = {
+        name: dict(
+            images=errors.images,
+            abs_rel=errors.abs_rel.tolist(),
+            dee={key: values.tolist() for key, values in errors.dee.items()},
+        )
+        for name, errors in models.items()
+    }
+    write_json(path, plain)
+
+
+def read_image_errors(path: Path, model: str) -> ImageErrors:
+    """What `write_image_errors` wrote of a model; FileNotFoundError or ValueError."""
+    mend = f'run test_robustness.py --out {path.parent} again, which writes it'
+    content = read_json(path, mend, {model: _ERRORS})[model]
+    if {len(content['images'])} != {*map(len, (content['abs_rel'], *content['dee'].values()))}:
+        raise ValueError(f'{path}: {model} has lists of different lengths; {mend}')
+    return ImageErrors(
+        content['images'],
+        np.array(content['abs_rel'], np.float64),
+        {key: np.array(values, np.float64) for key, values in content['dee'].items()},
+    )

@@ -16,6 +16,7 @@ from mmscd.visualization.rendering import save_image
 
 from .contestants import Contestant, RobustnessOptions
 from .examples import example_sheet, predict_examples
+from .paired import compare_variants
 from .scores import (
     CLEAN,
     MONODEPTH2_DEE,
@@ -26,7 +27,9 @@ from .scores import (
     mean_of,
     score_robustness,
 )
+from .store import write_image_errors
 
+IMAGE_ERRORS = 'image_errors.json'
 # name of a model -> what `average_severities` and `score_robustness` give
 Judged = Mapping[str, tuple[Rows, Mapping[str, float]]]
 
@@ -57,13 +60,19 @@ def write_results(
         models=files,
         baseline=options.baseline if baseline else None,
     )
-    write_robustness(out, settings, judged, passes)
+    errors = {m.name: m.store.image_errors(options.passes, ids) for m in models}
+    write_image_errors(out / IMAGE_ERRORS, errors)
+    paired: tuple[str, list] = ('name one of them by --baseline to see paired differences', [])
+    if options.baseline in errors:
+        runs = {name: {0: own} for name, own in errors.items()}
+        paired = compare_variants(runs, options.baseline, options.by_corruption)
+    write_robustness(out, settings, judged, passes, paired[1])
     source = f'KITTI-C of {options.kitti_c}' if options.kitti_c else f'seed {options.seed}'
     said = ' '.join(map(str, levels))
     title = f'{len(ids)} images, protocol {options.protocol}, {source}, severities {said}; {metric}'
     tables = [make_corruption_table(*judged[name], f'{name}: {title}') for name in judged]
     if len(models) > 1:
-        tables.append(make_comparison_table(judged))
+        tables += [make_comparison_table(judged), paired[0]]
     if len(options.corruptions) < len(CORRUPTIONS):
         remark += f'. Means are over {len(options.corruptions)} of {len(CORRUPTIONS)} corruptions'
     for name, own in passes.items():
@@ -72,7 +81,7 @@ def write_results(
             remark += f'(first: {broken[0]}), so that they have no numbers'
     text = '\n\n'.join([*tables, remark]) + '\n'
     atomic_write(out / 'tables.txt', text.encode())
-    written = 'summary.json, corruptions.csv, severities.csv, tables.txt, passes/'
+    written = f'summary.json, corruptions.csv, severities.csv, {IMAGE_ERRORS}, tables.txt, passes/'
     if all(math.isfinite(summary['mrr']) for _, summary in judged.values()):
         _write_pictures(models, options, rows, baseline, out)
         written += ', dee.svg, examples.png'
@@ -139,9 +148,14 @@ def _number(value: float, digits: int) -> str:
 
 
 def write_robustness(
-    folder: Path, settings: Mapping[str, Any], models: Judged, passes: Mapping[str, Passes]
+    folder: Path,
+    settings: Mapping[str, Any],
+    models: Judged,
+    passes: Mapping[str, Passes],
+    paired: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Write `summary.json`, `corruptions.csv` (means) and `severities.csv` (passes by model)."""
+    """Write `summary.json`, `corruptions.csv` (means) and `severities.csv` (passes by model);
+    `paired` are the findings of `compare_variants`."""
     means, levels, content = [], [], {}
     for name, (rows, summary) in models.items():
         means += [dict(row, model=name, corruption=key) for key, row in rows.items()]
@@ -151,7 +165,7 @@ def write_robustness(
         ]
         levels += own
         content[name] = dict(summary=summary, corruptions=rows, passes=own)
-    write_json(folder / 'summary.json', dict(settings=settings, models=content))
+    write_json(folder / 'summary.json', dict(settings=settings, models=content, paired=paired))
     fields = ['model', 'corruption', 'abs_rel', 'delta1', 'dee', 'ce', 'rr']
     write_csv(folder / 'corruptions.csv', fields, means)
     fields = ['model', 'corruption', 'severity', *METRIC_NAMES, 'dee', 'psnr', 'n_images']

@@ -246,7 +246,13 @@ def write_benchmark(folder, baseline='base'):
     settings = dict(
         n_images=24, protocol='robodepth', severities=[3], metric='crop x', baseline=baseline
     )
-    (folder / 'summary.json').write_text(json.dumps(dict(settings=settings, models=models)))
+    changes = {'clean abs_rel': 1.05, 'excess': -0.15, 'excess share': 0.25, 'fog': 0.625}
+    paired = [
+        dict(variant='<scd>', measure=k, change=v, low=v - 0.1, high=v + 0.1, verdict='better')
+        for k, v in changes.items()
+    ]
+    content = dict(settings=settings, models=models, paired=paired if baseline == 'base' else [])
+    (folder / 'summary.json').write_text(json.dumps(content))
     (folder / 'dee.svg').write_text('<svg/>')
     (folder / 'examples.png').write_bytes(b'\x89PNG')
 
@@ -255,17 +261,17 @@ def test_comparison_on_corrupted_images(tmp_path):
     write_benchmark(tmp_path / 'r')
     comparison = read_comparison(tmp_path / 'r')
     assert comparison.models['base']['abs_rel'] == pytest.approx(0.25)
-    # (0.25 - 0.2) / (0.4 - 0.2)
-    assert 'with <scd> 25 % of it is left' in describe_gain(comparison)
-    assert '1.05 times' in describe_gain(comparison)
+    assert describe_gain(comparison) == (
+        '<scd> beside base, with 95 % intervals over images: clean abs_rel 1.05 times (0.95 to '
+        '1.15: better), excess share 0.25 times (0.15 to 0.35: better).'
+    )
     page = build_page(Report('x', ROWS, 'kitti', robustness=comparison))
     assert '&lt;scd&gt;' in page and '<scd>' not in page
     assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page
     assert '<td class="best">0.250</td>' in page
     assert '2 corruptions (fog, dark)' in page
-    # better on corrupted images than the baseline on clean ones
-    comparison.models['<scd>']['mean_dee'] = 0.15
-    assert 'with <scd> none of it is left' in describe_gain(comparison)
+    comparison.paired[2].update(change=None, low=None, high=None, verdict='undefined')
+    assert describe_gain(comparison).endswith('better), excess share undefined.')
 
 
 def test_comparison_with_a_published_baseline_or_unfinished(tmp_path):

@@ -11,7 +11,7 @@ def summary():
     rows = {name: dict(abs_rel=0.1 * i) for i, name in enumerate(('clean', 'fog', 'dark'), 1)}
     scores = dict(clean_dee=0.1, mean_dee=0.2, mce=None, mrr=80.0)
     settings = dict(n_images=3, severities=[1, 2], protocol='p', metric='m', baseline=None)
-    return dict(models=dict(a=dict(summary=scores, corruptions=rows)), settings=settings)
+    return dict(models=dict(a=dict(summary=scores, corruptions=rows)), settings=settings, paired=[])
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ def test_means_leave_clean_images_out(folder):
         (lambda c: c['models']['a']['corruptions'].update(fog=[1]), r'corruptions.fog is \[1\]'),
         (lambda c: c['models']['a'].update(corruptions=dict(clean=dict(abs_rel=1))), 'no corrupt'),
         (lambda c: c['models']['a']['corruptions']['fog'].update(abs_rel=0), 'abs_rel is 0, exp'),
+        (lambda c: c.pop('paired'), 'paired is missing'),  # of an older version
         (lambda c: c['settings'].pop('baseline'), 'settings.baseline is missing'),
         (lambda c: c['settings'].update(severities=5), 'settings.severities is 5, expected a list'),
     ],

@@ -1,10 +1,11 @@
 """Passes on disk that were cut, edited or are of another kind."""
 
 import json
+import math
 
 import pytest
 
-from mmscd.robustness.store import PassStore
+from mmscd.robustness.store import PassStore, read_image_errors, write_image_errors
 
 METRICS = dict(abs_rel=0.1, sq_rel=1.0, rmse=3.0, rmse_log=0.2, delta1=0.8, delta2=0.9, delta3=1)
 METRICS |= dict(scale_ratio=None, n_pixels=30, n_unusable=0)
@@ -24,6 +25,37 @@ def test_a_pass_is_read_as_written(store):
     assert (summary['psnr'], summary['n_images'], summary['n_empty']) == (30, 2, 1)
     with pytest.raises(ValueError, match=r"fog_1\.json lacks the image 'z'; run the same command"):
         store.summarize(('fog', 1), ['x', 'z'])
+
+
+def test_errors_by_image_are_means_over_severities(store, tmp_path):
+    odd = dict(METRICS, abs_rel=None)  # not finite
+    harder = dict(METRICS, abs_rel=0.3, delta1=0.4)
+    records = dict(x=harder, y=odd, empty=None)
+    store.add(('fog', 2), {k: dict(metrics=m, psnr=None) for k, m in records.items()})
+    store.add(('clean', 0), store.read(('fog', 1)))
+    passes = [('clean', 0), ('fog', 1), ('fog', 2)]
+    errors = store.image_errors(passes, ['y', 'empty', 'x'])
+    assert errors.images == ['y', 'x'] and errors.abs_rel.tolist() == [0.1, 0.1]
+    assert errors.dee['clean'] == pytest.approx([0.15, 0.15])
+    assert errors.dee['fog'] == pytest.approx([math.nan, (0.15 + 0.45) / 2], nan_ok=True)
+    path = tmp_path / 'image_errors.json'
+    write_image_errors(path, dict(a=errors))
+    again = read_image_errors(path, 'a')
+    assert again.images == errors.images and list(again.dee) == ['clean', 'fog']
+    assert again.dee['fog'] == pytest.approx(errors.dee['fog'], nan_ok=True)
+    for change, told in (
+        (lambda c: c['a']['images'].pop(), 'a has lists of different lengths'),
+        (lambda c: c['a']['dee'].pop('clean'), 'a.dee.clean is missing'),
+        (lambda c: c.pop('a'), 'a is missing'),
+    ):
+        content = json.loads(path.read_text())
+        change(content)
+        (tmp_path / 'bad.json').write_text(json.dumps(content))
+        with pytest.raises(ValueError, match=rf'bad\.json.*{told}.*run test_robustness\.py --out'):
+            read_image_errors(tmp_path / 'bad.json', 'a')
+    # folders of older versions have no such file
+    with pytest.raises(FileNotFoundError, match='does not exist; run test_robustness'):
+        read_image_errors(tmp_path / 'old' / 'image_errors.json', 'a')
 
 
 @pytest.mark.parametrize(

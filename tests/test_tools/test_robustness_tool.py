@@ -208,10 +208,26 @@ def test_compared_models_share_a_table_and_a_baseline(
     other = f'other={tiny_config},{checkpoints[1]}'
     found = run(tmp_path, *FEW, '--compare', other, '--baseline', 'other')
     assert {key: value for key, value in found.items() if key.startswith('m/')} == reference[1]
-    models = json.loads((tmp_path / 'summary.json').read_text())['models']
+    content = json.loads((tmp_path / 'summary.json').read_text())
+    models = content['models']
     assert models['other']['summary']['mce'] == pytest.approx(100)
     assert models['m']['summary']['mce'] != pytest.approx(100)
-    assert 'CE is relative to other' in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert 'CE is relative to other' in text and 'seeds were not resampled' in text
+    means = {
+        name: [model['corruptions'][key]['dee'] for key in ('clean', 'fog', 'gaussian_noise')]
+        for name, model in models.items()
+    }
+    paired = {row['measure']: row for row in content['paired']}
+    assert {row['variant'] for row in paired.values()} == {'m'} and 'fog' not in paired
+    excess = sum(means['m'][1:]) - sum(means['other'][1:])
+    assert paired['excess']['change'] == pytest.approx(excess)
+    assert paired['excess']['low'] < excess < paired['excess']['high']
+    # finished passes are not run again for a further look
+    run(tmp_path, *FEW, '--compare', other, '--baseline', 'other', '--by-corruption')
+    rows = json.loads((tmp_path / 'summary.json').read_text())['paired']
+    assert rows[:5] == content['paired'] and rows[5]['measure'] == 'fog'
+    assert rows[5]['change'] == pytest.approx(means['m'][1] / means['other'][1])
 
 
 def test_native_protocol_is_another_test(reference, run, tmp_path):
