@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,10 +13,14 @@ from terminaltables import AsciiTable
 
 from mmscd.utils.files import atomic_write, write_csv, write_json
 
-from .scores import CLEAN, Rows
+from .paired import compare_variants
+from .plan import Plan
+from .scores import CLEAN, ImageErrors, Rows
 
 # variant -> seed -> rows with `clean` and the same corruptions everywhere
 Runs = Mapping[str, Mapping[int, Rows]]
+# the same, with errors image by image
+JudgedRuns = Mapping[str, Mapping[int, tuple[Rows, ImageErrors]]]
 
 
 class Spread(NamedTuple):
@@ -41,9 +45,9 @@ def spread(values: list[float]) -> Spread:
 class VariantSummary:
     """One line of the table.
 
-    The excess is the sum over corruptions of (DEE - clean DEE of the baseline), relative to the
-    same sum of the baseline: 1 is the baseline itself, 0 is no error beyond that of clean images.
-    NaN where corruption does not hurt the baseline, so that there is nothing to compare.
+    The excess is the sum over corruptions of (DEE - clean DEE of the baseline): what is wrong
+    beyond the baseline's clean error. What it is beside the baseline's excess, and how sure that
+    is: `mmscd.robustness.paired`.
     """
 
     seeds: int  # number of runs
@@ -65,8 +69,6 @@ def summarise_ablation(runs: Runs, baseline: str) -> dict[str, VariantSummary]:
         raise KeyError(f'no run of the baseline {baseline!r}; there are {sorted(runs)}')
     names = [name for name in next(iter(runs[baseline].values())) if name != CLEAN]
     base = _mean_dee(runs[baseline], [CLEAN, *names])
-    harm = sum(base[name] - base[CLEAN] for name in names)
-    harm = harm if harm > 0 else math.nan
     base_abs_rel = mean(rows[CLEAN]['abs_rel'] for rows in runs[baseline].values())
     out = {}
     for variant, seeds in runs.items():
@@ -78,7 +80,7 @@ def summarise_ablation(runs: Runs, baseline: str) -> dict[str, VariantSummary]:
             abs_rel_ratio=abs_rel.mean / base_abs_rel,
             clean_dee=spread([r[CLEAN]['dee'] for r in rows]),
             corrupted_dee=spread([mean(r[n]['dee'] for n in names) for r in rows]),
-            excess=spread([sum(r[n]['dee'] - base[CLEAN] for n in names) / harm for r in rows]),
+            excess=spread([sum(r[n]['dee'] - base[CLEAN] for n in names) for r in rows]),
             mce=spread([100 * mean(r[n]['dee'] / base[n] for n in names) for r in rows]),
             dee=_mean_dee(seeds, [CLEAN, *names]),
         )
@@ -88,7 +90,7 @@ def summarise_ablation(runs: Runs, baseline: str) -> dict[str, VariantSummary]:
 def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str) -> str:
     """Two tables: the comparison, and DEE by corruption."""
     head = ['variant', 'seeds', 'abs_rel clean', 'x baseline', 'DEE clean', 'DEE corrupted']
-    rows = [[*head, 'excess error', 'mCE %']]
+    rows = [[*head, 'excess', 'mCE %']]
     for name, s in summaries.items():
         row = [name, s.seeds, s.abs_rel, f'{s.abs_rel_ratio:.3f}', s.clean_dee, s.corrupted_dee]
         mce = f'{s.mce.mean:.1f}' + (f' +- {s.mce.std:.1f}' if s.seeds > 1 else '')
@@ -97,26 +99,43 @@ def make_ablation_tables(summaries: Mapping[str, VariantSummary], baseline: str)
     for name in summaries[baseline].dee:
         by_corruption.append([name, *(f'{s.dee[name]:.4f}' for s in summaries.values())])
     note = (
-        f'excess error: sum over corruptions of (DEE - clean DEE of {baseline}) relative to '
-        f"{baseline}'s; +- is the standard deviation over seeds"
+        f'excess: sum over corruptions of (DEE - clean DEE of {baseline}); +- is the standard '
+        'deviation over seeds'
     )
     return '\n\n'.join([AsciiTable(rows).table, AsciiTable(by_corruption).table, note])
 
 
-def write_ablation(folder: Path, runs: Runs, baseline: str) -> str:
-    """Write `ablation.json`, `ablation.csv` and `tables.txt`; returns the tables."""
-    summaries = summarise_ablation(runs, baseline)
-    content = dict(runs=runs, summary={name: asdict(s) for name, s in summaries.items()})
-    write_json(folder / 'ablation.json', content)
-    lines = [
-        dict(row, variant=variant, seed=seed, corruption=name)
-        for variant, seeds in runs.items()
-        for seed, rows in seeds.items()
-        for name, row in rows.items()
-    ]
-    fields = ('variant', 'seed', 'corruption', 'abs_rel', 'delta1', 'dee')
+def write_ablation(
+    folder: Path,
+    sets: Mapping[str, JudgedRuns],
+    baseline: str,
+    by_corruption: bool = False,
+    plan: Plan | None = None,
+    about: Sequence[str] = (),
+) -> str:
+    """Write `ablation.json`, `ablation.csv` and `tables.txt`; returns the tables of every set,
+    below `about`, the lines of `note_plan`."""
+    tables, lines, content = ['\n'.join(about)] if about else [], [], {}
+    primary = plan.primary if plan else ''
+    for test_set, judged in sets.items():
+        runs = {name: {s: rows for s, (rows, _) in own.items()} for name, own in judged.items()}
+        errors = {name: {s: one for s, (_, one) in own.items()} for name, own in judged.items()}
+        summaries = summarise_ablation(runs, baseline)
+        title = f'{test_set} (seen before)' if plan and test_set in plan.seen else test_set
+        paired, plain = compare_variants(errors, baseline, by_corruption, title, primary)
+        tables += [f'== {title}\n{make_ablation_tables(summaries, baseline)}', paired]
+        summary = {name: asdict(s) for name, s in summaries.items()}
+        content[test_set] = dict(runs=runs, summary=summary, paired=plain)
+        lines += [
+            dict(row, set=test_set, variant=variant, seed=seed, corruption=name)
+            for variant, seeds in runs.items()
+            for seed, rows in seeds.items()
+            for name, row in rows.items()
+        ]
+    write_json(folder / 'ablation.json', dict(about=about, sets=content))
+    fields = ('set', 'variant', 'seed', 'corruption', 'abs_rel', 'delta1', 'dee')
     write_csv(folder / 'ablation.csv', fields, lines)
-    text = make_ablation_tables(summaries, baseline)
+    text = '\n\n'.join(tables)
     atomic_write(folder / 'tables.txt', f'{text}\n'.encode())
     return text
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +24,15 @@ from mmscd.utils.schema import check, read_json
 from mmscd.utils.text import parse_yaml, read_text
 
 from .ablation import write_ablation
-from .scores import Rows
+from .plan import Plan, note_plan
+from .scores import ImageErrors, Rows
+from .store import read_image_errors
+from .tables import IMAGE_ERRORS
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+Judged = dict[str, tuple[Rows, ImageErrors]]  # by set
 # looked up here: between fork and exec there is no time for it
 _PRCTL = getattr(ctypes.CDLL(None), 'prctl', None)
 
@@ -66,6 +70,9 @@ class Ablation:
     judge: Sequence[str] = ()  # further arguments of `test_robustness.py`
     jobs: int = 1  # runs at a time
     shared_until: int | None = None  # until this iteration all runs of a seed are the baseline
+    plan: Plan | None = None  # what stands above the tables
+    sets: Mapping[str, Sequence[str]] = field(default_factory=lambda: {'': ()})  # see `Plan.sets`
+    by_corruption: bool = False  # paired differences of every corruption, too
     _stop: threading.Event = field(default_factory=threading.Event)
     _running: set[Popen] = field(default_factory=set)
 
@@ -84,13 +91,15 @@ class Ablation:
         if not names:
             raise ValueError('there is no variant: give CONFIG --variants, or --variant')
 
-    def plan(self) -> list[Run]:
+    def list_runs(self) -> list[Run]:
         """All runs, seed by seed, so that an interrupted comparison has whole seeds."""
         planned, first = [], None
         for name, config, *own in self.variants:
             options = [*self.options, *own]
             cfg = load_config(config, parse_options(options))
             first = first or cfg
+            for overrides in self.sets.values():  # before the trainings, not after them
+                load_config(config, parse_options([*options, *overrides]))
             if self.shared_until is not None:
                 check_sharing(name, cfg, first, self.shared_until)
             planned.append((name, config, options, cfg.train_cfg.max_iters))
@@ -102,21 +111,38 @@ class Ablation:
 
     def compare(self, dry_run: bool = False) -> None:
         """Do all runs (or only name them), with a table after each that has a baseline."""
-        runs, begin = self.plan(), time.monotonic()
-        scores: dict[str, dict[int, Rows]] = {}
+        runs, begin = self.list_runs(), time.monotonic()
+        scores: dict[str, dict[int, Judged]] = {}
         names = [variant[0] for variant in self.variants]
+        about = [] if dry_run else self._note_plan()
+        print(*about, sep='\n', flush=True)
         for run in runs:
             state = 'finished' if run.checkpoint.is_file() else 'to train'
             print(f'{run.variant}, seed {run.seed}: {state}', flush=True)
-        for number, (run, rows) in enumerate(() if dry_run else self._work(runs), 1):
-            scores.setdefault(run.variant, {})[run.seed] = rows
+        for number, (run, judged) in enumerate(() if dry_run else self._work(runs), 1):
+            scores.setdefault(run.variant, {})[run.seed] = judged
             minutes = (time.monotonic() - begin) / 60
             print(f'== {number}/{len(runs)}: {run.variant}, seed {run.seed}, {minutes:.1f} min')
             if names[0] in scores:
-                order = {n: dict(sorted(scores[n].items())) for n in names if n in scores}
-                print(write_ablation(self.work_dir, order, names[0]), flush=True)
+                by_set = {
+                    test_set or 'test': {
+                        name: {seed: scores[name][seed][test_set] for seed in sorted(scores[name])}
+                        for name in names
+                        if name in scores
+                    }
+                    for test_set in self.sets
+                }
+                how = (names[0], self.by_corruption, self.plan, about)
+                print(write_ablation(self.work_dir, by_set, *how), flush=True)
 
-    def _work(self, runs: list[Run]) -> Iterator[tuple[Run, Rows]]:
+    def _note_plan(self) -> list[str]:
+        """Write the plan down before the first run; what to print of it."""
+        settings = [*self.options, *self.judge, *['--amp'] * self.amp]
+        settings += ['--shared-until', str(self.shared_until)] if self.shared_until else []
+        results = len([*self.work_dir.glob('*/seed*/robustness/**/summary.json')])
+        return note_plan(self.work_dir, self.plan, settings, results)
+
+    def _work(self, runs: list[Run]) -> Iterator[tuple[Run, Judged]]:
         """Finished runs with their scores, as they come; trunks are trained first."""
         trunks = {}
         if self.shared_until:
@@ -162,13 +188,17 @@ class Ablation:
         if not run.checkpoint.is_file():
             raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
 
-    def _finish(self, run: Run, trunk: Run | None) -> Rows:
-        """Train one run, whose trunk is trained, to its end; its scores by corruption."""
+    def _finish(self, run: Run, trunk: Run | None) -> Judged:
+        """Train one run, whose trunk is trained, to its end; how it was judged, by set."""
         self._train(run, None if trunk is run else trunk)
-        out = run.folder / 'robustness'
+        return {name: self._judge(run, name, overrides) for name, overrides in self.sets.items()}
+
+    def _judge(self, run: Run, test_set: str, overrides: Sequence[str]) -> tuple[Rows, ImageErrors]:
+        """Scores by corruption of a trained run on a set, and its errors image by image."""
+        out, options = run.folder / 'robustness' / test_set, [*run.options, *overrides]
         command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
         command += ['--name', run.variant, '--out', str(out), *self.judge]
-        command += ['--cfg-options', *run.options] if run.options else []
+        command += ['--cfg-options', *options] if options else []
         self._call(command, run.folder / 'robustness.log', False)
         scores = {str: dict(abs_rel=(float, None), dee=(float, None))}
         models = {run.variant: dict(corruptions=scores)}
@@ -176,7 +206,7 @@ class Ablation:
         rows = content['models'][run.variant]['corruptions']
         for row in rows.values():  # JSON has null for what was not computed
             row.update({key: math.nan for key, value in row.items() if value is None})
-        return rows
+        return rows, read_image_errors(out / IMAGE_ERRORS, run.variant)
 
     def _call(self, command: list[str], log: Path, show: bool) -> None:
         """Run a command with its whole output in a file, its progress on the screen.

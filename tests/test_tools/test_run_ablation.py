@@ -17,8 +17,11 @@ def test_trains_judges_skips_and_refuses(tiny_config, run_tool, tmp_path):
         '--variant', 'blurred', tiny_config, 'model.losses.smoothness.loss_weight=0.1',
     ]  # fmt: skip
     first = run_tool(*command)
-    assert first.stdout.count('to train') == 4 and 'excess error' in first.stdout
-    results = json.loads((tmp_path / 'ablation.json').read_text())
+    assert first.stdout.count('to train') == 4 and 'no plan' in first.stdout
+    assert '2 seeds x 5 images' in first.stdout.split('== 4/4')[1]
+    content = json.loads((tmp_path / 'ablation.json').read_text())
+    results = content['sets']['test']
+    assert [row['measure'] for row in results['paired']][-1] == 'excess share'
     assert list(results['summary']) == ['base', 'blurred']
     assert set(results['runs']['base']) == {'0', '1'}
     assert set(results['runs']['blurred']['1']) == {'clean', 'dark', 'contrast'}
@@ -29,7 +32,7 @@ def test_trains_judges_skips_and_refuses(tiny_config, run_tool, tmp_path):
     made = checkpoint.stat().st_mtime_ns
     second = run_tool(*command)
     assert second.stdout.count('finished') == 4 and checkpoint.stat().st_mtime_ns == made
-    assert json.loads((tmp_path / 'ablation.json').read_text()) == results
+    assert json.loads((tmp_path / 'ablation.json').read_text()) == content
     command[command.index('train_cfg.max_iters=2')] = 'train_cfg.max_iters=3'
     refused = run_tool(*command, check=False)
     assert refused.returncode and 'holds another experiment' in refused.stderr
@@ -49,7 +52,8 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     shared, whole = tmp_path / 'shared', tmp_path / 'whole'
     run_tool(*command, '--work-dir', shared, '--shared-until', '2', env=env)
     run_tool(*command, '--work-dir', whole, env=env)
-    results = [json.loads((f / 'ablation.json').read_text())['summary'] for f in (shared, whole)]
+    results = [json.loads((f / 'ablation.json').read_text()) for f in (shared, whole)]
+    results = [content['sets']['test']['summary'] for content in results]
     assert results[0] == results[1] and list(results[0]) == ['base', 'graph', 'weak']
     for name in ('graph', 'weak'):
         one, other = (
@@ -64,6 +68,53 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     assert refused.returncode and 'holds another experiment' in refused.stderr
     # the files of the trunk are its own: no branch took or replaced its best checkpoint
     assert [len(list((shared / n / 'seed0').glob('best_*'))) for n in ('base', 'graph')] == [1, 0]
+
+
+@pytest.mark.slow
+def test_a_plan_says_what_runs_and_stands_above_the_tables(tiny_config, run_tool, tmp_path):
+    plan, work = tmp_path / 'plan.yml', tmp_path / 'work'
+    plan.write_text(
+        f"""
+question: Is less smoothness better?
+variants:
+  base: [{tiny_config}]
+  rough: [{tiny_config}, model.losses.smoothness.loss_weight=0]
+seeds: [0, 1]
+sets:
+  near: ['test_dataloader.dataset.indices=2']
+  all: []
+seen: [near]
+primary: excess
+refuted_if: the interval of the excess holds 0 on all
+"""
+    )
+    command = [
+        TOOL, '--work-dir', work, '--plan', plan, '--corruptions', 'contrast',
+        '--severities', '3', '--options', 'train_cfg.max_iters=2',
+    ]  # fmt: skip
+    run_tool(*command, '--dry-run')
+    assert not (work / 'plan.json').exists()
+    first = run_tool(*command, '--sets', 'near').stdout.split('== 4/4')[1]
+    assert 'question: Is less smoothness better?' in first and '== near (seen before)' in first
+    assert 'near (seen before): against base' in first and '2 seeds x 2 images' in first
+    assert 'excess *' in first and 'PLAN' not in first
+    plan.write_text(plan.read_text().replace('primary: excess', 'primary: corrupted DEE'))
+    second = run_tool(*command, '--by-corruption').stdout.split('== 4/4')[1]
+    assert 'PLAN CHANGED AFTER 4 results' in second and 'corrupted DEE *' in second
+    assert 'all: against base' in second and '2 seeds x 5 images' in second
+    sets = json.loads((work / 'ablation.json').read_text())['sets']
+    assert list(sets) == ['near', 'all']
+    assert [row['measure'] for row in sets['all']['paired']][-1] == 'contrast'
+    for more, told in (
+        (('--seeds', '0'), 'variants and seeds are those of'),
+        (('--sets', 'far'), "unknown set of the plan 'far'"),
+    ):
+        refused = run_tool(*command, *more, check=False)
+        assert told in refused.stderr and 'Traceback' not in refused.stderr
+    # a set that hits nothing in the config is told before the first training
+    plan.write_text(plan.read_text().replace('test_dataloader', 'test_dataloder'))
+    refused = run_tool(*command, check=False)
+    assert 'test_dataloder' in refused.stderr and 'Traceback' not in refused.stderr
 
 
 def test_what_cannot_share_its_beginning_is_refused(tiny_config, run_tool, tmp_path):
