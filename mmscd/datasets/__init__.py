@@ -5,6 +5,7 @@ from .cityscapes import CityscapesDataset, FoggyCityscapesDataset
 from .ddad import DDADDataset
 from .driving_stereo import DrivingStereoDataset
 from .folder import FolderDepthDataset
+from .joined import JoinedDataset
 from .kitti_2015 import KITTI2015Dataset
 from .kitti_depth_benchmark import KITTIDepthBenchmarkDataset
 from .kitti_odometry import KITTIOdometryDataset
@@ -23,6 +24,7 @@ __all__ = [
     'DrivingStereoDataset',
     'FoggyCityscapesDataset',
     'FolderDepthDataset',
+    'JoinedDataset',
     'KITTI2015Dataset',
     'KITTIDepthBenchmarkDataset',
     'KITTIOdometryDataset',

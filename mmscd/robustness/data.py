@@ -47,7 +47,7 @@ class BenchmarkImages:
 
     def __init__(self, dataset: dict, protocol: str, metric: DepthProtocol) -> None:
         self.dataset = DATASETS.build(dataset)
-        if not hasattr(self.dataset, 'get_data_info'):
+        if not hasattr(self.dataset, 'pipeline'):
             raise ValueError(
                 f'a {type(self.dataset).__name__} has no samples of its own; name one of its parts '
                 'as test_dataloader.dataset'
