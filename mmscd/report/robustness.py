@@ -79,8 +79,8 @@ def verdict(comparison: Comparison) -> str:
         if one['measure'] in ('clean abs_rel', 'corrupted DEE', 'excess share'):
             said = f'{one["measure"]} {one["verdict"]}'
             if one['verdict'] != 'undefined':
-                ends = f'{one["low"]:.2f} to {one["high"]:.2f}'
-                said = f'{one["measure"]} {one["change"]:.2f} times ({ends}: {one["verdict"]})'
+                ends = f'{one["low"]:.3f} to {one["high"]:.3f}'
+                said = f'{one["measure"]} {one["change"]:.3f} times ({ends}: {one["verdict"]})'
             told.setdefault(one['variant'], []).append(said)
     return ' '.join(
         f'{name} beside {comparison.baseline}, with 95 % intervals over images: {", ".join(parts)}.'

@@ -115,7 +115,8 @@ class Ablation:
         scores: dict[str, dict[int, Judged]] = {}
         names = [variant[0] for variant in self.variants]
         about = [] if dry_run else self._note_plan()
-        print(*about, sep='\n', flush=True)
+        for line in about:
+            print(line, flush=True)
         for run in runs:
             state = 'finished' if run.checkpoint.is_file() else 'to train'
             print(f'{run.variant}, seed {run.seed}: {state}', flush=True)

@@ -190,7 +190,7 @@ def make_paired_table(
     for variant, found in findings.items():
         rows.append([variant, *[''] * 6])
         for one in found:
-            form = '{:.3f} x' if one.is_ratio else '{:+.4f}'
+            form = '{:.4f} x' if one.is_ratio else '{:+.4f}'
             moved = (one.change, one.low, one.high)
             cells = ['-' if math.isnan(value) else form.format(value) for value in moved]
             star = ' *' * (one.measure == primary)

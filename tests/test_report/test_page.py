@@ -262,8 +262,8 @@ def test_comparison_on_corrupted_images(tmp_path):
     comparison = read_comparison(tmp_path / 'r')
     assert comparison.models['base']['abs_rel'] == pytest.approx(0.25)
     assert describe_gain(comparison) == (
-        '<scd> beside base, with 95 % intervals over images: clean abs_rel 1.05 times (0.95 to '
-        '1.15: better), excess share 0.25 times (0.15 to 0.35: better).'
+        '<scd> beside base, with 95 % intervals over images: clean abs_rel 1.050 times (0.950 to '
+        '1.150: better), excess share 0.250 times (0.150 to 0.350: better).'
     )
     page = build_page(Report('x', ROWS, 'kitti', robustness=comparison))
     assert '&lt;scd&gt;' in page and '<scd>' not in page
