@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 
 from mmscd.engine import launch
+from mmscd.engine.prefetcher import Prefetcher
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.utils.keyed_random import make_key
@@ -22,8 +24,6 @@ def losses(checkpoint, name='loss'):
 @pytest.fixture(scope='module')
 def scd(tiny_scd_config):
     """A step of the full method, and its inputs."""
-    from mmengine.registry import init_default_scope
-
     cfg = load_config(str(tiny_scd_config))
     init_default_scope('mmscd')
     torch.manual_seed(0)
@@ -91,6 +91,38 @@ def test_one_process_over_nccl(tiny_scd_config, run_tool, tmp_path):
     checkpoint = load(tmp_path / 'iter_4.pth')
     assert torch.tensor(losses(checkpoint)).isfinite().all()
     assert min(losses(checkpoint, 'loss_distill_edge')[2:]) > 0
+
+
+@pytest.mark.parametrize('way', ['usual', 'packed', 'on_device'])
+def test_batches_ahead_of_their_step_are_those_of_the_cpu(tiny_config, tmp_path, way):
+    """Through pinned memory on a stream of their own, while steps are at work on others."""
+    init_default_scope('mmscd')
+    cfg = load_config(str(tiny_config)).train_dataloader
+    more = dict(packed=dict(packed=str(tmp_path / 'packed')), on_device=dict(on_device=True))
+    usual = launch.DepthRunner.build_dataloader(dict(cfg, num_workers=0), seed=3)
+    feeding = dict(num_workers=1, pin_memory=True, dataset=dict(cfg.dataset, **more.get(way, {})))
+    loader = launch.DepthRunner.build_dataloader(dict(cfg, **feeding), seed=3)
+    first = next(iter(loader))['inputs']['frames']
+    assert first.is_cuda if way == 'on_device' else first.is_pinned()
+    batches, seen = Prefetcher(iter(loader), torch.device('cuda', 0)), []
+    for _ in range(16):
+        inputs = next(batches)['inputs']
+        torch.cuda._sleep(20_000_000)  # a step that still runs when the next batches are copied
+        seen.append({key: value.clone() for key, value in inputs.items()})
+        del inputs
+    for found, expected in zip(seen, usual, strict=False):
+        for key, value in expected['inputs'].items():
+            assert found[key].is_cuda and torch.equal(found[key].cpu(), value), key
+
+
+def test_frames_on_the_device_train_the_same(tiny_config, run_tool, tmp_path):
+    found = []
+    for value in (False, True):
+        options = ('--cfg-options', f'train_dataloader.dataset.on_device={value}')
+        run_tool('tools/train.py', tiny_config, '--work-dir', tmp_path / str(value), *options)
+        found.append(losses(load(tmp_path / str(value) / 'iter_4.pth')))
+    # atomic additions on a GPU come in any order
+    assert len(found[0]) == 4 and found[1] == pytest.approx(found[0], rel=2e-2)
 
 
 def test_half_precision_inference_is_close(tiny_config, run_tool, tmp_path):

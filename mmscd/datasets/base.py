@@ -22,6 +22,8 @@ from .formats.file_index import FileIndex
 from .formats.images import check_size, image_size, read_bytes, read_depth_png
 from .formats.kitti_calibration import stereo_from_projections
 from .frames import check_frame_ids
+from .prepared import PreparedFrames
+from .samplers import draw_key
 from .transforms.resize import ResizeFrames
 
 _SHOWN_PROBLEMS = 5
@@ -68,6 +70,8 @@ class BaseDepthDataset(BaseDataset):
         missing: what to do with samples that are named but incomplete on disk: `error`, or `drop`
             with a warning that counts them.
         dataset_name: a name for reports; None: the class name.
+        packed: folder of frames at the network's size, made where it is missing (`PreparedFrames`).
+        on_device: keep these on the GPU, or in memory. Both are for training.
         **kwargs: of mmengine's `BaseDataset` (`indices`, `serialize_data`, `lazy_init`, ...).
     """
 
@@ -80,6 +84,7 @@ class BaseDepthDataset(BaseDataset):
     gt_shows_image = True
     listing_is_strict = False
     camera_keys: tuple[str, ...] = ()
+    prepared: PreparedFrames | None
 
     def __init__(
         self,
@@ -91,6 +96,8 @@ class BaseDepthDataset(BaseDataset):
         with_gt: bool | None = None,
         missing: str = 'error',
         dataset_name: str | None = None,
+        packed: str | None = None,
+        on_device: bool = False,
         **kwargs: Any,
     ) -> None:
         if missing not in ('error', 'drop'):
@@ -101,6 +108,7 @@ class BaseDepthDataset(BaseDataset):
         self.frame_ids = check_frame_ids(frame_ids, self.has_video, self.has_stereo)
         self.with_gt = test_mode if with_gt is None else with_gt
         self.missing, self.named = missing, True
+        self.packed, self.on_device, self.prepared = packed, on_device, None
         self.incomplete: list[str] = []
         self.dataset_name = dataset_name or type(self).__name__
         data_root = os.path.expanduser(str(data_root))
@@ -199,19 +207,26 @@ class BaseDepthDataset(BaseDataset):
         info['frame_ids'] = list(self.frame_ids)
         info['img_path'] = info['frame_paths'][0]
         info.update(self.load_camera(info))
-        draw_key = getattr(idx, 'draw_key', None)
-        if draw_key is None:
-            draw_key = np.random.randint(-(2**63), 2**63 - 1, dtype=np.int64)
-        info['draw_key'] = int(draw_key)
+        info['draw_key'] = draw_key(idx)
         if self.with_gt:
             info['gt_depth'] = self.load_gt_depth(info)
             info['gt_shows_image'] = self.gt_shows_image
         return info
 
+    def full_init(self) -> None:
+        """mmengine's; then the frames are prepared, where that is asked for."""
+        super().full_init()
+        if (self.packed or self.on_device) and self.prepared is None:
+            self.prepared = PreparedFrames(self, self.packed, self.on_device)
+
+    def __getitems__(self, indices: Sequence[int]) -> Any:
+        """What PyTorch's loader collates: the samples, or a batch where frames are prepared."""
+        return self.prepared.batch(indices) if self.prepared else [self[i] for i in indices]
+
     def __getitem__(self, idx: int) -> Any:
         """The sample after the pipeline. Unlike mmengine's base, an unreadable file is an error
         and never quietly another sample."""
-        data = self.prepare_data(idx)
+        data = self.prepared.sample(idx) if self.prepared else self.prepare_data(idx)
         if data is None:
             raise ValueError(f'{self.dataset_name}: the pipeline returned None for sample {idx}')
         return data

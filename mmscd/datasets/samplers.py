@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sized
 
+import numpy as np
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
@@ -34,6 +35,12 @@ class SampleIndex(int):
 
     def __reduce__(self) -> tuple:
         return SampleIndex, (int(self), self.draw_key)
+
+
+def draw_key(index: int) -> int:
+    """The key that a sampler gave an index, an int64; else a random one."""
+    key = getattr(index, 'draw_key', None)
+    return int(np.random.randint(-(2**63), 2**63 - 1, dtype=np.int64) if key is None else key)
 
 
 @DATA_SAMPLERS.register_module()

@@ -233,8 +233,7 @@ def reference_step(cfg: Config, work_dir: str) -> TrainingStep:
 
 def loading_side(cfg: Config) -> Side:
     """A function that takes the next batch of a training's dataloader, as the config has it."""
-    batches = iter(launch.Runner.build_dataloader(copy.deepcopy(cfg.train_dataloader), seed=0))
-    return partial(next, batches)
+    return partial(next, iter(launch.DepthRunner.build_dataloader(cfg.train_dataloader, seed=0)))
 
 
 def _synchronise() -> None:

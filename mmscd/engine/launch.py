@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +20,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmscd.engine.optimizers import keep_form
+from mmscd.engine.prefetcher import Prefetcher
 from mmscd.engine.run_folder import find_latest_checkpoint, hold_folder, numbered_checkpoints
 from mmscd.engine.schedules import refuse_old_keys, scale_schedule
 from mmscd.engine.step_graph import use_step_graph
@@ -131,13 +133,30 @@ class DepthRunner(Runner):
             keep_form(wrapper.optimizer)
         return wrapper
 
+    def build_train_loop(self, loop: Any) -> Any:
+        """mmengine's, with batches that are on the GPU in time."""
+        loop = super().build_train_loop(loop)
+        batches = getattr(loop, 'dataloader_iterator', None)
+        if torch.cuda.is_available() and batches and not isinstance(batches, Prefetcher):
+            device = torch.device('cuda', torch.cuda.current_device())
+            loop.dataloader_iterator = Prefetcher(batches, device)
+        return loop
+
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
-        """A data loader whose workers outlive signals to the group: a terminal, torchrun and Slurm
-        send them to all, and only the main process knows what is to be saved first."""
+        """A data loader that the machine can run, whose data set may make whole batches. Its
+        workers outlive signals to the group: a terminal, torchrun and Slurm send them to all, and
+        only the main process knows what is to be saved first."""
+        if isinstance(dataloader, dict):
+            dataloader = _fit_loader(dataloader)
         loader = Runner.build_dataloader(dataloader, *args, **kwargs)
         loader.worker_init_fn = partial(_leave_group, loader.worker_init_fn)
+        loader.collate_fn = partial(_collate, loader.collate_fn)
         return loader
+
+
+def _collate(then: Callable[[Any], Any], samples: Any) -> Any:
+    return samples if isinstance(samples, dict) else then(samples)
 
 
 def _leave_group(then: Callable[[int], None] | None, worker: int) -> None:
@@ -156,9 +175,6 @@ def build_runner(
     compat.prepare_cpu_distributed(cfg, launcher)
     if launcher == 'none' or not torch.cuda.is_available():
         cfg.sync_bn = None
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        if cfg.get(name):
-            _fit_loader(cfg[name])
     # a leaf switches a hook off by None, which mmengine takes for its own hooks only
     for name, hook in list(cfg.default_hooks.items()):
         if hook is None and name not in MMENGINE_HOOKS:
@@ -179,14 +195,29 @@ def _runner_of(network: nn.Module) -> type[DepthRunner]:
     return LoadedRunner
 
 
-def _fit_loader(loader: dict) -> None:
-    """Drop from a data loader's config what the machine or the number of workers refuses."""
-    if not torch.cuda.is_available():
+def _fit_loader(loader: dict) -> dict:
+    """A data loader's config without what the machine, the number of workers or frames on the
+    device refuse."""
+    loader = copy.copy(loader)
+    if on_device := _on_device(loader.get('dataset')):
+        loader['num_workers'] = 0
+    if on_device or not torch.cuda.is_available():
         loader['pin_memory'] = False  # torch warns in every worker otherwise
     if not loader.get('num_workers'):
         loader['persistent_workers'] = False
         for key in ('prefetch_factor', 'timeout', 'multiprocessing_context'):
             loader.pop(key, None)
+    return loader
+
+
+def _on_device(dataset: Any) -> bool:
+    """Whether a data set's config, or one that it wraps, keeps frames on the device."""
+    if isinstance(dataset, (list, tuple)):
+        return any(map(_on_device, dataset))
+    if not isinstance(dataset, dict):
+        return False
+    inner = (dataset.get(key) for key in ('dataset', 'datasets'))
+    return bool(dataset.get('on_device')) or any(map(_on_device, inner))
 
 
 def draw_to(cfg: Config, folder: str | os.PathLike) -> None:

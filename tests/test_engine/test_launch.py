@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mmscd.engine import launch
+from mmscd.engine.prefetcher import Prefetcher
 from mmscd.evaluation.metrics.depth_metric import find_protocol
 from mmscd.models import loading
 from mmscd.utils.config import load_config
@@ -134,6 +135,36 @@ def test_no_workers_need_no_other_options(loader, runner_of):
     options['num_workers'] = 1
     kept = runner_of(**{f'{name}.{key}': value for key, value in options.items()}).cfg[name]
     assert kept.persistent_workers and kept.prefetch_factor == 2
+
+
+def test_frames_on_the_device_or_ahead_of_their_step_train_the_same(runner_of, tmp_path):
+    """Weights and losses in every bit, resumed in the middle too; what is ahead is on a GPU only,
+    so here it is put around the loader by hand."""
+    frames = 'train_dataloader.dataset'
+    few = {'train_cfg.max_iters': 3, 'train_cfg.val_interval': 9, 'val_dataloader.num_workers': 0}
+    few |= {'default_hooks.checkpoint.interval': 1, 'optim_wrapper.optimizer.type': 'SGD'}
+    ends, path = [], tmp_path / 'work' / 'iter_3.pth'
+    for more in (
+        {},
+        {f'{frames}.on_device': True},
+        {f'{frames}.packed': str(tmp_path / 'packed')},
+        {f'{frames}.on_device': True, 'resume': True, 'load_from': str(tmp_path / 'second.pth')},
+    ):
+        runner = runner_of(**few, **more)
+        if ends:
+            loop = runner.build_train_loop(runner.cfg.train_cfg)
+            loop.dataloader_iterator = Prefetcher(loop.dataloader_iterator, torch.device('cpu'))
+            runner._train_loop = loop
+        runner.train()
+        ends.append(torch.load(path))
+        if len(ends) == 1:
+            path.with_name('iter_2.pth').rename(tmp_path / 'second.pth')
+        path.unlink()
+    assert len(ends) == 4
+    for end in ends:
+        assert end['meta']['iter'] == 3
+        for key, value in ends[0]['state_dict'].items():
+            assert torch.equal(end['state_dict'][key], value), key
 
 
 class TestStartOfATraining:

@@ -1,8 +1,8 @@
 """A training cache of KITTI raw: the same tree, at the size that the network takes.
 
-Why a tree of small JPEGs and not one packed file of raw pixels: it halves the disk space instead of
-doubling it, every data set option works on it unchanged (its calibration files are scaled along),
-and decoding is no longer what takes time.
+Why a tree of small JPEGs beside frames that are packed as they are (`datasets/prepared.py`): it
+takes a part of their room and can take the place of the original on another machine, as every data
+set option works on it unchanged (its calibration files are scaled along).
 """
 
 from __future__ import annotations

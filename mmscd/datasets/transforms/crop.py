@@ -35,6 +35,8 @@ class CropFrames:
         ValueError: neither or both of `window` and `size`.
     """
 
+    per_frame = True  # and the same every time: it may be done once
+
     def __init__(
         self,
         window: Sequence[float | None] | None = None,

@@ -22,6 +22,8 @@ class LoadFrames:
             training only.
     """
 
+    per_frame = True  # and the same every time: it may be done once
+
     def __init__(self, reduce: bool | Sequence[int] = False) -> None:
         if reduce is True:
             raise ValueError('reduce must be False or the target (width, height), got True')

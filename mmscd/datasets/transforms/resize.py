@@ -45,6 +45,8 @@ class ResizeFrames:
         size: (width, height) in pixels.
     """
 
+    per_frame = True  # and the same every time: it may be done once
+
     def __init__(self, size: Sequence[int]) -> None:
         if len(size) != 2 or any(int(side) != side or side <= 0 for side in size):
             raise ValueError(f'size must be two positive whole numbers (W, H), got {size!r}')
