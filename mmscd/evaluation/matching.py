@@ -85,6 +85,8 @@ def read_condition_file(path: Path, truth_names: Sequence[str]) -> dict[int, lis
     for number, words in enumerate(lines, 1):
         if len(words) == 1:
             raise ValueError(f'{path}:{number}: expected `name condition`, got {words[0]!r}')
+        if odd := [word for word in words[1:] if '/' in word]:
+            raise ValueError(f'{path}:{number}: the condition {odd[0]!r} has a slash; rename it')
     lines = [words for words in lines if words]
     places = find_names([words[0] for words in lines], truth_names, f'names in {path}')
     return {place: words[1:] for place, words in zip(places, lines, strict=True)}

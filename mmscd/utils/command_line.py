@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import os
 import re
@@ -56,6 +57,8 @@ def run_tool(
     sentence and exit status 1, Ctrl-C is 130. `MMSCD_TRACEBACK=1` in the environment shows the
     traceback of an error; an error that other code raised, not about the config, keeps it."""
     logging.raiseExceptions = False  # a log on a full disk: what fails next is told
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names out of files may not fit its encoding
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         args = parser.parse_args(argv)
         if 'local_rank' in args:  # launchers of old pass it as an argument only

@@ -249,6 +249,9 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     conditions = tmp_path / 'conditions.txt'
     conditions.write_text('0\n')
     assert 'conditions.txt:1' in fails(tmp_path / 'five.npy', '--conditions', conditions)
+    conditions.write_text('0 day\n1 day/night\n')
+    text = fails(tmp_path / 'five.npy', '--conditions', conditions)
+    assert "conditions.txt:2: the condition 'day/night' has a slash" in text
     conditions.write_text('9 night\n')
     assert 'no image with ground truth' in fails(tmp_path / 'five.npy', '--conditions', conditions)
     assert 'does not exist' in fails(tmp_path / 'five.npy', gt=tmp_path / 'none.npz')

@@ -183,6 +183,9 @@ def test_demo_refuses_other_models(tmp_path):
     for name, words in (('other.onnx', 'cannot be loaded'), ('no.onnx', 'there is no model')):
         with pytest.raises(SystemExit, match=words):
             onnx_demo.main([str(tmp_path / name), 'x.png'])
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(SystemExit, match='the folder .*empty holds no image'):
+        onnx_demo.main([str(tmp_path / 'other.onnx'), str(tmp_path / 'empty')])
 
 
 @pytest.mark.slow

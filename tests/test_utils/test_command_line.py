@@ -4,6 +4,8 @@ import argparse
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -51,6 +53,17 @@ def test_names_out_of_files_do_not_steer_the_terminal():
         run_tool(argparse.ArgumentParser(), run, [])
     told = 'error: x.pth: no place for layer\\x11.0 and \\x1b[31mstrasse\u00df\n\tnext'
     assert ended.value.code == told
+
+
+def test_names_that_no_terminal_can_show_are_printed_as_escapes():
+    script = (
+        'import argparse, sys; from mmscd.utils.command_line import run_tool; '
+        "run_tool(argparse.ArgumentParser(), lambda args: print('lr\\ud800 \\u00df'), [])"
+    )
+    environment = os.environ | dict(PYTHONIOENCODING='ascii')
+    command = [sys.executable, '-c', script]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, 'lr\\ud800 \\xdf\n'), done.stderr
 
 
 def test_models():

@@ -148,6 +148,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if not args.model.is_file():
         sys.exit(f'there is no model {args.model}')
+    if empty := [given for given in args.images if not list_images(given)]:
+        sys.exit(f'the folder {empty[0]} holds no image ({", ".join(EXTENSIONS)})')
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         model = DepthModel(args.model, args.device)
@@ -161,7 +163,7 @@ def main(argv=None):
         except (ValueError, OSError, cv2.error) as error:
             print(f'skipped: {error}', file=sys.stderr)
     print(f'{done} of {len(files)} images, in {args.out}')
-    if done < len(files) or not files:
+    if done < len(files):
         sys.exit(1)
 
 
