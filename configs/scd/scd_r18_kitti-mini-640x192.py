@@ -1,5 +1,5 @@
 # scd_r18_kitti-mini.py at 640x192: two drives, minutes on a GPU. The whole batch is perturbed, and
-# the parts begin earlier: chosen on held-out frames, see README.md.
+# the parts begin earlier: chosen on held-out frames, see docs/en/experiments.
 _base_ = [
     '../_base_/models/scd_r18.py',
     '../_base_/datasets/kitti_raw_mini_640x192.py',

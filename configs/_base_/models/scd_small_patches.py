@@ -1,6 +1,6 @@
 # Another mix of SCD's parts, tuned on a street that is neither trained on nor tested: less of an
 # image is perturbed and more softly, which counts more, and so does the graph. A leaf puts it in:
-# `texture={{_base_.small_patches.texture}}`. Measured in ../../scd/README.md.
+# `texture={{_base_.small_patches.texture}}`. Measured in docs/en/experiments.
 small_patches = dict(
     texture=dict(
         perturbation=dict(
