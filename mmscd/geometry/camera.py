@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Camera = TypeVar('Camera', Tensor, np.ndarray)
+# mode, padding, align_corners
+_SAMPLING = ('bilinear', 'border', False)
 
 
 def disp_to_depth(disp: Tensor, min_depth: float, max_depth: float) -> Tensor:
@@ -120,9 +122,14 @@ def sample_views(source: Tensor, grid: Tensor) -> Tensor:
     FloatingPointError, on the CPU: the grid holds NaN, which would end the process in the backward
     pass there. Other devices put out NaN, which the logs show without a wait in every step.
     """
+    if torch.compiler.is_compiling():
+        # no exception on a value there: as on other devices, on which nothing would crash
+        lost = grid.isnan()
+        sampled = F.grid_sample(source, grid.masked_fill(lost, 0), *_SAMPLING)
+        return sampled.masked_fill(lost.any(-1)[:, None], torch.nan)
     if grid.device.type == 'cpu':
         _stop_at_nan(grid)
-    return F.grid_sample(source, grid, 'bilinear', 'border', align_corners=False)
+    return F.grid_sample(source, grid, *_SAMPLING)
 
 
 def _stop_at_nan(grid: Tensor) -> None:

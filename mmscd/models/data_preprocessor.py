@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from mmscd.geometry import flip_intrinsics, invert_intrinsics, mirror_transform
 from mmscd.registry import MODELS
+from mmscd.utils.compiling import run
 from mmscd.utils.keyed_random import uniform_many
 
 # RGB to luma (ITU-R BT.601) and to the two chroma axes of YIQ
@@ -187,6 +188,8 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
         self.normalise = InputNormalisation(mean, std, per_image)
         self.flip_prob, self.jitter_prob = flip_prob, jitter_prob
         self.jitter = ColourJitter(brightness, contrast, saturation, hue)
+        # whether batches of a training are prepared by `torch.compile`
+        self.compiled = False
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """See the class; frames that are not uint8 (B, F, 3, H, W) are refused."""
@@ -200,7 +203,7 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
             )
         if training:
             given = (frames, inputs['K'], inputs.get('T_stereo'), inputs['draw_key'])
-            made = self._prepare_training(*given)
+            made = run(self.compiled, type(self)._prepare_training, self, *given)
         else:
             made = self._finish(frames, inputs['K'])
         return dict(inputs={**inputs, **made}, data_samples=data.get('data_samples'))

@@ -47,6 +47,7 @@ class StepOutputs:
             mmengine adds up everything that does.
         extras: what else a data preprocessor puts out; `first` leaves it whole.
         kernels: which form of the operations in `mmscd.ops` runs, see `ops.kernels`.
+        compiled: parts of the step that run by `torch.compile`, see `utils.compiling`.
         memo: results that are made once per step, see `once`.
     """
 
@@ -69,6 +70,7 @@ class StepOutputs:
     notes: dict[str, Tensor] = field(default_factory=dict)
     extras: dict[str, Tensor] = field(default_factory=dict)
     kernels: str = 'torch'
+    compiled: tuple[str, ...] = ()
     memo: dict[str, tuple] = field(default_factory=dict)
 
     def first(self, count: int) -> StepOutputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -20,8 +21,7 @@ def self_mass(scores: Tensor) -> Tensor:
 def entropy(log_adjacency: Tensor) -> Tensor:
     """Entropy of every row over that of the uniform row, (B, N) in [0, 1]."""
     count = log_adjacency.shape[-1] - 1
-    uniform = torch.tensor(float(count)).log().clamp(min=1e-12).item()
-    return -(log_adjacency.exp() * log_adjacency).sum(-1) / uniform
+    return -(log_adjacency.exp() * log_adjacency).sum(-1) / max(math.log(count), 1e-12)
 
 
 def same_class_mass(adjacency: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,12 +34,16 @@ def same_class_mass(adjacency: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """
     known = (labels >= 0) & (labels != 255)
     neighbours = known[:, None, :].expand_as(adjacency).to(adjacency.dtype)
-    neighbours = neighbours * (1 - torch.eye(labels.shape[1]).to(adjacency))
+    neighbours = neighbours * (
+        1 - torch.eye(labels.shape[1], dtype=adjacency.dtype, device=adjacency.device)
+    )
     same = (labels[:, :, None] == labels[:, None, :]) * neighbours
     tiny = torch.finfo(adjacency.dtype).tiny
     mass = (adjacency * same).sum(-1) / (adjacency * neighbours).sum(-1).clamp(min=tiny)
     chance = same.sum(-1) / neighbours.sum(-1).clamp(min=1)
-    return mass[known].mean(), chance[known].mean()
+    # sums, as a selection of vertices would have a shape that depends on data
+    mass, chance = (torch.where(known, x, 0).sum() / known.sum() for x in (mass, chance))
+    return mass, chance
 
 
 @torch.no_grad()

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Made = TypeVar('Made')
+
 # a vertex has no edge to itself; a finite score keeps 0 * log 0 out of the divergence
 _NO_EDGE = -1e9
+
+
+class made_once(Generic[Made]):
+    """`functools.cached_property`, whose lock (before Python 3.12) `torch.compile` cannot enter."""
+
+    def __init__(self, make: Callable[[Any], Made]) -> None:
+        self.make = make
+        self.__doc__ = make.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Made:
+        value = self.make(instance)
+        setattr(instance, self.make.__name__, value)
+        return value
 
 
 def vec(feature_map: Tensor) -> Tensor:
@@ -94,12 +109,12 @@ class ModelGraph:
         """Whether there are projections, and so vertices and edges."""
         return self._shared is not None
 
-    @cached_property
+    @made_once
     def target(self) -> Tensor:
         """F = LayerNorm of the features, (B, N, C), without gradient."""
         return F.layer_norm(self.features.detach(), self.features.shape[-1:])
 
-    @cached_property
+    @made_once
     def vertices(self) -> Tensor:
         """X = LayerNorm(P F), (B, N, d); without scale and shift, which could undo it."""
         projected = F.linear(self.features, self._entry.weight.to(self.features.dtype))
@@ -108,37 +123,37 @@ class ModelGraph:
     def _project(self, layer: nn.Linear) -> Tensor:
         return F.linear(self.vertices, layer.weight.to(self.vertices.dtype))
 
-    @cached_property
+    @made_once
     def queries(self) -> Tensor:
         """X W_q, (B, N, d)."""
         return self._project(self._shared.query)
 
-    @cached_property
+    @made_once
     def keys(self) -> Tensor:
         """X W_k, (B, N, d)."""
         return self._project(self._shared.key)
 
-    @cached_property
+    @made_once
     def values(self) -> Tensor:
         """X W_v, (B, N, d)."""
         return self._project(self._shared.value)
 
-    @cached_property
+    @made_once
     def scores(self) -> Tensor:
         """Edge scores before the softmax, (B, N, N), with the diagonal."""
         return edge_scores(self.queries, self.keys, self.tau)
 
-    @cached_property
+    @made_once
     def log_adjacency(self) -> Tensor:
         """log A, (B, N, N)."""
         return log_edges(self.scores)
 
-    @cached_property
+    @made_once
     def adjacency(self) -> Tensor:
         """A, (B, N, N): intra-model edges."""
         return self.log_adjacency.exp()
 
-    @cached_property
+    @made_once
     def messages(self) -> Tensor:
         """Z = A X W_v, (B, N, d)."""
         return self.adjacency @ self.values
@@ -154,17 +169,17 @@ class GraphPair:
     def __init__(self, student: ModelGraph, teacher: ModelGraph) -> None:
         self.student, self.teacher = student, teacher
 
-    @cached_property
+    @made_once
     def log_inter(self) -> Tensor:
         """log A_st, (B, N, N)."""
         return log_edges(edge_scores(self.student.queries, self.teacher.keys, self.teacher.tau))
 
-    @cached_property
+    @made_once
     def inter(self) -> Tensor:
         """A_st, (B, N, N): inter-model edges."""
         return self.log_inter.exp()
 
-    @cached_property
+    @made_once
     def inter_messages(self) -> Tensor:
         """Z_st = A_st X_t W_v, (B, N, d)."""
         return self.inter @ self.teacher.values

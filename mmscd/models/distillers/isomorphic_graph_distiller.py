@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmscd.models.outputs import StepOutputs
 from mmscd.models.taps import TapRecorder, describe_tap
 from mmscd.registry import DISTILL_LOSSES, DISTILLERS
+from mmscd.utils.compiling import run
 
 from .graph_diagnostics import describe_graphs
 from .isomorphic_graph import GraphPair, GraphProjections, ModelGraph, resize_map, vec
@@ -183,16 +184,27 @@ class IsomorphicGraphDistiller(nn.Module):
             zero = zero + 0 * torch.cat(parameters).sum()
         totals = dict.fromkeys(self.loss_names, zero)
         if self.strength > 0 and self.graphs:
-            pairs = self.graph_pairs(outputs)
-            share = (self.strength if self.factor is None else self.factor) / len(pairs)
-            for losses, pair in pairs:
-                for name, loss in losses.items():
-                    totals[name] = totals[name] + share * loss(pair)
-            learnt = {id(pair.teacher): pair.teacher for _, pair in pairs if pair.teacher.learnt}
-            if self.diagnose and learnt:
-                logits, grid = _answer(outputs).get('logits'), self.grid(outputs.target)
-                outputs.notes.update(describe_graphs(list(learnt.values()), logits, grid))
+            compiled = 'distiller' in outputs.compiled
+            found, notes = run(compiled, type(self)._compare, self, outputs, self.diagnose)
+            share = (self.strength if self.factor is None else self.factor) / len(found)
+            for values in found:
+                for name, value in values.items():
+                    totals[name] = totals[name] + share * value
+            outputs.notes.update(notes)
         return {f'loss_distill_{name}': value for name, value in totals.items()}
+
+    def _compare(
+        self, outputs: StepOutputs, diagnose: bool
+    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
+        """Losses by name of every pair, and notes."""
+        pairs = self.graph_pairs(outputs)
+        found = [{name: loss(pair) for name, loss in losses.items()} for losses, pair in pairs]
+        # one pass after the other meets the same graph of the teacher
+        learnt = [pair.teacher for _, pair in pairs[:: len(self.passes)] if pair.teacher.learnt]
+        if not (diagnose and learnt):
+            return found, {}
+        logits, grid = _answer(outputs).get('logits'), self.grid(outputs.target)
+        return found, describe_graphs(learnt, logits, grid)
 
     def grid(self, images: Tensor) -> tuple[int, int]:
         """(rows, columns) of the vertices for images (B, 3, H, W)."""

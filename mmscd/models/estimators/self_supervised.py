@@ -25,6 +25,7 @@ from mmscd.models.statistics import running_statistics
 from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
 from mmscd.utils.compat import current_autocast
+from mmscd.utils.compiling import compile_parts
 
 
 @MODELS.register_module()
@@ -52,6 +53,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
             kernels with float32 arithmetic on CUDA.
         cuda_graph: True replays the training step as one CUDA graph where it can, see
             `engine.step_graph`; `'auto'` and False do not.
+        compile: parts of a training step that run by `torch.compile`, True or a list out of
+            `utils.compiling.PARTS`; values are equal up to rounding, names of weights the same.
         flip_tta: average the prediction with that of the mirrored image.
         data_preprocessor: config of the preprocessor.
         init_cfg: mmengine's initialisation.
@@ -72,6 +75,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         channels_last: bool = False,
         kernels: str = 'torch',
         cuda_graph: bool | str = 'auto',
+        compile: bool | Sequence[str] = False,
         flip_tta: bool = False,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -104,6 +108,8 @@ class SelfSupervisedDepthEstimator(BaseModel):
         if cuda_graph not in ('auto', True, False):
             raise ValueError(f"cuda_graph must be 'auto', True or False, got {cuda_graph!r}")
         self.flip_tta, self.kernels, self.cuda_graph = flip_tta, kernels, cuda_graph
+        networks = self.backbone, self.disp_head, self.pose_net
+        self.compiled = compile_parts(compile, preprocessor, networks)
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
@@ -209,6 +215,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
             feats=feats,
             depth_range=self.depth_range,
             kernels=self.kernels,
+            compiled=self.compiled,
             rerun=partial(self._extra_pass, current_autocast(frames.device.type), student_feats),
             student_feats=student_feats,
             extras=extras,

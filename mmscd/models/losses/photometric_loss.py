@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from mmscd.geometry import disp_to_depth
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops import reprojection_error, synthesise_views
 from mmscd.registry import LOSSES
+from mmscd.utils.compiling import run
 
 from .shared import masked_mean, product_of_weights
 
@@ -37,14 +39,15 @@ def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
     No parameter changes it, so all who judge the same frames share it.
     """
 
-    def compute() -> Tensor:
-        with torch.no_grad():
-            still = sources[:, :, :, None]
-            error, _ = reprojection_error(still, target, None, alpha, outputs.kernels)
-        return error
-
     target, sources = outputs.target, outputs.sources
+    given = sources, target, alpha, outputs.kernels
+    compute = partial(run, 'losses' in outputs.compiled, _still_error, *given)
     return outputs.once(f'identity_error_{alpha}', (target, sources), compute)
+
+
+@torch.no_grad()
+def _still_error(sources: Tensor, target: Tensor, alpha: float, kernels: str) -> Tensor:
+    return reprojection_error(sources[:, :, :, None], target, None, alpha, kernels)[0]
 
 
 @LOSSES.register_module()
@@ -78,15 +81,20 @@ class PhotometricLoss(nn.Module):
 
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
+        identity = identity_error(outputs, self.alpha) if self.auto_mask else None
+        compare, compiled = type(self)._compare, 'losses' in outputs.compiled
+        mean, outputs.notes['auto_mask_share'] = run(compiled, compare, self, outputs, identity)
+        return self.loss_weight * mean
+
+    def _compare(self, outputs: StepOutputs, identity: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean of the error, and the share of pixels that take part."""
         disps = outputs.disps
         if self.scales is not None:
             disps = [disps[k] for k in self.scales]
-        identity = identity_error(outputs, self.alpha) if self.auto_mask else None
         views = views_of_disps(outputs, disps)
         error, auto_mask = reprojection_error(
             views, outputs.target, identity, self.alpha, outputs.kernels
         )
-        outputs.notes['auto_mask_share'] = auto_mask[:, 0].float().mean()
         weight = product_of_weights(outputs)
         mean = error.mean() if weight is None else masked_mean(error, weight)
-        return self.loss_weight * mean
+        return mean, auto_mask[:, 0].float().mean()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
+from mmscd.utils.compiling import run
 
 
 def smoothness(disp: Tensor, image: Tensor) -> Tensor:
@@ -44,10 +47,14 @@ class SmoothnessLoss(nn.Module):
 
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
-        disps, target = outputs.disps, outputs.target
-        total = target.new_zeros(())
-        for disp in disps:
-            scale = target.shape[-1] / disp.shape[-1]
-            image = target if scale == 1 else F.interpolate(target, disp.shape[-2:], mode='area')
-            total = total + smoothness(disp, image) / scale
-        return self.loss_weight * total / len(disps)
+        total = run('losses' in outputs.compiled, _over_scales, outputs.disps, outputs.target)
+        return self.loss_weight * total / len(outputs.disps)
+
+
+def _over_scales(disps: Sequence[Tensor], target: Tensor) -> Tensor:
+    total = target.new_zeros(())
+    for disp in disps:
+        scale = target.shape[-1] / disp.shape[-1]
+        image = target if scale == 1 else F.interpolate(target, disp.shape[-2:], mode='area')
+        total = total + smoothness(disp, image) / scale
+    return total

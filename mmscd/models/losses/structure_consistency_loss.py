@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from mmscd.geometry import disp_to_depth, proj
 from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES
+from mmscd.utils.compiling import run
 from mmscd.utils.keyed_random import uniform
 
 from .photometric_loss import upsample_disps
@@ -46,9 +48,7 @@ def source_inverse_depth(outputs: StepOutputs) -> tuple[Tensor, Tensor]:
 
     def compute() -> tuple[Tensor, Tensor]:
         sources = outputs.sources
-        draw = uniform(outputs.draw_key, 'structure_source')[:, 0]
-        index = (draw * sources.shape[1]).long()
-        chosen = sources[torch.arange(len(index), device=index.device), index]
+        index, chosen = run('losses' in outputs.compiled, _choose, sources, outputs.draw_key)
         with torch.no_grad():
             disps = outputs.rerun(chosen, 'source')
             disp = upsample_disps(disps[:1], *sources.shape[-2:])
@@ -56,6 +56,12 @@ def source_inverse_depth(outputs: StepOutputs) -> tuple[Tensor, Tensor]:
 
     inputs = outputs.sources, outputs.draw_key, outputs.rerun
     return outputs.once('source_inverse_depth', inputs, compute)
+
+
+def _choose(sources: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    draw = uniform(key, 'structure_source')[:, 0]
+    index = (draw * sources.shape[1]).long()
+    return index, sources[torch.arange(len(index), device=index.device), index]
 
 
 def structure_difference(
@@ -80,21 +86,25 @@ def structure_difference(
     """
 
     index, inv_source = source_inverse_depth(outputs)
-
-    def compute() -> StructureDifference:
-        disp = upsample_disps(outputs.disps[:1], *inv_source.shape[-2:])
-        depth = disp_to_depth(disp, *outputs.depth_range)
-        rows = torch.arange(len(index), device=index.device)
-        T = outputs.T_source_target[rows, index]
-        warped, z, valid = proj(inv_source, depth, T, outputs.K, outputs.inv_K)
-        signed = signed_difference(warped, z.clamp(min=0))
-        if occlusion is not None:
-            median = sample_median(signed, valid)[:, None, None, None]
-            valid = valid & (signed.detach() - median <= occlusion)
-        return StructureDifference(torch.where(valid, signed.abs(), 0), valid)
-
+    given = outputs, index, inv_source, occlusion
+    compute = partial(run, 'losses' in outputs.compiled, _difference, *given)
     inputs = outputs.disps[0], outputs.T_source_target, inv_source
     return outputs.once(f'structure_difference_{occlusion}', inputs, compute)
+
+
+def _difference(
+    outputs: StepOutputs, index: Tensor, inv_source: Tensor, occlusion: float | None
+) -> StructureDifference:
+    disp = upsample_disps(outputs.disps[:1], *inv_source.shape[-2:])
+    depth = disp_to_depth(disp, *outputs.depth_range)
+    rows = torch.arange(len(index), device=index.device)
+    T = outputs.T_source_target[rows, index]
+    warped, z, valid = proj(inv_source, depth, T, outputs.K, outputs.inv_K)
+    signed = signed_difference(warped, z.clamp(min=0))
+    if occlusion is not None:
+        median = sample_median(signed, valid)[:, None, None, None]
+        valid = valid & (signed.detach() - median <= occlusion)
+    return StructureDifference(torch.where(valid, signed.abs(), 0), valid)
 
 
 @LOSSES.register_module()

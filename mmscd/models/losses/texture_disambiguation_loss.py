@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mmscd.geometry import disp_to_depth
 from mmscd.models.outputs import StepOutputs
 from mmscd.registry import LOSSES, MODELS
+from mmscd.utils.compiling import run
 
 from .shared import sample_median
 
@@ -32,6 +33,13 @@ def relative_difference(inv_depth: Tensor, reference: Tensor, floor: float = 1.0
         return (value / centre + floor).log()
 
     return (bounded_log(inv_depth) - bounded_log(reference.detach())).abs().mean()
+
+
+def _consistency(
+    disp: Tensor, reference: Tensor, depth_range: tuple[float, float], floor: float
+) -> Tensor:
+    inverse, wanted = (1 / disp_to_depth(d, *depth_range) for d in (disp, reference))
+    return relative_difference(inverse, wanted, floor)
 
 
 @LOSSES.register_module()
@@ -91,13 +99,12 @@ class TextureDisambiguationLoss(nn.Module):
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
         seen = outputs.first(max(1, round(self.samples * len(outputs.target))))
-        outputs.perturbed = perturbed = self.perturbation(seen.target, seen.draw_key)
+        compiled, perturbation = 'losses' in outputs.compiled, self.perturbation
+        given = perturbation, seen.target, seen.draw_key
+        outputs.perturbed = perturbed = run(compiled, type(perturbation).forward, *given)
         disp = outputs.rerun(perturbed.image, 'perturbed')[0]
-        consistency = relative_difference(
-            1 / disp_to_depth(disp, *outputs.depth_range),
-            1 / disp_to_depth(seen.disps[0].detach(), *outputs.depth_range),
-            self.floor,
-        )
+        depths = (disp, seen.disps[0].detach(), outputs.depth_range)
+        consistency = run(compiled, _consistency, *depths, self.floor)
         total = self.consistency_weight * consistency
         if self.photometric_weight:
             still = replace(seen, disps=[disp], T_source_target=seen.T_source_target.detach())
