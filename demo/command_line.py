@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mmscd.utils.command_line import output_folder
+from mmscd.utils.command_line import add_precision, output_folder
 
 
 def add_options(parser: argparse.ArgumentParser, save: str, out_dir: str) -> None:
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser, save: str, out_dir: str) -> Non
         help='color, beside, kitti_png (uint16, depth x 256), npy, ply, video; default: ' + save,
     )
     parser.add_argument('--device', help='cpu, cuda:0, ...; default: the best there is')
-    parser.add_argument('--half', action='store_true', help='half-precision networks')
+    add_precision(parser, 'auto')
     parser.add_argument('--flip', action='store_true', help='average with the mirrored image')
     parser.add_argument('--batch-size', type=int, default=4)
     metres = parser.add_mutually_exclusive_group()
@@ -64,7 +64,7 @@ def build_inferencer(args: argparse.Namespace) -> Any:
         args.model,
         args.weights,
         args.device,
-        args.half,
+        args.precision,
         scale,
         args.flip,
         args.intrinsics,

@@ -1,4 +1,4 @@
-"""What only a GPU can show: the CPU's numbers, mixed precision, nccl, half-precision inference."""
+"""What only a GPU can show: the CPU's numbers, mixed precision, nccl, automatic precision."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from mmengine.registry import init_default_scope
 
 from mmscd.engine import launch
 from mmscd.engine.prefetcher import Prefetcher
+from mmscd.models.precision import TOLERANCE, compare_forms, fast_forms
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.utils.keyed_random import make_key
@@ -125,16 +126,23 @@ def test_frames_on_the_device_train_the_same(tiny_config, run_tool, tmp_path):
     assert len(found[0]) == 4 and found[1] == pytest.approx(found[0], rel=2e-2)
 
 
-def test_half_precision_inference_is_close(tiny_config, run_tool, tmp_path):
+def test_automatic_precision_is_close(tiny_config, tmp_path):
     from mmscd import DepthInferencer
 
-    image = torch.randint(0, 256, (64, 128, 3), dtype=torch.uint8).numpy()
+    images = list(torch.randint(0, 256, (24, 64, 128, 3), dtype=torch.uint8).numpy())
     torch.manual_seed(0)
     model = MODELS.build(load_config(str(tiny_config)).model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'w.pth')
     depths = []
-    for options in (dict(device='cpu'), dict(device='cuda'), dict(device='cuda', half=True)):
-        inferencer = DepthInferencer(str(tiny_config), weights=str(tmp_path / 'w.pth'), **options)
-        depths.append(torch.as_tensor(inferencer(image)['predictions'][0]['pred_depth']))
-    full, half = ((depth - depths[0]).abs() / depths[0] for depth in depths[1:])
-    assert full.max() < 1e-2 and half.max() < 5e-2
+    for device, precision in (('cpu', 'float32'), ('cuda', 'float32'), ('cuda', 'auto')):
+        options = dict(weights=str(tmp_path / 'w.pth'), device=device, precision=precision)
+        inferencer = DepthInferencer(str(tiny_config), **options)
+        depths.append(torch.as_tensor(inferencer(images)['predictions'][-1]['pred_depth']))
+    assert inferencer.model.finest_disp.shape == (3, 64, 128)
+    full, fast = ((depth - depths[0]).abs() / depths[0] for depth in depths[1:])
+    assert full.max() < 1e-2 and fast.max() < 5e-2
+    forms = fast_forms(inferencer.model)
+    assert any(name.startswith('float16') for name in forms)
+    image = torch.randn(2, 3, 64, 128, device='cuda')
+    forms = dict(plain=inferencer.model.finest_disp.plain, **forms)
+    assert len(compare_forms(forms, image, TOLERANCE)) > 1

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmscd.utils.command_line import (
     add_launcher,
     add_model,
+    add_precision,
     make_parser,
     output_file,
     output_folder,
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> None:
     from mmengine.dist import is_main_process
 
     from mmscd.engine import launch
+    from mmscd.models.precision import EXACT, use_precision
     from mmscd.utils.files import write_json
 
     cfg = load_config(args.config, args.cfg_options)
@@ -33,6 +35,7 @@ def run(args: argparse.Namespace) -> None:
     if args.show_dir:
         launch.draw_to(cfg, args.show_dir)
     network = launch.load_for_test(cfg, args.checkpoint)
+    use_precision(network, args.precision, EXACT)
     metrics = launch.build_runner(cfg, args.launcher, network).test()
     if args.out and is_main_process():
         write_json(args.out, {key: float(value) for key, value in metrics.items()})
@@ -50,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         '--tta', action='store_true', help='average with the prediction for the mirrored image'
     )
+    add_precision(parser)
     add_launcher(parser)
     run_tool(parser, run, argv)
 

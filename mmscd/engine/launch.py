@@ -235,7 +235,7 @@ def load_for_test(cfg: Config, checkpoint: str) -> nn.Module:
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     poses = any('PoseMetric' in str(entry.get('type')) for entry in evaluators if entry)
     need = 'depth+pose' if poses else 'depth'
-    network = loading.load_model(cfg, checkpoint, need, 'cpu', half=None)
+    network = loading.load_model(cfg, checkpoint, need, 'cpu')
     cfg.load_from, cfg.resume = str(checkpoint), False
     for name in ('distill', 'schedule'):  # they drive what is not there
         cfg.default_hooks.pop(name, None)

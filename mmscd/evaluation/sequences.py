@@ -125,7 +125,7 @@ class VideoRunner:
         if self.has_motion:
             cfg.model.frame_ids = [0, 1]  # a frame and the next one
         need = 'depth+pose' if self.has_motion else 'depth'
-        self.model = load_model(cfg, weights, need, half=None, flip=flip)
+        self.model = load_model(cfg, weights, need, flip=flip)
         self.pipeline = [TRANSFORMS.build(step) for step in find_pipeline(cfg)]
         self.batch_size = batch_size
 

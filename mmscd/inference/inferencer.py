@@ -17,6 +17,7 @@ from torch import nn
 
 from mmscd.models.loading import check_device, init_model
 from mmscd.models.model_names import describe, resolve_model
+from mmscd.models.precision import use_precision
 from mmscd.structures import DepthDataSample
 from mmscd.utils.progress import track
 from mmscd.visualization.colormap import color_table
@@ -42,7 +43,8 @@ class DepthInferencer(BaseInferencer):
         model: path or name of a config (`mmscd.list_models()`), or a mmengine `Config`.
         weights: checkpoint, path or URL; 'random' tries the machinery without one.
         device: e.g. 'cpu', 'cuda:0'; None: the best one there is.
-        half: half-precision networks, faster on GPUs, in coarser steps of depth.
+        precision: 'auto': after some images the fastest form of the network whose disparity is
+            within 2e-3 of float32, see `models/precision.py`; 'float32': the network as it is.
         scale: how depth becomes metres. None: as the model gives it (up to scale, but metric for
             models trained on stereo pairs), times `meta['depth_scale']` of a checkpoint that has
             one (5.4 for converted stereo weights of Monodepth2); a number; or
@@ -68,7 +70,7 @@ class DepthInferencer(BaseInferencer):
         model: Any,
         weights: str | os.PathLike | None = None,
         device: str | None = None,
-        half: bool = False,
+        precision: str = 'auto',
         scale: Any = None,
         flip: bool = False,
         intrinsics: Any = None,
@@ -82,10 +84,11 @@ class DepthInferencer(BaseInferencer):
         self.camera = None if intrinsics is None else Intrinsics(intrinsics, scale_intrinsics)
         if self.scale is not None and self.scale.needs_camera and self.camera is None:
             raise ValueError(f'the scale by camera height {NO_CAMERA}')
-        self.half, self.flip, self.batch_size = half, flip, batch_size
+        self.flip, self.batch_size = flip, batch_size
         cfg = resolve_model(model)
         # before the weights: no device, no work
         super().__init__(cfg, weights, str(check_device(device)), 'mmscd', show_progress)
+        use_precision(self.model, precision)
         stereo = 's' in (cfg.model.get('frame_ids') or ())
         if self.scale is None and self.model.depth_scale is not None:
             self.scale = build_scale(self.model.depth_scale)
@@ -97,7 +100,7 @@ class DepthInferencer(BaseInferencer):
         self.metric = stereo or self.scale is not None
 
     def _init_model(self, cfg: Config, weights: Any, device: str = 'cpu') -> nn.Module:
-        return init_model(cfg, weights, device, self.half, self.flip)
+        return init_model(cfg, weights, device, self.flip)
 
     def _init_pipeline(self, cfg: Config) -> Callable[[Frame], dict]:
         return build_pipeline(cfg)

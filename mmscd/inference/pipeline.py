@@ -100,7 +100,7 @@ def depth_and_disp(
     if not is_usable(depth).all():
         raise RuntimeError(
             f'{sample.img_path}: the network gives depth that is not finite and positive: its '
-            'weights are broken, or half precision overflows (try half=False)'
+            'weights are broken, or half precision overflows (try precision="float32")'
         )
     depth_range = getattr(model, 'depth_range', None)
     if depth_range is None:

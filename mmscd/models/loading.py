@@ -48,10 +48,9 @@ def load_model(
     weights: str | os.PathLike | None = None,
     need: str = 'depth',
     device: str | torch.device | None = None,
-    half: bool | None = False,
     flip: bool = False,
 ) -> nn.Module:
-    """A network with weights, in eval mode, without the parts that are not needed.
+    """A network with weights, float32, in eval mode, without the parts that are not needed.
 
     Args:
         model: path or name of a config, or a `Config`, which is not changed; see `resolve_model`.
@@ -60,8 +59,6 @@ def load_model(
         need: one of `NEEDS`. 'depth': no pose net, losses, teacher and graph; 'depth+pose': with
             the pose net; otherwise the whole model.
         device: e.g. 'cpu', 'cuda:0'; None: the best one there is.
-        half: float16 networks on CUDA, bfloat16 ones elsewhere. Depth then comes in visible steps:
-            8 bits (bfloat16) or 11 bits (float16) of precision. None: as the config says.
         flip: average each prediction with that for the mirrored image, at twice the time.
 
     Returns:
@@ -79,7 +76,7 @@ def load_model(
             f'no weights for {describe(cfg)}: give weights=PATH of a checkpoint; '
             f"weights='{RANDOM}' tries the machinery with a network that has learnt nothing"
         )
-    network = build_network(cfg, need, half and chosen.type, flip)
+    network = build_network(cfg, need, flip)
     if str(weights) == RANDOM:
         print_log('random weights: the depth means nothing', 'current', 30)
     else:
@@ -91,11 +88,10 @@ def init_model(
     model: Any,
     weights: str | os.PathLike | None = None,
     device: str | None = None,
-    half: bool = False,
     flip: bool = False,
 ) -> nn.Module:
     """A network that is ready to predict depth; arguments and errors are those of `load_model`."""
-    return load_model(model, weights, 'depth', device, half, flip)
+    return load_model(model, weights, 'depth', device, flip)
 
 
 def check_device(device: str | torch.device | None) -> torch.device:
@@ -111,21 +107,14 @@ def check_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def build_network(
-    cfg: Config, need: str = 'depth', half: bool | str | None = False, flip: bool = False
-) -> nn.Module:
-    """The network of a config, which is not changed, with random weights, in eval mode, on the CPU.
-    `need` and `flip` are those of `load_model`; `half`: False: float32, 'cuda' or the type of
-    another device: half precision for it, None: as the config says. ValueError: why it cannot be
-    built."""
+def build_network(cfg: Config, need: str = 'depth', flip: bool = False) -> nn.Module:
+    """The network of a config, which is not changed, with random weights, in eval mode and float32,
+    on the CPU. `need` and `flip` are those of `load_model`. ValueError: why it cannot be built."""
     check_depth_config(cfg)
     init_default_scope(cfg.get('default_scope') or 'mmscd')
     model = model_config(cfg.model, need)
-    if half:
-        model.network_dtype = 'float16' if half == 'cuda' else 'bfloat16'
-    elif half is not None:  # they saved memory and time in training
-        for option in {'network_dtype', 'channels_last'} & set(model):
-            model.pop(option)
+    for option in {'network_dtype', 'channels_last'} & set(model):
+        model.pop(option)  # they saved memory and time in training
     if flip:
         model.flip_tta = True
     try:

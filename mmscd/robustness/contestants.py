@@ -16,6 +16,7 @@ from mmscd.corruptions import CORRUPTIONS, SEVERITIES, VERSION
 from mmscd.evaluation.metrics.depth_metric import find_protocol
 from mmscd.evaluation.protocols import DepthProtocol
 from mmscd.models import loading
+from mmscd.models.precision import EXACT, use_precision
 from mmscd.utils.config import load_config
 from mmscd.utils.names import check_names
 
@@ -38,6 +39,7 @@ class RobustnessOptions:
     workers: int = 2  # processes that corrupt while the network runs; 0: none
     memory_gb: float = 4.0  # what decoded images may take
     by_corruption: bool = False  # paired differences of every corruption, too
+    precision: str = 'float32'  # or 'auto', see `models/precision.py`
 
     def __post_init__(self) -> None:
         for name, known in (('corruptions', CORRUPTIONS), ('severities', SEVERITIES)):
@@ -84,11 +86,13 @@ def load_contestant(
     the model are missing or the config has no DepthMetric.
     """
     cfg = load_config(config, cfg_options)
-    model = loading.load_model(cfg, checkpoint, half=None)
+    model = loading.load_model(cfg, checkpoint)
+    use_precision(model, options.precision, EXACT)
     metric = find_protocol(cfg)
     data_key = digest(cfg.test_dataloader.dataset.to_dict())
     weights = hashlib.blake2b(Path(checkpoint).read_bytes(), digest_size=8).hexdigest()
-    settings = (options.protocol, options.seed, options.kitti_c, VERSION)
+    settings = [options.protocol, options.seed, options.kitti_c, VERSION]
+    settings += [options.precision] * (options.precision != 'float32')
     network = loading.model_config(cfg.model, 'all').to_dict()
     key = digest([data_key, weights, network, repr(metric), *settings])
     return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))

@@ -48,6 +48,12 @@ def add_launcher(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 
 
+def add_precision(parser: argparse.ArgumentParser, default: str = 'float32') -> None:
+    """How exactly a tool predicts."""
+    said = 'auto: the fastest form of the network that is exact enough; default: %(default)s'
+    parser.add_argument('--precision', choices=['auto', 'float32'], default=default, help=said)
+
+
 def run_tool(
     parser: argparse.ArgumentParser,
     run: Callable[[argparse.Namespace], Any],

@@ -116,7 +116,7 @@ class Looker:
     ) -> None:
         if not cfg.model.get('distiller'):
             raise ValueError('the config has no model.distiller: there are no graphs to draw')
-        self.model = load_model(cfg, checkpoint, need='all', device=device, half=None)
+        self.model = load_model(cfg, checkpoint, need='all', device=device)
         self.distiller = self.model.distiller
         if not 0 <= index < len(self.distiller.pairs):
             raise ValueError(f'--pair must be below {len(self.distiller.pairs)}, got {index}')

@@ -56,7 +56,7 @@ class Network:
         slim = Config(cfg.to_dict())
         self.metric = 's' in (slim.model.get('frame_ids') or ())
         slim.model.frame_ids = list(frame_ids)
-        self.model = loading.load_model(slim, checkpoint, 'depth+pose', 'cpu', half=None)
+        self.model = loading.load_model(slim, checkpoint, 'depth+pose', 'cpu')
 
     @torch.no_grad()
     def __call__(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

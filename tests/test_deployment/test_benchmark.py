@@ -1,6 +1,7 @@
 """The benchmark times what it says, in the order it says."""
 
 import json
+import re
 
 import pytest
 
@@ -10,13 +11,13 @@ from tools.analysis_tools import benchmark_inference
 CONFIG = 'configs/monodepth2/monodepth2_r18_kitti-mini.py'
 
 
-def test_calls_are_warmed_up_synchronised_and_timed_one_by_one():
+def test_calls_take_turns_and_are_timed_one_by_one():
     events = []
-    seconds = time_calls(
-        lambda: events.append('call'), lambda: events.append('sync'), warmup=2, repeats=3
-    )
-    assert events == ['call', 'call', *['sync', 'call', 'sync'] * 3]
-    assert len(seconds) == 3 and all(s >= 0 for s in seconds)
+    calls = {name: lambda name=name: events.append(name) for name in ('a', 'b')}
+    seconds = time_calls(calls, lambda: events.append('sync'), repeats=3)
+    assert events == ['sync', 'a', 'sync', 'sync', 'b', 'sync'] * 3
+    assert list(seconds) == ['a', 'b']
+    assert all(len(s) == 3 and min(s) >= 0 for s in seconds.values())
 
 
 def test_numbers_of_a_row():
@@ -33,14 +34,17 @@ def test_table_and_json(tmp_path, capsys):
          '--out', str(out)]
     )  # fmt: skip
     content = json.loads(out.read_text())
-    assert [row['batch'] for row in content['rows']] == [1, 2]
-    for row in content['rows']:
-        assert row['engine'] == 'PyTorch'
+    rows = content['rows']
+    assert [row['batch'] for row in rows] == sorted([1, 2] * (len(rows) // 2))
+    forms = ['float32', 'float32, channels_last, batch norm folded']
+    assert [row['engine'] for row in rows if row['batch'] == 2][:2] == forms
+    for row in rows:
+        assert row['change'] < (1e-5 if row['engine'] in forms else 2e-2)
         assert 0 < row['p50_ms'] <= row['p90_ms'] <= row['p95_ms'] <= row['p99_ms']
         assert row['images_per_second'] == pytest.approx(row['batch'] * 1000 / row['mean_ms'])
         assert row['memory_mib'] > 50
     printed = capsys.readouterr().out
-    assert '96x64, float32, ' in printed and '1 calls to warm up, 3 timed' in printed
+    assert '96x64, ' in printed and '1 calls to warm up, 3 timed' in printed
 
 
 def test_onnx_beside_pytorch(tmp_path, capsys):
@@ -55,7 +59,7 @@ def test_onnx_beside_pytorch(tmp_path, capsys):
          '--onnx', str(path)]
     )  # fmt: skip
     printed = capsys.readouterr().out
-    assert printed.count('| onnxruntime |') == 1, 'the file takes one image only'
+    assert len(re.findall(r'\| onnxruntime +\|', printed)) == 1, 'the file takes one image only'
     assert 'does not take 4 x 3 x 64 x 96' in printed
 
 

@@ -100,7 +100,7 @@ def test_sizes_and_kinds_of_images(inferencer, street, tmp_path):
         assert cv2.imread(prediction['files']['beside']) is not None
 
 
-def test_flip_scale_and_half(tiny_config, tiny_weights, street, reference):
+def test_flip_scale_and_precision(tiny_config, tiny_weights, street, reference):
     options = dict(device='cpu', show_progress=False)
     flipped = DepthInferencer(str(tiny_config), tiny_weights, flip=True, scale=3.0, **options)
     prediction = flipped(street[0])['predictions'][0]
@@ -109,11 +109,13 @@ def test_flip_scale_and_half(tiny_config, tiny_weights, street, reference):
     assert (prediction['scale'], prediction['metric']) == (3.0, True)
     sample = flipped(street[0], return_datasamples=True)['predictions'][0]
     assert sample.pred_depth.data[0].numpy() == pytest.approx(prediction['pred_depth'])
-    half = DepthInferencer(str(tiny_config), tiny_weights, half=True, **options)
-    depth = half(street[0])['predictions'][0]['pred_depth']
+    exact = DepthInferencer(str(tiny_config), tiny_weights, precision='float32', **options)
+    assert 'finest_disp' not in vars(exact.model)
+    auto = DepthInferencer(str(tiny_config), tiny_weights, **options)
+    depth = auto([street[0]] * 24)['predictions'][-1]['pred_depth']
+    assert auto.model.finest_disp.shape == (3, 64, 128)  # of the network, chosen by then
     assert depth.dtype == np.float32
     assert depth == pytest.approx(reference[0][0][1], rel=0.05)
-    assert (depth != reference[0][0][1]).any()
 
 
 def test_functions(tiny_config, tiny_weights, street, reference):

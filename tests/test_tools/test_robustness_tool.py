@@ -238,10 +238,19 @@ def test_native_protocol_is_another_test(reference, run, tmp_path):
 
 def test_results_of_other_weights_or_seeds_are_refused(reference, run, tmp_path):
     shutil.copytree(reference[0], tmp_path / 'copy')
-    for changed in (dict(checkpoint=1), dict()):
-        options = () if changed else ('--seed', '7')
+    for options in ((), ('--seed', '7'), ('--precision', 'auto')):
+        changed = {} if options else dict(checkpoint=1)
         with pytest.raises(SystemExit, match='another checkpoint, data set, seed or protocol'):
             run(tmp_path / 'copy', *FEW, *options, **changed)
+
+
+def test_automatic_precision_gives_the_numbers_of_float32(reference, run, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmscd.models.precision.PATIENCE', 0)
+    found = run(tmp_path, *FEW, '--precision', 'auto')
+    for pass_, images in reference[1].items():
+        for key, (metrics, psnr) in images.items():
+            assert found[pass_][key][1] == psnr
+            assert found[pass_][key][0] == pytest.approx(metrics, abs=5e-4)
 
 
 def test_a_set_on_disk_gives_the_numbers_of_the_run_on_the_fly(

@@ -63,6 +63,23 @@ def test_test_writes_metrics_and_pictures(trained, tiny_config, run_tool, tmp_pa
     assert json.loads(flipped.read_text())['abs_rel'] != metrics['abs_rel']
 
 
+def test_automatic_precision(trained, tiny_config, tmp_path, monkeypatch):
+    from tools import test
+
+    monkeypatch.setattr('mmscd.models.precision.PATIENCE', 0)
+    found = {}
+    for precision in ('float32', 'auto'):
+        out, log = tmp_path / f'{precision}.json', tmp_path / precision
+        test.main(
+            [str(tiny_config), str(trained / 'iter_4.pth'), '--precision', precision]
+            + ['--out', str(out), '--work-dir', str(log)]
+        )
+        found[precision] = json.loads(out.read_text())
+        said = ''.join(path.read_text() for path in log.glob('*/*.log'))
+        assert said.count(' precision: ') == (precision == 'auto')
+    assert found['auto'] == pytest.approx(found['float32'], abs=5e-4)
+
+
 def test_two_test_processes_give_the_metrics_of_one(trained, tiny_config, run_tool, tmp_path):
     results = []
     for count in (1, 2):

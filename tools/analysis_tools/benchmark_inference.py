@@ -1,13 +1,14 @@
 """Latency and throughput of the depth network: batch 1 and 8 by default.
 
-Example: python tools/analysis_tools/benchmark_inference.py CONFIG [CHECKPOINT] --device cuda --fp16
+Example: python tools/analysis_tools/benchmark_inference.py CONFIG [CHECKPOINT] --device cuda
          python tools/analysis_tools/benchmark_inference.py CONFIG --onnx depth.onnx
 
 Timed is one call from images in [0, 1], already on the device, to inverse depth on the device:
-normalisation, backbone, disparity head. Reading and resizing of images are not in it. After the
-warm-up every call is timed by itself, the device synchronised before and after. Weights do not
-change the time, so no checkpoint is needed. Memory: on CUDA the peak of what PyTorch allocated, on
-a CPU the peak of the process so far, libraries included.
+normalisation, backbone, disparity head. Reading and resizing of images are not in it. The network
+as it is and the forms that `precision='auto'` chooses from take turns, and every call is timed by
+itself, the device synchronised before and after. Weights do not change the time, so no checkpoint
+is needed, but they do change what lower precision changes. Memory: on CUDA the peak of what
+PyTorch allocated, on a CPU the peak of the process so far, libraries included.
 """
 
 from __future__ import annotations
@@ -31,8 +32,6 @@ def build_parser() -> argparse.ArgumentParser:
     add('--repeats', type=int, default=100, help='timed calls (default 100)')
     add('--device', default='cpu', help='cpu (default), cuda, cuda:1, ...')
     add('--threads', type=int, help='of torch and onnxruntime on a CPU')
-    add('--fp16', action='store_true', help='weights and arithmetic in float16')
-    add('--channels-last', action='store_true', help='NHWC order')
     add('--onnx', type=Path, help='time this file in onnxruntime too')
     add('--out', type=output_file, help='write the numbers to this json file')
     return parser
@@ -49,17 +48,16 @@ def run(args: argparse.Namespace) -> None:
         torch.set_num_threads(args.threads)
     cfg, model = load_network(args.config, args.checkpoint, args.cfg_options)
     size = args.size or network_size(cfg)
-    graph = DepthGraph(model, half=args.fp16)
+    graph = DepthGraph(model)
     rows, notes = benchmark(
-        graph, size, args.batch, args.warmup, args.repeats, args.device, args.channels_last,
-        args.onnx,
+        graph, size, args.batch, args.warmup, args.repeats, args.device, args.onnx
     )  # fmt: skip
-    machine, precision = describe_machine(args.device), 'float16' if args.fp16 else 'float32'
-    print(f'{Path(args.config).stem}, {size[0]}x{size[1]}, {precision}, {machine}')
+    machine = describe_machine(args.device)
+    print(f'{Path(args.config).stem}, {size[0]}x{size[1]}, {machine}')
     print(f'{args.warmup} calls to warm up, {args.repeats} timed one by one')
     print('\n'.join([*notes, timing_table(rows)]))
     if args.out:
-        content = dict(config=args.config, width=size[0], height=size[1], precision=precision)
+        content = dict(config=args.config, width=size[0], height=size[1])
         write_json(args.out, dict(content, machine=machine, repeats=args.repeats, rows=rows))
 
 

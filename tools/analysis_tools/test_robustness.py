@@ -24,7 +24,14 @@ from pathlib import Path
 
 from mmscd.robustness.benchmark import run_benchmark
 from mmscd.robustness.contestants import RobustnessOptions
-from mmscd.utils.command_line import add_launcher, add_model, make_parser, parse_model, run_tool
+from mmscd.utils.command_line import (
+    add_launcher,
+    add_model,
+    add_precision,
+    make_parser,
+    parse_model,
+    run_tool,
+)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -61,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add('--workers', type=int, default=default.workers, help='processes that corrupt')
     add('--memory-gb', type=float, default=default.memory_gb, help='for decoded images')
     add('--by-corruption', action='store_true', help='paired differences of every corruption, too')
+    add_precision(parser)
     add_launcher(parser)
     run_tool(parser, run, argv)
 

@@ -142,7 +142,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         if mode in ('loss', 'predict'):
             return getattr(self, mode)(inputs, data_samples)
         if mode == 'tensor':
-            return self.estimate_disps(inputs['network_input'][:, 0])[0][0]
+            return self.finest_disp(inputs['network_input'][:, 0])
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
     def network_context(self, like: Tensor) -> Any:
@@ -164,6 +164,11 @@ class SelfSupervisedDepthEstimator(BaseModel):
             feats = self.backbone(image)
             disps = self.disp_head(feats)
         return [_at_least_float32(d) for d in disps], feats
+
+    def finest_disp(self, image: Tensor) -> Tensor:
+        """What predictions are made of: the first of `estimate_disps`. `use_precision` puts a
+        faster form in its place."""
+        return self.estimate_disps(image)[0][0]
 
     def estimate_poses(self, inputs: dict[str, Tensor]) -> Tensor:
         """T_source_target (B, S, 4, 4) of every source.
@@ -276,9 +281,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
     ) -> list[DepthDataSample]:
         """Write `pred_inv_depth` and `pred_depth` into the data samples."""
         image = inputs['network_input'][:, 0]
-        disp = self.estimate_disps(image)[0][0]
+        disp = self.finest_disp(image)
         if self.flip_tta:
-            disp = (disp + self.estimate_disps(image.flip(-1))[0][0].flip(-1)) / 2
+            disp = (disp + self.finest_disp(image.flip(-1)).flip(-1)) / 2
         inv_depth = 1 / disp_to_depth(disp, *self.depth_range)
         for sample, map_ in zip(data_samples, inv_depth, strict=True):
             full = F.interpolate(map_[None], tuple(sample.ori_shape), mode='bilinear')[0]
