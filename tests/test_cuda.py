@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmscd.engine import launch
+from mmscd.engine.optimizers import keep_form
 from mmscd.engine.prefetcher import Prefetcher
+from mmscd.engine.step_graph import WARM_UP, StepGraph
 from mmscd.models.precision import TOLERANCE, compare_forms, fast_forms
+from mmscd.ops.kernels import has_triton
 from mmscd.registry import MODELS, TEACHERS
 from mmscd.utils.config import load_config
 from mmscd.utils.keyed_random import make_key
@@ -84,6 +88,9 @@ def test_mixed_precision_is_set_for_cuda(tiny_config):
     cfg = load_config(str(tiny_config))
     launch.set_amp(cfg)
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
+    cfg = load_config(str(tiny_config))
+    launch.set_amp(cfg, cuda_graph=True)
+    assert cfg.optim_wrapper.type == 'OptimWrapper' and cfg.model.network_dtype == 'bfloat16'
 
 
 def test_one_process_over_nccl(tiny_scd_config, run_tool, tmp_path):
@@ -124,6 +131,66 @@ def test_frames_on_the_device_train_the_same(tiny_config, run_tool, tmp_path):
         found.append(losses(load(tmp_path / str(value) / 'iter_4.pth')))
     # atomic additions on a GPU come in any order
     assert len(found[0]) == 4 and found[1] == pytest.approx(found[0], rel=2e-2)
+
+
+def walk(model, data, train_step, count=100):
+    """Losses of a training of which a part begins and grows, and the learning rate falls. Rates and
+    strengths are numbers that float32 holds exactly, as a graph does."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=2.0**-13, fused=True)
+    wrapper, logs = OptimWrapper(optimizer), []
+    for i in range(count):
+        keys = torch.tensor([make_key(0, 2 * i), make_key(0, 2 * i + 1)])
+        model.distiller.set_strength(min(max(i - 8, 0), 32) / 32)
+        model.loss_strengths['texture'] = float(i < 80)
+        optimizer.param_groups[0]['lr'] = 2.0 ** -(13 + i // 50)
+        inputs = dict(data['inputs'], draw_key=keys)
+        logs.append(train_step(dict(inputs=inputs, data_samples=None), wrapper)['loss'].detach())
+    return torch.stack(logs).cpu()
+
+
+def test_replayed_steps_are_eager_ones(scd):
+    """100 of them in float64, so that the order of atomic additions does not show."""
+    model, data = scd
+    model.double().to('cuda').train()
+    model.distiller.teacher.double().to('cuda')
+    model.distiller.diagnose = False
+    data = dict(inputs=dict(data['inputs'], K=data['inputs']['K'].double()))
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    expected = walk(model, data, model.train_step)
+    model.load_state_dict(state)
+    graph = StepGraph(model)
+    found = walk(model, data, graph)
+    # eager: the first steps, those after the begin of one part and after the end of another
+    assert graph.replays >= 100 - 3 * (WARM_UP + 1)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize('fast', [False, True], ids=['plain', 'bfloat16-triton'])
+def test_a_graph_trains_and_resumes(tiny_scd_config, run_tool, tmp_path, fast):
+    """By the tool: its hooks, logs and checkpoints."""
+    options = ['model.cuda_graph=True', 'train_cfg.max_iters=16', 'train_cfg.val_interval=16']
+    options += ['default_hooks.checkpoint.interval=8', 'default_hooks.distill.interval=13']
+    options += ['model.kernels=triton'] * (fast and has_triton())
+    command = ('tools/train.py', tiny_scd_config, '--work-dir', tmp_path, *['--amp'] * fast)
+    command = (*command, '--cfg-options', *options)
+    output = run_tool(*command)
+    assert 'the step is recorded' in output.stdout + output.stderr
+    whole = load(tmp_path / 'iter_16.pth')
+    assert torch.tensor(losses(whole)).isfinite().all() and len(losses(whole)) == 16
+    assert whole['optimizer']['param_groups'][0]['capturable']
+    (tmp_path / 'iter_16.pth').unlink()
+    run_tool(*command, '--resume')
+    # atomic additions on a GPU come in any order
+    resumed = load(tmp_path / 'iter_16.pth')
+    assert losses(resumed) == pytest.approx(losses(whole), rel=5e-2)
+    # one trained by graphs goes on without, and on a CPU
+    init_default_scope('mmscd')
+    cfg = load_config(str(tiny_scd_config))
+    model = MODELS.build(cfg.model)
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+    keep_form(optimizer)
+    optimizer.load_state_dict(resumed['optimizer'])
+    assert all(state['step'].device.type == 'cpu' for state in optimizer.state.values())
 
 
 def test_automatic_precision_is_close(tiny_config, tmp_path):

@@ -32,7 +32,7 @@ class Recorder(Protocol):
 
     device_type: str
 
-    def warm_up(self, step: Callable[[], Logs]) -> Logs:
+    def warm_up(self, step: Callable[[], Tensor]) -> Tensor:
         """Result of a step that runs as it will be recorded."""
 
     def record(self, step: Callable[[], Tensor]) -> Tensor:
@@ -52,13 +52,13 @@ class CudaRecorder:
         self._stream = torch.cuda.Stream()
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def warm_up(self, step: Callable[[], Logs]) -> Logs:
+    def warm_up(self, step: Callable[[], Tensor]) -> Tensor:
         """On the stream of the recording: work spaces of libraries belong to a stream."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            logs = step()
+            result = step()
         torch.cuda.current_stream().wait_stream(self._stream)
-        return logs
+        return result
 
     def record(self, step: Callable[[], Tensor]) -> Tensor:
         """RuntimeError: the step does what cannot be recorded, as a wait for the device."""
@@ -123,18 +123,19 @@ class StepGraph:
             self._signature = self._sign(optimizer)
         if self._diagnoses() or not self._recordable or not self._take(data):
             return self._step(data, optim_wrapper)
-        step = partial(self._step, dict(inputs=self._inputs, data_samples=None), optim_wrapper)
+        step = partial(self._static_step, optim_wrapper)
         if self._values is None and self._warm < WARM_UP:
             self._warm += 1
-            return self._machine.warm_up(step)
-        if self._values is None:
-            self._values = self._record(step)
-        if self._values is None:
+            values = self._machine.warm_up(step)
+        elif self._values is None and not self._record(step):
             optimizer.zero_grad()
-            return step()
-        self._machine.replay()
-        self.replays += 1
-        return dict(zip(self._names, self._values.clone().unbind(), strict=True))
+            values = step()
+        else:
+            self._machine.replay()
+            self.replays += 1
+            assert self._values is not None  # _record() put it there
+            values = self._values.clone()
+        return dict(zip(self._names, values.unbind(), strict=True))
 
     def _begin(self, optim_wrapper: OptimWrapper) -> None:
         """Get ready, or say why not."""
@@ -153,23 +154,22 @@ class StepGraph:
         self._modules = [module for owner in owners if owner for module in owner.modules()]
         self._tensors = [t for o in owners if o for t in (*o.parameters(), *o.buffers())]
 
-    def _record(self, step: Callable[[], Logs]) -> Tensor | None:
-        """The values of the log, in a vector that each replay writes anew; None: it failed."""
-
-        def stacked() -> Tensor:
-            logs = step()
-            self._names = list(logs)
-            return torch.stack([value.reshape(()) for value in logs.values()])
-
+    def _record(self, step: Callable[[], Tensor]) -> bool:
         assert self._machine is not None
         try:
-            values = self._machine.record(stacked)
+            self._values = self._machine.record(step)
         except RuntimeError as error:
             _say_eager(f'the step cannot be recorded ({str(error).splitlines()[0]})')
             self._recordable = False
-            return None
-        print_log('model.cuda_graph: the step is recorded, and replayed from now on', 'current')
-        return values
+        else:
+            print_log('model.cuda_graph: the step is recorded, and replayed from now on', 'current')
+        return self._recordable
+
+    def _static_step(self, optim_wrapper: OptimWrapper) -> Tensor:
+        """A step on the batch that was taken; the values of its log, in the order of `_names`."""
+        logs = self._step(dict(inputs=self._inputs, data_samples=None), optim_wrapper)
+        self._names = list(logs)
+        return torch.stack([value.reshape(()) for value in logs.values()])
 
     def _step(self, data: Any, optim_wrapper: OptimWrapper) -> Logs:
         """The step itself, with learning rates on the device; others want them as numbers."""
