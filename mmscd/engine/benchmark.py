@@ -27,7 +27,7 @@ from . import launch
 from .benchmark_loss import EagerLoss
 from .hooks import IsomorphicGraphDistillHook
 from .hooks.isomorphic_graph_distill_hook import find_distiller
-from .step_parts import PARTS, PartClock, count_operations
+from .step_parts import PARTS, PartClock, count_generated, count_operations
 
 Side = Callable[[], Any]
 
@@ -129,8 +129,10 @@ class TrainingStep:
         return clock.shares()
 
     def count_by_part(self) -> dict[str, int]:
-        """Operations of one step on a CPU, by part."""
+        """Operations of one step on a CPU, by part; `generated`: kernels made by a compiler."""
         clock, counts = PartClock(), Counter[str]()
+        if self.model.compiled:
+            counts['generated'] = count_generated(self.eager)
         with clock.watching(self.model, self.optimizer):
             for (part, _), count in count_operations(self.eager, clock).items():
                 counts[part] += count

@@ -99,6 +99,11 @@ class _OperationCounter(TorchDispatchMode):
         super().__init__()
         self.clock, self.counts = clock, Counter[tuple[str, str]]()
 
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Compiled code runs as ever; what it calls of PyTorch is counted."""
+        return True
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: Any = None
     ) -> Any:
@@ -113,11 +118,22 @@ def count_operations(
 ) -> Counter[tuple[str, str]]:
     """How often a side runs each operation of PyTorch that computes something, by (part at work,
     name), so about how many kernels it starts on a GPU; views and allocations do not count. On a
-    CPU, where one thread runs all of a step; kernels that PyTorch does not dispatch are not
-    seen."""
+    CPU, where one thread runs all of a step; kernels that PyTorch does not dispatch are not seen,
+    see `count_generated`."""
     with _OperationCounter(clock or PartClock()) as counter:
         side()
     return counter.counts
+
+
+def count_generated(side: Callable[[], Any]) -> int:
+    """How many kernels of its own `torch.compile` makes for what a side compiles, forward and
+    backward; a side runs each of them once. It compiles all anew."""
+    from torch._inductor import metrics
+
+    torch._dynamo.reset()
+    metrics.reset()
+    side()
+    return metrics.generated_kernel_count
 
 
 def count_kernels(side: Callable[[], Any]) -> int:

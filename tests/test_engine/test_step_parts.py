@@ -1,12 +1,15 @@
 """Every operation of a step is counted once, in the part that it belongs to."""
 
+import functools
+import shutil
 from collections import Counter
 
 import pytest
 import torch
 
 from mmscd.engine import benchmark
-from mmscd.engine.step_parts import PARTS, PartClock, count_operations
+from mmscd.engine.step_parts import PARTS, PartClock, count_generated, count_operations
+from mmscd.utils.compiling import run
 from mmscd.utils.config import load_config
 
 
@@ -71,3 +74,19 @@ def test_a_watched_step_is_the_step(tiny_config, tmp_path):
     with clock.watching(watched.model, watched.optimizer):
         losses = [watched()['loss'].item() for _ in range(3)]
     assert losses == [plain()['loss'].item() for _ in range(3)]
+
+
+WEIGHT = torch.eye(4)
+
+
+def fused(x):
+    """One library call and, before and after it, what fuses to a kernel each."""
+    return ((2 * x).relu() @ WEIGHT).sigmoid().square()
+
+
+@pytest.mark.skipif(shutil.which('g++') is None, reason='inductor needs a C++ compiler')
+def test_compiled_code_is_counted_by_its_kernels_and_calls():
+    side = functools.partial(run, True, fused, torch.ones(4, 4))
+    assert count_generated(side) == 2
+    assert count_operations(side) == {('', 'mm'): 1}
+    assert count_operations(lambda: fused(torch.ones(4, 4))).total() == 6
