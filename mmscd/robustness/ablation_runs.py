@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import signal
-import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import PIPE, STDOUT, Popen
 from typing import TYPE_CHECKING
 
-from mmscd.utils.brief_log import shorten
 from mmscd.utils.config import load_config
 from mmscd.utils.files import atomic_write, write_json
 from mmscd.utils.names import check_names
@@ -24,6 +18,7 @@ from mmscd.utils.schema import check, read_json
 from mmscd.utils.text import parse_yaml, read_text
 
 from .ablation import write_ablation
+from .ablation_jobs import Commands
 from .plan import Plan, note_plan
 from .scores import ImageErrors, Rows
 from .store import read_image_errors
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 Judged = dict[str, tuple[Rows, ImageErrors]]  # by set
-# looked up here: between fork and exec there is no time for it
-_PRCTL = getattr(ctypes.CDLL(None), 'prctl', None)
 
 
 @dataclass(frozen=True)
@@ -73,8 +66,8 @@ class Ablation:
     plan: Plan | None = None  # what stands above the tables
     sets: Mapping[str, Sequence[str]] = field(default_factory=lambda: {'': ()})  # see `Plan.sets`
     by_corruption: bool = False  # paired differences of every corruption, too
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _running: set[Popen] = field(default_factory=set)
+    _commands: Commands = field(init=False)
+    _failed: dict[Path, str] = field(default_factory=dict)  # by folder of a run, why
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -90,6 +83,7 @@ class Ablation:
                 raise ValueError(f'variant {variant[0]}: names must differ and hold no slash')
         if not names:
             raise ValueError('there is no variant: give CONFIG --variants, or --variant')
+        object.__setattr__(self, '_commands', Commands(self.root, self.jobs > 1))
 
     def list_runs(self) -> list[Run]:
         """All runs, seed by seed, so that an interrupted comparison has whole seeds."""
@@ -144,23 +138,32 @@ class Ablation:
         return note_plan(self.work_dir, self.plan, settings, results)
 
     def _work(self, runs: list[Run]) -> Iterator[tuple[Run, Judged]]:
-        """Finished runs with their scores, as they come; trunks are trained first."""
-        trunks = {}
-        if self.shared_until:
-            trunks = {run.seed: run for run in runs if run.variant == self.variants[0][0]}
+        """Finished runs with their scores, as they come; trunks begin first. RuntimeError, when all
+        others are done, where some failed."""
+        first = self.variants[0][0]
+        trunks = {run.seed: run for run in runs if self.shared_until and run.variant == first}
+        order = sorted(runs, key=lambda run: run is not trunks.get(run.seed))
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
-                list(pool.map(self._train, trunks.values()))
-                jobs = {pool.submit(self._finish, run, trunks.get(run.seed)): run for run in runs}
+                jobs = {pool.submit(self._finish, run, trunks.get(run.seed)): run for run in order}
                 for job in as_completed(jobs):
-                    yield jobs[job], job.result()
+                    run = jobs[job]
+                    try:
+                        yield run, job.result()
+                    except RuntimeError as error:
+                        self._failed[run.folder] = f'{run.variant}, seed {run.seed}: {error}'
+                        print(f'== FAILED: {self._failed[run.folder]}', flush=True)
             except BaseException as error:
-                self._stop.set()
-                if not isinstance(error, Exception):  # where one run failed the others end
-                    for process in tuple(self._running):
-                        process.terminate()
+                # what is wrong for all ends them after the run at hand
+                self._commands.stop(at_once=not isinstance(error, Exception))
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        if self._failed:
+            failed = '; '.join(self._failed.values())
+            raise RuntimeError(
+                f'{len(self._failed)} of {len(runs)} runs failed, the same command tries them '
+                f'again: {failed}'
+            )
 
     def _train(self, run: Run, trunk: Run | None = None) -> None:
         """Train, or go on; from its trunk's checkpoint where it has one and has not begun."""
@@ -178,6 +181,7 @@ class Ablation:
         if trunk:
             if not find_latest_checkpoint(run.folder):
                 source = trunk.folder / f'iter_{self.shared_until}.pth'
+                self._await(source, trunk)
                 atomic_write(run.folder / source.name, source.read_bytes())
                 note_validation(run.folder, int(self.shared_until or 0))  # by the trunk
             # the checkpoint names the trunk's best one, which would be replaced by this run's
@@ -185,9 +189,17 @@ class Ablation:
         print(f'== {run.variant}, seed {run.seed}: training', flush=True)
         command = ['tools/train.py', run.config, '--work-dir', str(run.folder), '--resume', 'auto']
         command += ['--amp'] * self.amp + ['--cfg-options', *options]
-        self._call(command, run.folder / 'console.log', self.jobs == 1)
+        self._commands.call(command, run.folder / 'console.log', f'{run.variant}/{run.seed}')
         if not run.checkpoint.is_file():
             raise RuntimeError(f'the training ended without {run.checkpoint}: see its console.log')
+
+    def _await(self, checkpoint: Path, trunk: Run) -> None:
+        """Wait until a run that is trained beside this one has written a checkpoint."""
+        while not (checkpoint.is_file() or trunk.checkpoint.is_file()):
+            if trunk.folder in self._failed:
+                raise RuntimeError(f'it begins with {checkpoint}, whose training failed')
+            if self._commands.stopped.wait(1):
+                raise RuntimeError('stopped')
 
     def _finish(self, run: Run, trunk: Run | None) -> Judged:
         """Train one run, whose trunk is trained, to its end; how it was judged, by set."""
@@ -200,7 +212,7 @@ class Ablation:
         command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
         command += ['--name', run.variant, '--out', str(out), *self.judge]
         command += ['--cfg-options', *options] if options else []
-        self._call(command, run.folder / 'robustness.log', False)
+        self._commands.call(command, run.folder / 'robustness.log')
         scores = {str: dict(abs_rel=(float, None), dee=(float, None))}
         models = {run.variant: dict(corruptions=scores)}
         content = read_json(out / 'summary.json', f'remove {out}', dict(models=models))
@@ -208,41 +220,6 @@ class Ablation:
         for row in rows.values():  # JSON has null for what was not computed
             row.update({key: math.nan for key, value in row.items() if value is None})
         return rows, read_image_errors(out / IMAGE_ERRORS, run.variant)
-
-    def _call(self, command: list[str], log: Path, show: bool) -> None:
-        """Run a command with its whole output in a file, its progress on the screen.
-
-        RuntimeError where it fails (names the log), or nothing shall be started any more.
-        """
-        if self._stop.is_set():
-            raise RuntimeError('stopped')
-        log.parent.mkdir(parents=True, exist_ok=True)
-        process = Popen(
-            [sys.executable, *command],
-            cwd=self.root,
-            text=True,
-            stdout=PIPE,
-            stderr=STDOUT,
-            preexec_fn=_end_with_parent,
-        )
-        self._running.add(process)
-        with log.open('a') as file:
-            for line in process.stdout or ():
-                file.write(line)
-                file.flush()
-                if show and (shown := shorten(line)) is not None:
-                    print(shown, flush=True)
-        status = process.wait()
-        self._running.discard(process)
-        if status:
-            said = ' '.join(command[:2])
-            raise RuntimeError(f'{said} failed with {status}: see {log}')
-
-
-def _end_with_parent() -> None:
-    """Linux: a process gets SIGTERM when the one that began it ends, however that comes."""
-    if _PRCTL:
-        _PRCTL(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:

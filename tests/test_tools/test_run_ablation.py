@@ -43,14 +43,15 @@ def test_runs_that_share_their_beginning_are_those_trained_whole(
     tiny_scd_config, run_tool, tmp_path
 ):
     command = [
-        TOOL, '--seeds', '0', '--corruptions', 'contrast', '--severities', '3', '--jobs', '2',
+        TOOL, '--seeds', '0', '--corruptions', 'contrast', '--severities', '3',
         '--options', 'train_cfg.val_interval=4', '--variant', 'base', tiny_scd_config,
         'default_hooks.schedule.parts.graph.begin=100', '--variant', 'graph', tiny_scd_config,
         '--variant', 'weak', tiny_scd_config, 'model.distiller.losses.edge.loss_weight=0.01',
     ]  # fmt: skip
     env = {'OMP_NUM_THREADS': '1'}
     shared, whole = tmp_path / 'shared', tmp_path / 'whole'
-    run_tool(*command, '--work-dir', shared, '--shared-until', '2', env=env)
+    # beside one another, and one after the other
+    run_tool(*command, '--work-dir', shared, '--shared-until', '2', '--jobs', '3', env=env)
     run_tool(*command, '--work-dir', whole, env=env)
     results = [json.loads((f / 'ablation.json').read_text()) for f in (shared, whole)]
     results = [content['sets']['test']['summary'] for content in results]
@@ -115,6 +116,25 @@ refuted_if: the interval of the excess holds 0 on all
     plan.write_text(plan.read_text().replace('test_dataloader', 'test_dataloder'))
     refused = run_tool(*command, check=False)
     assert 'test_dataloder' in refused.stderr and 'Traceback' not in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_failed_training_loses_no_other(tiny_config, run_tool, tmp_path):
+    """A mistake that only the training finds; the same command tries it again."""
+    command = [
+        TOOL, '--work-dir', tmp_path, '--seeds', '0', '--corruptions', 'dark', '--severities', '3',
+        '--options', 'train_cfg.max_iters=2', '--jobs', '2', '--variant', 'base', tiny_config,
+        '--variant', 'bad', tiny_config, 'optim_wrapper.optimizer.lr=-1',
+        '--variant', 'good', tiny_config, 'model.losses.smoothness.loss_weight=0.1',
+    ]  # fmt: skip
+    for _ in range(2):
+        result = run_tool(*command, check=False)
+        assert result.returncode and '1 of 3 runs failed' in result.stderr
+        assert 'bad, seed 0: tools/train.py' in result.stderr and 'Traceback' not in result.stderr
+        log = (tmp_path / 'bad' / 'seed0' / 'console.log').read_text()
+        assert 'Invalid learning rate: -1' in log
+        content = json.loads((tmp_path / 'ablation.json').read_text())
+        assert list(content['sets']['test']['summary']) == ['base', 'good']
 
 
 def test_what_cannot_share_its_beginning_is_refused(tiny_config, run_tool, tmp_path):

@@ -14,10 +14,10 @@ A variant is one of configs/scd/ablations.yml, applied to CONFIG (`--variants`),
 and overrides (`--variant`). Every run is resumable: the same command goes on where it was
 interrupted and skips what is finished. Every run is judged at its last iteration on clean and
 corrupted test images; the first variant is the baseline. `--jobs N` keeps N runs going at a time,
-on a machine with room for them. Where parts begin late, `--shared-until N` trains the first N
-iterations once per seed: the other variants go on from the baseline's checkpoint. For that all must
-have the same parameters and optimizer: a part is switched off by a `begin` after the end, not by
-None.
+on one GPU too, with the same results; a run that fails takes no other with it. Where parts begin
+late, `--shared-until N` trains the first N iterations once per seed: the other variants go on from
+the baseline's checkpoint as soon as it is there. For that all must have the same parameters and
+optimizer: a part is switched off by a `begin` after the end, not by None.
 
 Tables end with paired differences to the baseline, image by image, and their 95 % intervals.
 `--plan FILE` states the question, variants, seeds, test sets and what would refute the answer; it
