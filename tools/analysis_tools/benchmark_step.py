@@ -29,6 +29,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
 from mmscd.engine import benchmark
 from mmscd.engine.benchmark_loss import loss_sides
@@ -114,6 +115,7 @@ def measure(
             costs[name] = benchmark.Cost([seconds], waiting)
         return costs
     sides: dict[str, Any] = {}
+    init_default_scope('mmscd')
     if args.part == 'loader':
         sides.update({name: benchmark.loading_side(cfg) for name, cfg in configs.items()})
     elif args.part == 'loss':
