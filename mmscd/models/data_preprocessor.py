@@ -203,7 +203,9 @@ class DepthDataPreprocessor(BaseDataPreprocessor):
             )
         if training:
             given = (frames, inputs['K'], inputs.get('T_stereo'), inputs['draw_key'])
-            made = run(self.compiled, type(self)._prepare_training, self, *given)
+            # under the autocast of a step colours would have the 8 bits of bfloat16
+            with torch.autocast(frames.device.type, enabled=False):
+                made = run(self.compiled, type(self)._prepare_training, self, *given)
         else:
             made = self._finish(frames, inputs['K'])
         return dict(inputs={**inputs, **made}, data_samples=data.get('data_samples'))

@@ -32,12 +32,14 @@ def _whole(function: Callable) -> Callable:
 def run(compiled: bool, function: Callable, *args: Any) -> Any:
     """`function(*args)`, by `torch.compile` if `compiled`; RuntimeError where that is impossible.
 
-    The function belongs to a module or a class, and is not made anew in each call: it is compiled
-    once for every combination of shapes, types and numbers in Python. Values are those of the plain
-    call up to rounding.
+    The function is a network, or belongs to a module or a class and is not made anew in each call:
+    it is compiled once for every combination of shapes, types and numbers in Python. Values are
+    those of the plain call up to rounding.
     """
     if not compiled:
         return function(*args)
+    if isinstance(function, nn.Module):
+        function, args = type(function).forward, (function, *args)
     try:
         return _whole(function)(*args)
     except torch._dynamo.exc.TorchDynamoException as error:
@@ -65,8 +67,7 @@ def compile_parts(
 
 def _call(network: nn.Module, *args: Any) -> Any:
     if network.training:
-        forward = functools.partial(run, True, type(network).forward, network)
-        network.__dict__['forward'] = forward
+        network.__dict__['forward'] = functools.partial(run, True, network)
     try:
         return network._call_impl(*args)
     finally:

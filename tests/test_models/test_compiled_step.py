@@ -147,8 +147,7 @@ def test_the_perturbation_compiles_whole():
     inputs = make_data()['inputs']
     image, key = inputs['frames'][:, 0] / 255, inputs['draw_key']
     perturbation = RetinexTexturePerturbation()
-    forward = RetinexTexturePerturbation.forward
-    found = compiling.run(True, forward, perturbation, image, key)
+    found = compiling.run(True, perturbation, image, key)
     for value, expected in zip(found, perturbation(image, key), strict=True):
         torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
 

@@ -280,3 +280,11 @@ def test_wrong_frames_are_refused(change):
 def test_a_normalisation_of_bytes_is_refused():
     with pytest.raises(ValueError, match=r'in \[0, 1\], got \(123.675, .*: divide by 255'):
         DepthDataPreprocessor(mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+
+
+def test_autocast_around_a_step_does_not_coarsen_colours():
+    data = make_data()
+    with torch.autocast('cpu', torch.bfloat16):
+        inside = run(data, jitter_prob=0.5)
+    for name, value in run(data, jitter_prob=0.5).items():
+        assert torch.equal(inside[name], value), name

@@ -99,9 +99,8 @@ class TextureDisambiguationLoss(nn.Module):
     def forward(self, outputs: StepOutputs) -> Tensor:
         """The loss, a scalar."""
         seen = outputs.first(max(1, round(self.samples * len(outputs.target))))
-        compiled, perturbation = 'losses' in outputs.compiled, self.perturbation
-        given = perturbation, seen.target, seen.draw_key
-        outputs.perturbed = perturbed = run(compiled, type(perturbation).forward, *given)
+        compiled, given = 'losses' in outputs.compiled, (seen.target, seen.draw_key)
+        outputs.perturbed = perturbed = run(compiled, self.perturbation, *given)
         disp = outputs.rerun(perturbed.image, 'perturbed')[0]
         depths = (disp, seen.disps[0].detach(), outputs.depth_range)
         consistency = run(compiled, _consistency, *depths, self.floor)
