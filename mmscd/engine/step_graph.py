@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import copy
 import gc
+import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -159,7 +161,7 @@ class StepGraph:
         try:
             self._values = self._machine.record(step)
         except RuntimeError as error:
-            _say_eager(f'the step cannot be recorded ({str(error).splitlines()[0]})')
+            _say_eager(f'the step cannot be recorded ({_first_cause(error)})')
             self._recordable = False
         else:
             print_log('model.cuda_graph: the step is recorded, and replayed from now on', 'current')
@@ -247,6 +249,16 @@ class StepGraph:
 
 def _layout(inputs: Mapping[str, Tensor]) -> dict[str, tuple]:
     return {name: (value.shape, value.dtype) for name, value in inputs.items()}
+
+
+def _first_cause(error: BaseException) -> str:
+    """The first line of the first error (the end of a broken recording fails too), and its place
+    in this package."""
+    while isinstance(error.__context__, RuntimeError):
+        error = error.__context__
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f'{Path(f.filename).name}:{f.lineno}' for f in frames if 'mmscd' in f.filename]
+    return ', '.join([*str(error).splitlines()[:1], *places[-1:]])
 
 
 def _say_eager(reason: str) -> None:

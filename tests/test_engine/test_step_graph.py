@@ -224,17 +224,18 @@ def test_nothing_holds_the_graph_of_autograd_after_a_step():
 def test_what_cannot_be_recorded_goes_on_eagerly_and_says_so(monkeypatch):
     class Failing(StandIn):
         def record(self, step):
-            raise RuntimeError('operation not permitted when stream is capturing\nmore')
+            try:
+                raise RuntimeError('operation not permitted when stream is capturing\nmore')
+            finally:  # as `torch.cuda.graph` does
+                raise RuntimeError('operation failed due to a previous error')
 
     said = []
     monkeypatch.setattr(step_graph, 'print_log', lambda text, *_: said.append(text))
     steps = Steps(Failing)
     steps.model.loss_strengths['part'] = 0.5
-    assert steps(7) == 'eeeeeee'
-    assert said == [
-        'model.cuda_graph: the step cannot be recorded (operation not permitted when stream is '
-        'capturing); steps are eager'
-    ]
+    assert steps(7) == 'eeeeeee' and len(said) == 1
+    begin = 'model.cuda_graph: the step cannot be recorded (operation not permitted when stream is '
+    assert said[0].startswith(f'{begin}capturing') and said[0].endswith('); steps are eager')
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def make_arguments() -> argparse.ArgumentParser:
     add('configs', nargs='*', help='paths, or package::path')
     add('--part', choices=PARTS, default='step')
     add('--steps', type=int, default=20, help='timed turns of each (default 20)')
-    add('--warm-up', type=int, default=3, help='turns before (default 3)')
+    add('--warm-up', type=int, default=5, help='turns before (default 5: a CUDA graph is recorded)')
     add('--amp', action='store_true', help='mixed precision, of steps')
     text = "a step of the first config's networks with the loss of the usual form, in float32"
     add('--reference', action='store_true', help=f'first {text}, with a plain Adam')
