@@ -6,41 +6,31 @@ The samples, their order and their random draws stay those of the data set, and 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import math
 import os
 import re
-import shutil
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 from torch import Tensor
 from torch.utils.data import default_collate
 
 from mmscd.structures import DepthDataSample
-from mmscd.utils.files import check_writable, write_json
 from mmscd.utils.progress import track
-from mmscd.utils.schema import read_json
 
+from .formats.frame_folder import Kind, Prepared, open_frames
 from .samplers import SampleIndex, draw_key
 from .transforms import PackDepthInputs
 
-INDEX, FRAMES, LOCK = 'index.json', 'frames.bin', '.lock'
 _THREADS = min(32, os.cpu_count() or 1)
 _AT_ONCE = 256  # frames that are read ahead of what becomes of them
-# height and width as stored and as decoded: frames of a sample have these in common
-Kind = tuple[int, ...]
-# rows of its frames, its camera's part of the inputs, its data sample
-Entry = tuple[list[int], dict[str, Tensor], DepthDataSample]
+# of a sample: its frames, its camera's part of the inputs, its data sample
+Entry = tuple[list[Tensor], dict[str, Tensor], DepthDataSample]
 
 
 class PreparedFrames:
@@ -64,11 +54,15 @@ class PreparedFrames:
         infos = (BaseDataset.get_data_info(dataset, i) for i in range(len(dataset)))
         paths = list(dict.fromkeys(path for info in infos for path in info['frame_paths']))
         device = torch.device('cuda' if on_device and torch.cuda.is_available() else 'cpu')
+        prepared = track(_prepare_all(paths, steps), len(paths), 'frames')
         if folder is None:
-            self.frames, kinds = _load(paths, steps, device)
+            self.frames, kinds = _load(prepared, len(paths), device)
             rows = list(range(len(paths)))
         else:
-            self.frames, rows, kinds = _open(Path(folder).expanduser(), dataset, paths, steps)
+            names = [os.path.relpath(path, dataset.data_root) for path in paths]
+            recipe = ', '.join(f'{type(step).__name__}({vars(step)})' for step in steps)
+            place = Path(folder).expanduser()
+            self.frames, rows, kinds = open_frames(place, recipe, names, prepared)
             if device.type == 'cuda':
                 _check_memory(self.frames.numel(), device)
                 self.frames = self.frames.to(device)
@@ -79,16 +73,8 @@ class PreparedFrames:
         self.batch([0])
 
     def batch(self, indices: Sequence[int]) -> dict[str, Any]:
-        """What `default_collate` makes of these samples. ValueError where the frames of a sample
-        differ in size, or where its image is another one than when the frames were prepared (the
-        first sample of each camera is looked at)."""
-        entries = [self._entry(index) for index in indices]
-        frames = default_collate([self.frames[row] for rows, *_ in entries for row in rows])
-        inputs = default_collate([camera for _, camera, _ in entries])
-        inputs['draw_key'] = torch.tensor([draw_key(index) for index in indices])
-        inputs = {k: v.to(frames.device, non_blocking=True) for k, v in inputs.items()}
-        inputs['frames'] = frames.unflatten(0, (len(entries), -1))
-        return dict(inputs=inputs, data_samples=[sample for *_, sample in entries])
+        """See `make_batch`."""
+        return make_batch([self.entry(index) for index in indices], indices)
 
     def sample(self, index: int) -> dict[str, Any]:
         """What the pipeline makes of a sample."""
@@ -96,40 +82,54 @@ class PreparedFrames:
         inputs = {key: value[0] for key, value in batch['inputs'].items()}
         return dict(inputs=inputs, data_samples=batch['data_samples'][0])
 
-    def _entry(self, index: int) -> Entry:
+    def entry(self, index: int) -> Entry:
+        """A sample without its draw key. ValueError where its frames differ in size, or where its
+        image is another one than when the frames were prepared (the first sample of each camera is
+        looked at)."""
         known = self._entries.get(int(index))
         if known is not None:
             return known
         info = self.dataset.get_data_info(SampleIndex(index, 0))
         rows = [self._rows[path] for path in info['frame_paths']]
-        for path, row in zip(info['frame_paths'], rows, strict=True):
-            if self._kinds[row] != self._kinds[rows[0]]:
+        kinds = [self._kinds[row] for row in rows]
+        for path, kind in zip(info['frame_paths'], kinds, strict=True):
+            if kind != kinds[0]:
                 raise ValueError(
-                    f'frames of a sample must have one size and kind: {path} has '
-                    f'{self._kinds[row]}, {info["img_path"]} has {self._kinds[rows[0]]} (height, '
-                    'width as stored and as decoded)'
+                    f'frames of a sample must have one size and kind: {path} has {kind}, '
+                    f'{info["img_path"]} has {kinds[0]} (height, width as stored and as decoded)'
                 )
-        camera = self._camera(info, rows)
+        frames = [self.frames[row] for row in rows]
+        camera = self._camera(info, kinds[0], frames)
         meta = {k: v if k in _OF_CAMERA else info.get(k, v) for k, v in camera['meta'].items()}
-        entry = rows, camera['inputs'], DepthDataSample(metainfo=meta)
+        entry = frames, camera['inputs'], DepthDataSample(metainfo=meta)
         if self.on_device:  # in one process; the workers of a data loader would each keep all
             self._entries[int(index)] = entry
         return entry
 
-    def _camera(self, info: dict, rows: list[int]) -> dict[str, Any]:
+    def _camera(self, info: dict, kind: Kind, frames: list[Tensor]) -> dict[str, Any]:
         """What samples of one camera have in common, by the pipeline itself."""
         matrices = [info[key].tobytes() for key in ('K_ori', 'T_stereo') if key in info]
-        key = self._kinds[rows[0]], info.get('camera_size'), *matrices
+        key = kind, info.get('camera_size'), *matrices
         if key not in self._cameras:
             usual = self.dataset.pipeline(dict(info))
             inputs, path = usual['inputs'], info['img_path']
-            kept = torch.stack([self.frames[row] for row in rows]).cpu()
-            if not torch.equal(inputs.pop('frames'), kept):
+            if not torch.equal(inputs.pop('frames'), torch.stack(frames).cpu()):
                 mend = 'remove the folder that `packed` names, and it is made anew'
                 raise ValueError(f'{path} is not the image that was packed: {mend}')
             del inputs['draw_key']
             self._cameras[key] = dict(inputs=inputs, meta=dict(usual['data_samples'].metainfo))
         return self._cameras[key]
+
+
+def make_batch(entries: Sequence[Entry], indices: Sequence[int]) -> dict[str, Any]:
+    """What `default_collate` makes of the samples of such entries and of their indices; in one copy
+    of their frames, in the worker of a data loader into memory that the trainer shares."""
+    frames = default_collate([frame for frames, *_ in entries for frame in frames])
+    inputs = default_collate([camera for _, camera, _ in entries])
+    inputs['draw_key'] = torch.tensor([draw_key(index) for index in indices])
+    inputs = {k: v.to(frames.device, non_blocking=True) for k, v in inputs.items()}
+    inputs['frames'] = frames.unflatten(0, (len(entries), -1))
+    return dict(inputs=inputs, data_samples=[sample for *_, sample in entries])
 
 
 _OF_CAMERA = ('ori_shape', 'img_shape', 'K_ori')
@@ -151,46 +151,44 @@ def _check_pipeline(dataset: Any) -> list[Any]:
     return steps
 
 
-def _prepare(path: str, steps: Sequence[Any]) -> tuple[np.ndarray, Kind]:
+def _prepare(path: str, steps: Sequence[Any]) -> Prepared:
     """A frame (3, H, W) uint8, and its kind."""
     results: dict[str, Any] = dict(frame_paths=[path], img_path=path, K_ori=np.eye(3))
-    kind: Kind | None = None
+    kind: Kind = ()
     for step in steps:
         results = step(results)
         kind = kind or (*results['ori_shape'], *results['img_shape'])
-    assert kind is not None
     return np.ascontiguousarray(results['frames'][0].transpose(2, 0, 1)), kind
 
 
-def _prepare_all(
-    paths: Sequence[str], steps: Sequence[Any], kinds: list[Kind]
-) -> Iterator[np.ndarray]:
-    """All frames in order, by threads; their kinds go to `kinds`."""
-    prepare, first = partial(_prepare, steps=steps), None
+def _prepare_all(paths: Sequence[str], steps: Sequence[Any]) -> Iterator[Prepared]:
+    """All frames in order, by threads."""
+    first = None
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(paths), _AT_ONCE):
             some = paths[start : start + _AT_ONCE]
-            for path, (frame, kind) in zip(some, pool.map(prepare, some), strict=True):
+            prepared = zip(some, pool.map(partial(_prepare, steps=steps), some), strict=True)
+            for path, (frame, kind) in prepared:
                 first = frame.shape if first is None else first
                 if frame.shape != first:
                     raise ValueError(
                         f'{path} comes out as {frame.shape}, {paths[0]} as {first}: frames that '
                         'are prepared once must have one size, which ResizeFrames gives'
                     )
-                kinds.append(kind)
-                yield frame
+                yield frame, kind
 
 
 def _load(
-    paths: Sequence[str], steps: Sequence[Any], device: torch.device
+    prepared: Iterable[Prepared], count: int, device: torch.device
 ) -> tuple[Tensor, list[Kind]]:
-    kinds: list[Kind] = []
-    frames = torch.empty(0)
-    for row, frame in enumerate(track(_prepare_all(paths, steps, kinds), len(paths), 'frames')):
+    """So many frames in the memory of a device, and their kinds."""
+    frames, kinds = torch.empty(0), []
+    for row, (frame, kind) in enumerate(prepared):
         if row == 0:
-            _check_memory(len(paths) * frame.nbytes, device)
-            frames = torch.empty((len(paths), *frame.shape), dtype=torch.uint8, device=device)
+            _check_memory(count * frame.nbytes, device)
+            frames = torch.empty((count, *frame.shape), dtype=torch.uint8, device=device)
         frames[row] = torch.from_numpy(frame)
+        kinds.append(kind)
     return frames, kinds
 
 
@@ -205,91 +203,3 @@ def _check_memory(needed: int, device: torch.device) -> None:
             f'on_device needs {needed / 1e9:.1f} GB for the frames, {free / 1e9:.1f} GB of the '
             f'{device.type} are free: set packed to a folder instead, which workers read from'
         )
-
-
-def _open(
-    folder: Path, dataset: Any, paths: Sequence[str], steps: Sequence[Any]
-) -> tuple[Tensor, list[int], list[Kind]]:
-    """The frames of a folder, which are written where there are none yet; the rows of `paths`; all
-    kinds."""
-    names = [os.path.relpath(path, dataset.data_root) for path in paths]
-    recipe = ', '.join(f'{type(step).__name__}({vars(step)})' for step in steps)
-    if not (folder / INDEX).is_file():
-        _check_folder(folder)
-        with _alone(folder / LOCK):
-            if not (folder / INDEX).is_file():
-                _write(folder, recipe, dict(zip(names, paths, strict=True)), steps)
-    mend = f'remove {folder}, and it is made anew, or name another folder in `packed`'
-    expected = dict(pipeline=str, shape=[int, int, int], frames={str: [int, int, int, int]})
-    index = read_json(folder / INDEX, mend, expected)
-    if index['pipeline'] != recipe:
-        told = f'{folder} holds frames of {index["pipeline"]}, the pipeline asks for {recipe}'
-        raise ValueError(f'{told}; {mend}')
-    rows = {name: row for row, name in enumerate(index['frames'])}
-    if absent := [name for name in names if name not in rows]:
-        told = f'lacks {len(absent)} of {len(names)} frames of this data set (first: {absent[0]})'
-        raise ValueError(f'{folder} {told}; {mend}')
-    file, shape = folder / FRAMES, (len(rows), *index['shape'])
-    size = file.stat().st_size if file.is_file() else 0
-    if size != math.prod(shape) or min(shape) < 1:
-        told = f'has {size} bytes, {folder / INDEX} tells of frames of {shape}'
-        raise ValueError(f'{file} {told}; {mend}')
-    with warnings.catch_warnings():  # it may not be written to, nor is it
-        warnings.simplefilter('ignore', UserWarning)
-        frames = torch.from_numpy(np.memmap(file, np.uint8, 'r', shape=shape))
-    return frames, [rows[name] for name in names], [tuple(k) for k in index['frames'].values()]
-
-
-def _check_folder(folder: Path) -> None:
-    """Make it, where it is not there; it must not hold anything else."""
-    check_writable(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    strangers = {p.name for p in folder.iterdir() if p.name[0] != '.'} - {FRAMES, INDEX}
-    if strangers:
-        told = f'{folder} has no {INDEX}, but {min(strangers)}: it holds no packed frames'
-        raise ValueError(f'{told}; name a new folder in `packed`')
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """A context in which no other process writes the same; a dead one holds it no longer."""
-    with lock.open('a') as stream:
-        with contextlib.suppress(OSError):  # some network file systems know no locks
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _write(folder: Path, recipe: str, paths: dict[str, str], steps: Sequence[Any]) -> None:
-    """Frames first, then the index, which says that they are whole."""
-    print_log(f'{len(paths)} frames go to {folder}, once', 'current')
-    kinds: list[Kind] = []
-    part, shape = folder / f'.{FRAMES}.part', ()
-    prepared = _prepare_all(list(paths.values()), steps, kinds)
-    try:
-        with part.open('wb') as stream:
-            for frame in track(prepared, len(paths), 'frames'):
-                if not shape:
-                    _check_room(folder, len(paths) * frame.nbytes)
-                shape = frame.shape
-                _put(stream, frame)
-            os.fsync(stream.fileno())
-        os.replace(part, folder / FRAMES)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    frames = {name: list(kind) for name, kind in zip(paths, kinds, strict=True)}
-    write_json(folder / INDEX, dict(pipeline=recipe, shape=list(shape), frames=frames))
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    if needed > (free := shutil.disk_usage(folder).free):
-        text = f'{folder}: the frames take {needed} bytes, {free} are free'
-        raise OSError(f'{text}; make room, or name another folder in `packed`')
-
-
-def _put(stream: IO[bytes], frame: np.ndarray) -> None:
-    try:
-        stream.write(frame.tobytes())
-    except OSError as error:
-        mend = 'make room, or name another folder in `packed`'
-        raise OSError(f'cannot write {stream.name}: {error.strerror}; {mend}') from error

@@ -13,6 +13,7 @@ from mmengine.dataset import ConcatDataset, default_collate
 from mmengine.registry import init_default_scope
 
 from mmscd.datasets import KITTIRawDataset, SampleIndex, prepared, samplers
+from mmscd.datasets.formats import frame_folder
 from mmscd.datasets.transforms import LoadFrames
 from mmscd.engine.launch import DepthRunner
 
@@ -24,6 +25,7 @@ PIPELINE = [
     dict(type='ResizeFrames', size=(32, 16)),
     dict(type='PackDepthInputs'),
 ]
+BASE = dict(sampler=dict(type='KeyedInfiniteSampler'), collate_fn=dict(type='default_collate'))
 WAYS = [
     dict(packed='packed'),
     dict(on_device=True),
@@ -63,9 +65,8 @@ def loader(two_dates, tmp_path):
         config = dict(
             batch_size=5,
             num_workers=0,
-            sampler=dict(type='KeyedInfiniteSampler'),
-            collate_fn=dict(type='default_collate'),
             dataset=dict(dataset, on_device=on_device, pipeline=pipeline),
+            **BASE,
         )
         return DepthRunner.build_dataloader(dict(config, **options), seed=7)
 
@@ -76,7 +77,7 @@ def check_equal(batch, usual):
     assert set(batch) == set(usual) and set(batch['inputs']) == set(usual['inputs'])
     for key, value in usual['inputs'].items():
         found = batch['inputs'][key]
-        assert found.dtype == value.dtype and torch.equal(found, value), key
+        assert found.dtype == value.dtype and torch.equal(found.cpu(), value), key
         assert found.is_contiguous()
     for one, other in zip(batch['data_samples'], usual['data_samples'], strict=True):
         assert type(one) is type(other) and one.metainfo == other.metainfo
@@ -116,6 +117,26 @@ def test_samples_by_themselves_and_joined(loader):
     keys = [other[3]['inputs']['draw_key'] for _ in range(2)]
     np.random.seed(0)
     assert keys == [usual[3]['inputs']['draw_key'] for _ in range(2)] and keys[0] != keys[1]
+
+
+@pytest.mark.parametrize('way', WAYS, ids=str)
+def test_joined_sets_of_two_cameras_are_one_batch(two_dates, tmp_path, way):
+    """A batch mixes frames of several stores; one part has steps of its own."""
+    drives = ['2011_09_26_drive_0001_sync', '2011_09_28_drive_0001_sync']
+    parts = [dict(type='KITTIRawDataset', drives=[drive]) for drive in drives]
+    parts[1]['pipeline'] = [PIPELINE[0], *PIPELINE[2:]]
+    common = dict(type='JoinedDataset', datasets=parts, data_root=str(two_dates))
+    common |= dict(pipeline=PIPELINE, frame_ids=(0, 1))
+    way, loaders = dict(way), []
+    store = {key: way.pop(key) for key in ('packed', 'on_device') if key in way}
+    if 'packed' in store:
+        store['packed'] = str(tmp_path / 'packed')
+    for more, options in ((store, way), ({}, {})):
+        config = dict(batch_size=7, num_workers=0, dataset=dict(common, **more), **BASE)
+        loaders.append(DepthRunner.build_dataloader(dict(config, **options), seed=2))
+    for batch, expected in itertools.islice(zip(*loaders, strict=True), 5):
+        check_equal(batch, expected)
+    assert len(list(tmp_path.glob('packed/*/frames.bin'))) == (2 if 'packed' in store else 0)
 
 
 def test_a_folder_serves_every_choice_of_its_frames_and_reads_no_image(
@@ -188,7 +209,7 @@ class TestFolder:
         assert "'size': (64, 32)" in text and 'name another folder' in text
 
     def test_truncated_or_foreign_is_named(self, folder, loader):
-        frames, index = folder / prepared.FRAMES, folder / prepared.INDEX
+        frames, index = folder / frame_folder.FRAMES, folder / frame_folder.INDEX
         content, listing = frames.read_bytes(), index.read_text()
         for broken in (content[:-1], content + b'x', b''):
             frames.write_bytes(broken)
@@ -214,21 +235,21 @@ class TestFolder:
         assert 'is not the image that was packed: remove the folder' in self.error_of(loader)
 
     def test_one_that_was_interrupted_is_written_anew(self, folder, loader):
-        content = (folder / prepared.FRAMES).read_bytes()
-        (folder / prepared.INDEX).unlink()
-        (folder / prepared.FRAMES).write_bytes(b'of another set')
-        (folder / f'.{prepared.FRAMES}.part').write_bytes(content * 2)
+        content = (folder / frame_folder.FRAMES).read_bytes()
+        (folder / frame_folder.INDEX).unlink()
+        (folder / frame_folder.FRAMES).write_bytes(b'of another set')
+        (folder / f'.{frame_folder.FRAMES}.part').write_bytes(content * 2)
         loader(packed='packed')
-        assert (folder / prepared.FRAMES).read_bytes() == content
+        assert (folder / frame_folder.FRAMES).read_bytes() == content
         names = {path.name for path in folder.iterdir()}
-        assert names == {prepared.FRAMES, prepared.INDEX, prepared.LOCK}
+        assert names == {frame_folder.FRAMES, frame_folder.INDEX, frame_folder.LOCK}
 
     def test_a_broken_image_is_named_and_nothing_stays(self, loader, two_dates, tmp_path):
         victim = two_dates / DATE / DRIVE / 'image_03/data/0000000002.png'
         victim.write_bytes(victim.read_bytes()[:100])
         with pytest.raises(OSError, match=r'image_03/data/0000000002.png is truncated'):
             loader(packed='packed')
-        assert [path.name for path in (tmp_path / 'packed').iterdir()] == [prepared.LOCK]
+        assert [path.name for path in (tmp_path / 'packed').iterdir()] == [frame_folder.LOCK]
 
     def test_full_disks_are_told_before_and_after(self, loader, monkeypatch, tmp_path):
         usage = shutil.disk_usage(tmp_path)
@@ -238,7 +259,7 @@ class TestFolder:
             open('/dev/full', 'wb', buffering=0) as full,
             pytest.raises(OSError, match=r'cannot write /dev/full: No space left on device; make'),
         ):
-            prepared._put(full, np.zeros(9, np.uint8))
+            frame_folder._put(full, np.zeros(9, np.uint8))
 
     def test_processes_that_begin_together_write_once(self, loader, tmp_path):
         children, numbers = [], tmp_path / 'numbers'
@@ -249,7 +270,9 @@ class TestFolder:
                 try:
                     loader(packed='packed')
                     with numbers.open('a') as stream:
-                        stream.write(f'{(tmp_path / "packed" / prepared.FRAMES).stat().st_ino}\n')
+                        stream.write(
+                            f'{(tmp_path / "packed" / frame_folder.FRAMES).stat().st_ino}\n'
+                        )
                     status = 0
                 finally:
                     os._exit(status)
@@ -270,4 +293,4 @@ def test_a_real_drive(tmp_path):
     expected = default_collate([usual[i] for i in indices])
     for way in (dict(packed=str(tmp_path / 'packed')), dict(on_device=True)):
         check_equal(KITTIRawDataset(root, **options, **way).__getitems__(indices), expected)
-    assert (tmp_path / 'packed' / prepared.FRAMES).stat().st_size == 8 * 3 * 192 * 640
+    assert (tmp_path / 'packed' / frame_folder.FRAMES).stat().st_size == 8 * 3 * 192 * 640
