@@ -152,7 +152,8 @@ def test_resume_after_a_kill_is_exact(name, middle, request, run_tool, tmp_path)
 @pytest.mark.slow
 @pytest.mark.parametrize('name', ['tiny_config', 'tiny_scd_config'])
 def test_two_processes_equal_one(name, request, run_tool, tmp_path):
-    """Batch 2 on each of two gloo processes gives the parameters of batch 4 on one, 5 steps."""
+    """Batch 2 on each of two gloo processes gives the parameters of batch 4 on one, 5 steps; with
+    the baseline, the two share a folder of packed frames, which they begin with."""
     config = request.getfixturevalue(name)
     frozen = ('model.backbone.norm_eval=True', 'model.pose_net.encoder.norm_eval=True')
     common = ('--no-validate', '--cfg-options', 'train_cfg.max_iters=5', *frozen)
@@ -166,10 +167,14 @@ def test_two_processes_equal_one(name, request, run_tool, tmp_path):
         'tools/train.py', config, '--work-dir', tmp_path / 'one', *common,
         'train_dataloader.batch_size=4', env=ONE_THREAD,
     )  # fmt: skip
+    packed, frames = tmp_path / 'packed', 'train_dataloader.dataset'
+    if name == 'tiny_config':
+        common += (f'{frames}.packed={packed}', f'{frames}.on_device=True')
     run_tool(
         'bash', 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'two', *common,
         env=ONE_THREAD,
     )  # fmt: skip
+    assert (packed / 'index.json').is_file() == (name == 'tiny_config')
     one, two = (load(tmp_path / name / 'iter_5.pth')['state_dict'] for name in ('one', 'two'))
     assert one.keys() == two.keys()
     first = load(tmp_path / 'one' / 'iter_1.pth')['state_dict']
