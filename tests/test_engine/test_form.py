@@ -73,3 +73,23 @@ def test_the_capturable_form_computes_the_same(kind):
             optimizer.param_groups[0]['lr'] = torch.tensor(0.1)
         weights.append(run(optimizer, weight, range(2, 5)))
     torch.testing.assert_close(*weights)
+
+
+def test_moments_follow_the_memory_format_of_their_weights():
+    """A checkpoint of NCHW weights, taken up by a fused optimizer of NHWC ones."""
+    results = []
+    for to in (torch.contiguous_format, torch.channels_last):
+        state, value = None, torch.zeros(4, 3, 2, 2)
+        for layout, steps in ((torch.contiguous_format, range(2)), (to, range(2, 4))):
+            weight = torch.nn.Parameter(value.clone(memory_format=layout))
+            optimizer = torch.optim.Adam([weight], lr=0.1, fused=True)
+            keep_form(optimizer)
+            if state is not None:
+                optimizer.load_state_dict(state)
+            for step in steps:
+                torch.manual_seed(step)
+                weight.grad = torch.randn(4, 3, 2, 2).clone(memory_format=layout)
+                optimizer.step()
+            state, value = copy.deepcopy(optimizer.state_dict()), weight.detach()
+        results.append(value.contiguous())
+    torch.testing.assert_close(*results)
