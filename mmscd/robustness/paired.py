@@ -183,20 +183,23 @@ def make_paired_table(
 ) -> str:
     """A text table of findings by variant, below what corruption costs the baseline; `primary` is
     the measure that gets a star."""
-    holds = '' if cost[1] > 0 else 'may be 0'
-    mean, low, high = (f'{value:.4f}' for value in cost)
+    holds = '' if cost[1] > 0 else 'not above 0'
+    mean, low, high = (_cell(value, '{:.4f}') for value in cost)
     rows = [['', baseline, 'variant', 'change', 'from', 'to', 'verdict']]
     rows.append([f'{COST} to {baseline}', mean, '', '', low, high, holds])
     for variant, found in findings.items():
         rows.append([variant, *[''] * 6])
         for one in found:
             form = '{:.4f} x' if one.is_ratio else '{:+.4f}'
-            moved = (one.change, one.low, one.high)
-            cells = ['-' if math.isnan(value) else form.format(value) for value in moved]
             star = ' *' * (one.measure == primary)
-            means = [f'{one.baseline:.4f}', f'{one.variant:.4f}']
-            rows.append([f'  {one.measure}{star}', *means, *cells, one.verdict])
+            means = [_cell(value, '{:.4f}') for value in (one.baseline, one.variant)]
+            moved = [_cell(value, form) for value in (one.change, one.low, one.high)]
+            rows.append([f'  {one.measure}{star}', *means, *moved, one.verdict])
     return text_table(rows, title)
+
+
+def _cell(value: float, form: str) -> str:
+    return '-' if math.isnan(value) else form.format(value)
 
 
 def _describe_draws(baseline: Seeds, bootstrap: Bootstrap) -> str:
