@@ -6,6 +6,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 
 from mmscd.engine import launch
+from mmscd.engine.benchmark_loss import loss_sides, recorded
 from mmscd.engine.optimizers import keep_form
 from mmscd.engine.prefetcher import Prefetcher
 from mmscd.engine.step_graph import WARM_UP, StepGraph
@@ -213,3 +214,9 @@ def test_automatic_precision_is_close(tiny_config, tmp_path):
     image = torch.randn(2, 3, 64, 128, device='cuda')
     forms = dict(plain=inferencer.model.finest_disp.plain, **forms)
     assert len(compare_forms(forms, image, TOLERANCE)) > 1
+
+
+def test_a_recorded_loss_is_the_loss():
+    pytest.importorskip('triton')
+    side = loss_sides((64, 32), 2, device='cuda', dtype=torch.float32)['triton']
+    assert recorded(side)().item() == pytest.approx(side()[0].item(), rel=1e-6)

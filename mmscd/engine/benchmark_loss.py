@@ -20,6 +20,8 @@ from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
 from mmscd.ops.kernels import has_triton
 
+from .step_graph import WARM_UP, CudaRecorder
+
 
 class EagerLoss(nn.Module):
     """`eager_loss` as a term of a model."""
@@ -61,6 +63,21 @@ def loss_sides(
     if torch.device(to.get('device', 'cpu')).type != 'cpu' and has_triton():
         forms['triton'] = partial(side, PhotometricLoss(), 'triton')
     return forms
+
+
+def recorded(side: Callable[[], tuple[Tensor, Any]]) -> Callable[[], Tensor]:
+    """A side on a GPU as one CUDA graph, which is recorded now: what it takes there, without what
+    Python takes to start it."""
+    recorder = CudaRecorder()
+    for _ in range(WARM_UP):
+        recorder.warm_up(lambda: side()[0])
+    value = recorder.record(lambda: side()[0])
+
+    def replay() -> Tensor:
+        recorder.replay()
+        return value
+
+    return replay
 
 
 def eager_loss(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:

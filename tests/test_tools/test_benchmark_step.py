@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from tools.analysis_tools import benchmark_step
 
@@ -68,7 +69,9 @@ def test_a_whole_training_and_its_losses(tiny_config, tmp_path, capsys):
 
 def test_mistakes(tiny_config):
     twice = ('--variant', 'a', 'model.max_depth=80')
+    record = (['--part', 'loss', '--record'], '--record needs a GPU')
     for arguments, words in (
+        *[record] * (not torch.cuda.is_available()),
         ([str(tiny_config), *twice, *twice], '--variant a is given twice'),
         (['a.py', '--steps', '0'], '--steps must be at least 1'),
         (['--part', 'loader'], '--part loader needs at least one config'),

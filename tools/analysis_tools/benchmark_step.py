@@ -32,8 +32,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmscd.engine import benchmark
-from mmscd.engine.benchmark_loss import loss_sides
+from mmscd.engine.benchmark_loss import loss_sides, recorded
 from mmscd.engine.step_parts import count_kernels, count_operations
+from mmscd.ops.kernels import has_triton
 from mmscd.utils.command_line import make_parser, output_file, parse_size, run_tool
 from mmscd.utils.config import load_config
 from mmscd.utils.files import write_json
@@ -59,6 +60,7 @@ def make_arguments() -> argparse.ArgumentParser:
     add('--variant', nargs='+', action='append', default=[], metavar='NAME KEY=VALUE', help=text)
     add('--parts', action='store_true', help='shares of the parts of a step in its time')
     add('--count', action='store_true', help='operations of a turn; kernels on a GPU')
+    add('--record', action='store_true', help="the loss by Triton's kernels as one CUDA graph, too")
     add('--size', type=parse_size, default=(640, 192), help='of the loss')
     add('--batch', type=int, default=4, help='of the loss')
     add('--cfg-options', nargs='+', action=OptionAction, help='of all configs')
@@ -73,6 +75,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError('--steps must be at least 1, --warm-up not negative')
     if not args.configs and args.part != 'loss':
         raise ValueError(f'--part {args.part} needs at least one config')
+    if args.record and not (torch.cuda.is_available() and has_triton()):
+        raise ValueError('--record needs a GPU and Triton')
     configs = read_configs(args)
     with tempfile.TemporaryDirectory(prefix='mmscd_step_') as folder:
         if args.part == 'curve':
@@ -121,6 +125,8 @@ def measure(
     elif args.part == 'loss':
         device = 'cuda' if torch.cuda.is_available() else 'cpu'
         sides.update(loss_sides(args.size, args.batch, device=device, dtype=torch.float32))
+        if args.record:
+            sides['triton, recorded'] = recorded(sides['triton'])
     else:
         if args.reference:
             first = next(iter(configs.values()))

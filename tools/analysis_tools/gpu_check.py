@@ -98,23 +98,24 @@ class Check:
         timed = ['--steps', turns, '--warm-up', '0' if self.quick else '10']
         each = [*timed, '--parts', '--count']
         tests = ['tests/test_cuda.py', 'tests/test_ops/test_triton.py']
-        at_once = ['-n', '4', '--dist', 'loadscope'] if find_spec('xdist') else []
+        at_once = ['-n', '6'] if find_spec('xdist') else []
         last = {LAST: SWITCHES[LAST]}
         full = {'float32': ['model.network_dtype=None'], **last}
         loss = [f'--size={size[0]}x{size[1]}', f'--batch={batch}', '--part=loss', *timed, '--count']
         long = ['--steps', curve, '--plot', str(self.out / 'curve.png')]
         on_device = {'on the device': [*SWITCHES[LAST], ON_DEVICE]}
         return [
-            Step('tests', ['-q', '-p', 'no:cacheprovider', *at_once, *tests], 150),
+            Step('tests', ['-q', '-p', 'no:cacheprovider', *at_once, *tests], 170),
             Step('baseline', [base, '--reference', *each], 80, SWITCHES),
             Step('scd', [scd, *each], 80, SWITCHES),
             Step('loss', loss, 40),
+            *[Step('loss recorded', [*loss, '--record'], 40)] * self.gpu,
             Step('little', [little, *timed], 50, SWITCHES),
             Step('training', [base, '--part=training', '--steps', curve], 60, last | on_device),
             Step('curve', [base, '--part=curve', *long], 80, full),
+            Step('loader', [base, '--part=loader', *timed], 40),
             Step('baseline compiled', [base, *timed], 120, ALL),
             Step('scd compiled', [scd, *timed], 120, ALL),
-            Step('loader', [base, '--part=loader', *timed], 40),
         ]
 
     def config(self, name: str, size: tuple[int, int], batch: int) -> str:
@@ -195,6 +196,7 @@ class Check:
         steps, none = self.steps, math.nan
         times = {name: min(step.times(), default=none) for name, step in steps.items()}
         base = min_known(times['baseline'], times['baseline compiled'])
+        loss = min_known(times['loss'], times.get('loss recorded', none))
         scd = min_known(times['scd'], times['scd compiled'])
         reference = steps['baseline'].found.get('reference', {}).get('median_ms', none)
         trained = [row['samples_per_second'] for row in steps['training'].found.values()]
@@ -203,7 +205,7 @@ class Check:
         return [
             ('baseline, ms a step', base, 10),
             ('SCD, times the baseline', scd / base, 1.6),
-            ('loss forward and backward, ms', times['loss'], 1),
+            ('loss forward and backward, ms', loss, 1),
             ('baseline, times as fast as the reference step', reference / base, -6),
             ('training with its data loader, samples/s', max(trained, default=none), -1000),
             ('192x64 at a batch of 8, ms a step', times['little'], 3),
