@@ -177,11 +177,17 @@ def test_demo_keeps_results_of_equal_names(exported, tmp_path, capsys):
     assert (np.load(tmp_path / 'second/0000000000_depth.npy') == depths[1]).all()
 
 
-def test_demo_refuses_other_models(tmp_path):
+def test_demo_refuses_other_models(exported, tmp_path):
     pytest.importorskip('onnxruntime')
     (tmp_path / 'other.onnx').write_bytes(b'nothing')
     for name, words in (('other.onnx', 'cannot be loaded'), ('no.onnx', 'there is no model')):
         with pytest.raises(SystemExit, match=words):
+            onnx_demo.main([str(tmp_path / name), 'x.png'])
+    # the key of the metadata is no text any more, or another one
+    for name, by in (('key.onnx', b'\xf4ramework'), ('other.onnx', b'Framework')):
+        spoilt = exported.read_bytes().replace(b'framework', by)
+        (tmp_path / name).write_bytes(spoilt)
+        with pytest.raises(SystemExit, match=f'{name} was not made by .*, or is damaged'):
             onnx_demo.main([str(tmp_path / name), 'x.png'])
     (tmp_path / 'empty').mkdir()
     with pytest.raises(SystemExit, match='the folder .*empty holds no image'):

@@ -41,12 +41,17 @@ class DepthModel:
             self.session = onnxruntime.InferenceSession(str(path), providers=providers)
         except Exception as error:  # onnxruntime's errors share no other base
             raise ValueError(f'{path} cannot be loaded by onnxruntime: {error}') from error
-        meta = self.session.get_modelmeta().custom_metadata_map
-        if meta.get('framework') != 'mmscd':
-            raise ValueError(f'{path} was not made by tools/deployment/export_onnx.py')
-        self.input = self.session.get_inputs()[0]
-        self.size = int(meta['width']), int(meta['height'])
-        self.scale = float(meta.get('depth_scale', 1))
+        try:
+            meta = self.session.get_modelmeta().custom_metadata_map
+            self.input = self.session.get_inputs()[0]
+            if meta['framework'] != 'mmscd':
+                raise ValueError('of another origin')
+            self.size = int(meta['width']), int(meta['height'])
+            self.scale = float(meta.get('depth_scale', 1))
+        except (KeyError, ValueError) as error:  # spoilt names are no text: UnicodeDecodeError
+            raise ValueError(
+                f'{path} was not made by tools/deployment/export_onnx.py, or is damaged ({error})'
+            ) from error
 
     def __call__(self, image):
         """Depth, float32 (H, W), of an image, uint8 BGR (H, W, 3) as cv2 reads it."""

@@ -148,6 +148,7 @@ def _unpack_one(content: zipfile.ZipFile, job: Job, jpeg: int | None) -> None:
         what = f'{job.member.filename} in {job.archive} is damaged ({error})'
         raise ValueError(f'{what}: download the archive again; what is there is kept') from None
     if jpeg and job.target.suffix == '.jpg':
-        write_rgb(job.target, decode_rgb(data, job.member.filename)[0], jpeg)
+        image = decode_rgb(data, f'{job.member.filename} in {job.archive}')[0]
+        write_rgb(job.target, image, jpeg)
     else:
         atomic_write(job.target, data, sync=False)

@@ -167,6 +167,10 @@ def test_bad_archives_are_one_sentence_and_nothing_is_written(fails, archives, t
     empty = tmp_path / 'empty'
     empty.mkdir()
     assert 'has no .zip file' in error_of(empty)
+    with zipfile.ZipFile(bad, 'w') as content:
+        content.writestr(name, b'no image')
+    error = fails(['unpack', str(bad), '--out', str(out), '--jpeg', '95'])
+    assert f'{name} in {bad} is truncated or unreadable' in error
     assert not tree(out)
     # a flipped byte inside: found when it is unpacked, and what came before is kept
     data = bytearray((archives / f'{DRIVE}.zip').read_bytes())
