@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -163,7 +164,11 @@ def compare_losses(
         print(f'{name}: loss {own[0]:.6f} to {own[-1]:.6f}, apart from the first', end=' ')
         print(f'by at most {max(apart):.2e}, {found[name]["mean"]:.2e} on average (relative)')
     if args.plot:
-        curves = {name: (range(1, args.steps + 1), own) for name, own in losses.items()}
+        steps = range(1, args.steps + 1)
+        curves = {
+            Path(name).stem if name in args.configs else name: (steps, own)
+            for name, own in losses.items()
+        }
         save_figure(curve_panels(dict(loss=curves)), args.plot)
     return found
 

@@ -103,6 +103,7 @@ class Check:
         full = {'float32': ['model.network_dtype=None'], **last}
         loss = [f'--size={size[0]}x{size[1]}', f'--batch={batch}', '--part=loss', *timed, '--count']
         long = ['--steps', curve, '--plot', str(self.out / 'curve.png')]
+        long += ['--cfg-options', ON_DEVICE]  # or half of the time goes into the data
         on_device = {'on the device': [*SWITCHES[LAST], ON_DEVICE]}
         return [
             Step('tests', ['-q', '-p', 'no:cacheprovider', *at_once, *tests], 170),
