@@ -60,7 +60,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmscd', 'mmscd.*']),
-    package_data={'mmscd': ['report/*.html', 'visualization/*.mplstyle']},
+    package_data={'mmscd': ['ops/*.cpp', 'report/*.html', 'visualization/*.mplstyle']},
     cmdclass={'build_py': BuildWithConfigs},
     install_requires=read_requirements('runtime'),
     extras_require=extras,

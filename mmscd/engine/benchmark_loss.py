@@ -18,7 +18,7 @@ from mmscd.geometry import (
 )
 from mmscd.models.losses import PhotometricLoss
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops.kernels import has_triton
+from mmscd.ops.kernels import has_triton, why_no_cpp
 
 from .step_graph import WARM_UP, CudaRecorder
 
@@ -35,9 +35,9 @@ def loss_sides(
     size: tuple[int, int], batch: int, sources: int = 2, scales: int = 4, **to: Any
 ) -> Mapping[str, Callable[[], tuple[Tensor, tuple[Tensor, ...]]]]:
     """Forward and backward of the photometric loss on random smooth images of (width, height), in
-    the usual form (`eager`), in ours (`mmscd`) and, where there is a GPU, by Triton's kernels
-    (`triton`). Each gives the loss and its gradients to disparities, rotations and translations,
-    which are equal up to rounding. `to` is device and dtype."""
+    the usual form (`eager`), in ours (`mmscd`), and where they can run by Triton's kernels on a GPU
+    (`triton`) or by C++ on a CPU (`cpp`). Each gives the loss and its gradients to disparities,
+    rotations and translations, which are equal up to rounding. `to` is device and dtype."""
     (width, height), generator = size, torch.Generator().manual_seed(0)
     shapes = [(batch, 1, height >> k, width >> k) for k in range(scales)]
     leaves = [0.3 * torch.rand(shape, generator=generator) for shape in shapes]
@@ -60,8 +60,11 @@ def loss_sides(
         return value.detach(), torch.autograd.grad(value, leaves)
 
     forms = dict(eager=partial(side, eager_loss), mmscd=partial(side, PhotometricLoss()))
-    if torch.device(to.get('device', 'cpu')).type != 'cpu' and has_triton():
+    device = torch.device(to.get('device', 'cpu')).type
+    if device != 'cpu' and has_triton():
         forms['triton'] = partial(side, PhotometricLoss(), 'triton')
+    if device == 'cpu' and why_no_cpp(device) is None:
+        forms['cpp'] = partial(side, PhotometricLoss(), 'cpp')
     return forms
 
 

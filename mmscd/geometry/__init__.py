@@ -1,6 +1,7 @@
 """Camera and motion geometry in pure torch."""
 
 from .camera import (
+    NOT_FINITE,
     backproject,
     disp_to_depth,
     flip_intrinsics,
@@ -20,6 +21,7 @@ from .pose import (
 )
 
 __all__ = [
+    'NOT_FINITE',
     'axis_angle_to_rotation',
     'backproject',
     'compose_transform',

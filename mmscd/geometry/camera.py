@@ -16,6 +16,7 @@ from torch import Tensor
 Camera = TypeVar('Camera', Tensor, np.ndarray)
 # mode, padding, align_corners
 _SAMPLING = ('bilinear', 'border', False)
+NOT_FINITE = 'depth, pose or K is not finite: nothing can be warped by it'
 
 
 def disp_to_depth(disp: Tensor, min_depth: float, max_depth: float) -> Tensor:
@@ -135,7 +136,7 @@ def sample_views(source: Tensor, grid: Tensor) -> Tensor:
 def _stop_at_nan(grid: Tensor) -> None:
     # a sum reads the grid once, in 1 % of the time of the sampling; infinities may make it NaN too
     if grid.detach().sum().isnan() and grid.isnan().any():
-        raise FloatingPointError('depth, pose or K is not finite: nothing can be warped by it')
+        raise FloatingPointError(NOT_FINITE)
 
 
 def proj(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
+
+from mmscd.ops import choose_form
 
 _ABSENT: Any = None  # what a step may lack
 _PER_SAMPLE = ('target', 'sources', 'K', 'inv_K', 'T_source_target', 'network_input', 'draw_key')
@@ -46,7 +51,7 @@ class StepOutputs:
         notes: scalars that shall be logged and watched; no name may contain `loss`, because
             mmengine adds up everything that does.
         extras: what else a data preprocessor puts out; `first` leaves it whole.
-        kernels: which form of the operations in `mmscd.ops` runs, see `ops.kernels`.
+        kernels: which form of the operations in `mmscd.ops` runs: what `ops.choose_form` gives.
         compiled: parts of the step that run by `torch.compile`, see `utils.compiling`.
         memo: results that are made once per step, see `once`.
     """
@@ -139,6 +144,15 @@ def collapse_notes(outputs: StepOutputs) -> dict[str, Tensor]:
     if temporal:
         notes['pose_translation'] = torch.stack(temporal, 1).norm(dim=-1).mean()
     return notes
+
+
+@functools.cache
+def form_of_kernels(kernels: str, device: str) -> str:
+    """`ops.choose_form`; once per process the log says why a faster form cannot run."""
+    form, reason = choose_form(kernels, device)
+    if reason is not None:
+        print_log(reason, 'current', logging.WARNING)
+    return form
 
 
 def check_needs(parts: Mapping[str, nn.Module]) -> None:

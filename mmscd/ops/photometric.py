@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._cpu import C1, C2, PhotometricError
-from .kernels import choose_triton
 
 __all__ = [
     'minimum_reprojection',
@@ -94,12 +93,12 @@ def reprojection_error(
         views, target, alpha: as `photometric_error` takes them.
         identity_error: smallest error of the un-warped sources, (B, 1, H, W); no gradient flows to
             it. None: they do not compete.
-        kernels: see `kernels.choose_triton`.
+        kernels: `torch` or `triton`, see `kernels.choose_form`.
 
     Returns:
         The error and the auto-mask, (B, V, H, W) both.
     """
-    if choose_triton(kernels):
+    if kernels == 'triton':
         from ._triton import reprojection
 
         error, choice = reprojection(views, target.detach(), identity_error, alpha)

@@ -6,8 +6,6 @@ from torch import Tensor
 
 from mmscd.geometry import normalise_pixels, pixel_grid, sample_views
 
-from .kernels import choose_triton
-
 
 def synthesise_views(
     sources: Tensor,
@@ -28,7 +26,7 @@ def synthesise_views(
         T_source_target: (B, S, 4, 4).
         K: (B, 3, 3), pixels.
         inv_K: (B, 3, 3).
-        kernels: see `kernels.choose_triton`.
+        kernels: `torch` or `triton`, see `kernels.choose_form`.
 
     Returns:
         (B, S, 3, n, H, W). Errors are those of `geometry.sample_views`, in plain PyTorch only.
@@ -36,7 +34,7 @@ def synthesise_views(
     batch, count, channels, height, width = sources.shape
     scales = depth.shape[1]
     P = K[:, None] @ T_source_target[:, :, :3]
-    if choose_triton(kernels):
+    if kernels == 'triton':
         from ._triton import warp
 
         return warp(sources, depth, P[..., :3] @ inv_K[:, None], P[..., 3])

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from mmscd.models import outputs as module
 from mmscd.models.losses import TextureDisambiguationLoss
-from mmscd.models.outputs import StepOutputs, check_needs
+from mmscd.models.outputs import StepOutputs, check_needs, form_of_kernels
 from mmscd.models.texture import PerturbedTexture
 from mmscd.registry import MODELS
 from mmscd.utils.keyed_random import make_key
@@ -121,3 +122,13 @@ def test_needs_are_made_by_another_part():
         check_needs(dict(distiller=reader))
     with pytest.raises(ValueError, match='give the model a distiller, or set model.losses.y=None'):
         check_needs({'losses.y': Part(needs=('teacher',))})
+
+
+def test_why_the_loss_is_slow_is_said_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(module, 'print_log', lambda text, *_: said.append(text))
+    monkeypatch.setattr(module, 'choose_form', lambda kernels, device: ('torch', 'no compiler'))
+    form_of_kernels.cache_clear()
+    assert [form_of_kernels('auto', 'cpu') for _ in range(3)] == ['torch'] * 3
+    assert said == ['no compiler']
+    form_of_kernels.cache_clear()

@@ -20,7 +20,13 @@ from mmscd.geometry import (
     disp_to_depth,
     invert_transform,
 )
-from mmscd.models.outputs import StepOutputs, check_needs, collapse_notes, makes_of
+from mmscd.models.outputs import (
+    StepOutputs,
+    check_needs,
+    collapse_notes,
+    form_of_kernels,
+    makes_of,
+)
 from mmscd.models.statistics import running_statistics
 from mmscd.registry import DISTILLERS, LOSSES, MODELS
 from mmscd.structures import DepthDataSample
@@ -49,8 +55,9 @@ class SelfSupervisedDepthEstimator(BaseModel):
         network_dtype: `'bfloat16'` runs the networks under autocast, on any device; geometry and
             losses stay in float32.
         channels_last: NHWC order of weights and maps: faster half-precision convolutions.
-        kernels: which form of view synthesis and photometric error runs: `torch`, or `triton`, five
-            kernels with float32 arithmetic on CUDA.
+        kernels: which form of view synthesis and photometric error runs: `torch`; `triton`, five
+            kernels with float32 arithmetic on CUDA; `cpp`, one for CPUs that is built on first use
+            and equals `torch` up to rounding; `auto`: `cpp` where it can be built, else `torch`.
         cuda_graph: True replays the training step as one CUDA graph where it can, see
             `engine.step_graph`; `'auto'` and False do not.
         compile: parts of a training step that run by `torch.compile`, True or a list out of
@@ -73,7 +80,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
         max_depth: float = 100.0,
         network_dtype: str | None = None,
         channels_last: bool = False,
-        kernels: str = 'torch',
+        kernels: str = 'auto',
         cuda_graph: bool | str = 'auto',
         compile: bool | Sequence[str] = False,
         flip_tta: bool = False,
@@ -219,7 +226,7 @@ class SelfSupervisedDepthEstimator(BaseModel):
             disps=disps,
             feats=feats,
             depth_range=self.depth_range,
-            kernels=self.kernels,
+            kernels=form_of_kernels(self.kernels, frames.device.type),
             compiled=self.compiled,
             rerun=partial(self._extra_pass, current_autocast(frames.device.type), student_feats),
             student_feats=student_feats,

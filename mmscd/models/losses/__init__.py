@@ -4,9 +4,9 @@ from mmscd.ops import photometric_error, synthesise_views
 
 from .photometric_loss import (
     PhotometricLoss,
+    error_of_disps,
     identity_error,
     upsample_disps,
-    views_of_disps,
 )
 from .shared import masked_mean, product_of_weights, sample_median
 from .smoothness_loss import SmoothnessLoss, smoothness
@@ -18,6 +18,7 @@ __all__ = [
     'SmoothnessLoss',
     'StructureConsistencyLoss',
     'TextureDisambiguationLoss',
+    'error_of_disps',
     'identity_error',
     'masked_mean',
     'photometric_error',
@@ -27,5 +28,4 @@ __all__ = [
     'structure_difference',
     'synthesise_views',
     'upsample_disps',
-    'views_of_disps',
 ]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmscd.geometry import disp_to_depth
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops import reprojection_error, synthesise_views
+from mmscd.ops import still_error, warped_error
 from mmscd.registry import LOSSES
 from mmscd.utils.compiling import run
 
@@ -25,12 +25,19 @@ def upsample_disps(disps: Sequence[Tensor], height: int, width: int) -> Tensor:
     return torch.cat(full, 1)
 
 
-def views_of_disps(outputs: StepOutputs, disps: Sequence[Tensor]) -> Tensor:
-    """Every source warped by the depth of n disparities of the target, (B, S, 3, n, H, W)."""
+def error_of_disps(
+    outputs: StepOutputs,
+    disps: Sequence[Tensor],
+    identity: Tensor | None = None,
+    alpha: float = 0.85,
+) -> tuple[Tensor, Tensor]:
+    """`ops.warped_error` of the sources, warped by the depth of n disparities of the target, and
+    the auto-mask, (B, n, H, W) both."""
     disp = upsample_disps(disps, *outputs.target.shape[-2:])
-    depth, T = disp_to_depth(disp, *outputs.depth_range), outputs.T_source_target
-    camera = (T, outputs.K, outputs.inv_K)
-    return synthesise_views(outputs.sources, depth, *camera, outputs.kernels)
+    depth = disp_to_depth(disp, *outputs.depth_range)
+    camera = outputs.T_source_target, outputs.K, outputs.inv_K
+    against = outputs.target, identity, alpha
+    return warped_error(outputs.sources, depth, *camera, *against, outputs.kernels)
 
 
 def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
@@ -38,16 +45,10 @@ def identity_error(outputs: StepOutputs, alpha: float = 0.85) -> Tensor:
 
     No parameter changes it, so all who judge the same frames share it.
     """
-
     target, sources = outputs.target, outputs.sources
     given = sources, target, alpha, outputs.kernels
-    compute = partial(run, 'losses' in outputs.compiled, _still_error, *given)
+    compute = partial(run, 'losses' in outputs.compiled, still_error, *given)
     return outputs.once(f'identity_error_{alpha}', (target, sources), compute)
-
-
-@torch.no_grad()
-def _still_error(sources: Tensor, target: Tensor, alpha: float, kernels: str) -> Tensor:
-    return reprojection_error(sources[:, :, :, None], target, None, alpha, kernels)[0]
 
 
 @LOSSES.register_module()
@@ -91,10 +92,7 @@ class PhotometricLoss(nn.Module):
         disps = outputs.disps
         if self.scales is not None:
             disps = [disps[k] for k in self.scales]
-        views = views_of_disps(outputs, disps)
-        error, auto_mask = reprojection_error(
-            views, outputs.target, identity, self.alpha, outputs.kernels
-        )
+        error, auto_mask = error_of_disps(outputs, disps, identity, self.alpha)
         weight = product_of_weights(outputs)
         mean = error.mean() if weight is None else masked_mean(error, weight)
         return mean, auto_mask[:, 0].float().mean()

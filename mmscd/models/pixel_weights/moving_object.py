@@ -10,13 +10,12 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmscd.models.losses import (
+    error_of_disps,
     identity_error,
     structure_difference,
-    views_of_disps,
 )
 from mmscd.models.losses.structure_consistency_loss import OCCLUSION
 from mmscd.models.outputs import StepOutputs
-from mmscd.ops import reprojection_error
 from mmscd.registry import MODELS
 
 # by Cityscapes' train ids, which teachers of 19 classes without names are taken to have
@@ -200,5 +199,4 @@ class MovingObjectWeight(nn.Module):
 
     def _warped_error(self, outputs: StepOutputs) -> Tensor:
         """Smallest photometric error over the warped sources at the finest scale, (B, 1, H, W)."""
-        views = views_of_disps(outputs, outputs.disps[:1])
-        return reprojection_error(views, outputs.target, kernels=outputs.kernels)[0]
+        return error_of_disps(outputs, outputs.disps[:1])[0]
