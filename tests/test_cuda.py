@@ -179,6 +179,8 @@ def test_a_graph_trains_and_resumes(tiny_scd_config, run_tool, tmp_path, fast):
     whole = load(tmp_path / 'iter_16.pth')
     assert torch.tensor(losses(whole)).isfinite().all() and len(losses(whole)) == 16
     assert whole['optimizer']['param_groups'][0]['capturable']
+    if fast:  # the rest is the same, and takes its time
+        return
     (tmp_path / 'iter_16.pth').unlink()
     run_tool(*command, '--resume')
     # atomic additions on a GPU come in any order
