@@ -10,6 +10,7 @@ import numpy as np
 from . import geometry as g
 from .camera import Intrinsics
 from .geometry import Geometry
+from .light import DAY, Light
 from .raycast import GBuffer, View, cast, dominant_plane
 from .scene import Scene
 from .shading import Shader
@@ -31,6 +32,29 @@ class Frame:
     image: np.ndarray
     depth: np.ndarray
     labels: np.ndarray
+
+
+@dataclass
+class Shot:
+    """What one image is made of.
+
+    Attributes:
+        geom: Static and moving geometry at the time of the image.
+        movers: The moving cars.
+        view: Samples and pose.
+        seen: Visible surfaces.
+    """
+
+    geom: Geometry
+    movers: list[Geometry]
+    view: View
+    seen: GBuffer
+
+    def distance(self) -> np.ndarray:
+        """Distance along each sample's ray in metres, infinite for the sky, (h, w)."""
+        length = np.linalg.norm(self.view.rays(), axis=1).reshape(self.seen.prim.shape)
+        solid = self.seen.prim >= 0
+        return np.where(solid, length / np.where(solid, self.seen.inv_z, 1.0), np.inf)
 
 
 class FrameRenderer:
@@ -55,9 +79,21 @@ class FrameRenderer:
         scale = 0.83 / _HOLE_TILE
         return self._leaf.green(first * scale, second * scale, foot) < 0.40
 
-    def _cast(self, geom: Geometry, pose: np.ndarray, supersample: int) -> tuple[View, GBuffer]:
+    def shot(
+        self, index: float, pose: np.ndarray | None = None, supersample: int = SUPERSAMPLE
+    ) -> Shot:
+        """Finds what is visible at time ``index``.
+
+        Args:
+            index: Frame number, which places the moving cars; it may lie between two frames.
+            pose: Camera-to-world, (4, 4); the drive's own pose by default.
+            supersample: Samples per pixel in each direction.
+        """
+        movers = self.scene.moving(index)
+        geom = Geometry.joined([self.scene.static, *movers])
+        pose = self.scene.poses[int(index)] if pose is None else pose
         view = View(self.cam, pose, *self.cam.sample_grid(supersample))
-        return view, cast(geom, view, self._leaf_holes)
+        return Shot(geom, movers, view, cast(geom, view, self._leaf_holes))
 
     def render(self, index: int, pose: np.ndarray | None = None) -> Frame:
         """Renders the frame at time ``index``.
@@ -66,25 +102,25 @@ class FrameRenderer:
             index: Frame number, which places the moving cars.
             pose: Camera-to-world, (4, 4); the drive's own pose by default.
         """
-        geom, movers = self._world(index)
         pose = self.scene.poses[index] if pose is None else pose
         # Pixel centres are not among the fine samples, so depth takes a pass of its own.
-        _, exact = self._cast(geom, pose, 1)
+        shot = self.shot(index, pose, 1)
+        geom, exact = shot.geom, shot.seen
         hit = exact.prim >= 0
         depth = np.where(hit, 1 / np.where(hit, exact.inv_z, 1.0), 0.0)
         labels = np.concatenate([geom.label, geom.e_label, [g.SKY]]).astype(np.uint8)[exact.prim]
-        return Frame(self._image(geom, movers, pose), depth, labels)
+        return Frame(self.image(index, pose), depth, labels)
 
     def image(self, index: int, pose: np.ndarray) -> np.ndarray:
         """Renders only the RGB image, uint8 (H, W, 3), from a pose (4, 4)."""
-        return self._image(*self._world(index), pose)
-
-    def _world(self, index: int) -> tuple[Geometry, list[Geometry]]:
-        movers = self.scene.moving(index)
-        return Geometry.joined([self.scene.static, *movers]), movers
-
-    def _image(self, geom: Geometry, movers: list[Geometry], pose: np.ndarray) -> np.ndarray:
-        view, fine = self._cast(geom, pose, SUPERSAMPLE)
-        image = self.shader.shade(geom, movers, view, fine)
-        image = cv2.resize(image, (self.cam.width, self.cam.height), interpolation=cv2.INTER_AREA)
+        image = self.shrink(self.encoded(self.shot(index, pose)))
         return np.rint(image * 255).astype(np.uint8)
+
+    def encoded(self, shot: Shot, light: Light = DAY) -> np.ndarray:
+        """Colours of all samples in [0, 1] as a camera encodes them, float32 (h, w, 3)."""
+        return self.shader.shade(shot.geom, shot.movers, shot.view, shot.seen, light)
+
+    def shrink(self, samples: np.ndarray) -> np.ndarray:
+        """The mean of each pixel's samples, (H, W, 3)."""
+        size = self.cam.width, self.cam.height
+        return cv2.resize(samples, size, interpolation=cv2.INTER_AREA)

@@ -21,6 +21,8 @@ PAINTS = (
     (0.45, 0.32, 0.25),
     (0.3, 0.45, 0.6),
 )
+# of the heads of street lamps: by it they are found where they shine
+LAMP_TINT = (1.4, 1.4, 1.3)
 WALLS = (
     (1.0, 0.94, 0.84),
     (0.9, 0.72, 0.58),
@@ -221,7 +223,7 @@ def street_lamp(b: Builder, frame: np.ndarray, side: int) -> None:
     a, c = sorted((0.0, -1.7 * side))
     b.box((a, -6.5, -0.05), (c, -6.38, 0.05), 'metal', g.POLE)
     a, c = sorted((-1.2 * side, -1.9 * side))
-    b.box((a, -6.42, -0.13), (c, -6.28, 0.13), 'metal', g.POLE, (1.4, 1.4, 1.3))
+    b.box((a, -6.42, -0.13), (c, -6.28, 0.13), 'metal', g.POLE, LAMP_TINT)
 
 
 def sign(b: Builder, rng: np.random.Generator, frame: np.ndarray) -> None:

@@ -34,6 +34,11 @@ class View:
         """Returns ray x (w,) and ray y (h,) of the camera-frame rays (x, y, 1)."""
         return ((self.us - self.cam.cx) / self.cam.fx, (self.vs - self.cam.cy) / self.cam.fx)
 
+    def rays(self) -> np.ndarray:
+        """Returns the camera-frame rays (x, y, 1) of all samples, rows first, (h * w, 3)."""
+        x, y = np.meshgrid(*self.ray_axes())
+        return np.stack([x.ravel(), y.ravel(), np.ones(x.size)], 1)
+
 
 @dataclass
 class GBuffer:

@@ -40,6 +40,7 @@ class Scene:
 
     Attributes:
         textures: Texture of each material, in index order.
+        names: Name of each material.
         clouds: Cloud texture.
         static: All geometry that does not move.
         movers: Moving cars.
@@ -50,6 +51,7 @@ class Scene:
     """
 
     textures: list[Texture]
+    names: list[str]
     clouds: Texture
     static: Geometry
     movers: list[Mover]
@@ -58,8 +60,8 @@ class Scene:
     sun: np.ndarray
     sky: np.ndarray
 
-    def moving(self, index: int) -> list[Geometry]:
-        """Returns the moving cars where they are at frame ``index``."""
+    def moving(self, index: float) -> list[Geometry]:
+        """Returns the moving cars where they are at frame ``index``, which may lie between two."""
         out = []
         for car in self.movers:
             z = car.start + car.speed * index
@@ -101,7 +103,15 @@ def build_scene(seed: int, drive: int, frames: int) -> Scene:
     )
     sky = np.array([(0.82, 0.87, 0.93), (0.36, 0.56, 0.85)]) * rng.uniform(0.93, 1.04)
     return Scene(
-        list(textures.values()), textures['clouds'], b.build(), movers, poses, street, sun, sky
+        list(textures.values()),
+        list(textures),
+        textures['clouds'],
+        b.build(),
+        movers,
+        poses,
+        street,
+        sun,
+        sky,
     )
 
 

@@ -7,13 +7,12 @@ import numpy as np
 
 from . import geometry as g
 from .geometry import Geometry
+from .light import DAY, Light
 from .raycast import GBuffer, View, dominant_plane, plane_coefficients
 from .scene import Scene
 from .street import CROSS_ROAD, CROSS_WALK
 from .textures import Texture, remap_flat
 
-SUN = np.array([0.80, 0.75, 0.66], np.float32)
-SKYLIGHT = np.array([0.68, 0.71, 0.78], np.float32)
 HAZE_METRES = 900.0
 TONE = 0.8
 _CELL = 0.125
@@ -134,7 +133,14 @@ class Shader:
         self.scene = scene
         self.shadows = ShadowMap(scene)
 
-    def shade(self, geom: Geometry, movers: list[Geometry], view: View, buf: GBuffer) -> np.ndarray:
+    def shade(
+        self,
+        geom: Geometry,
+        movers: list[Geometry],
+        view: View,
+        buf: GBuffer,
+        light: Light = DAY,
+    ) -> np.ndarray:
         """Returns the RGB image in [0, 1] of all samples, float32 (h, w, 3).
 
         Args:
@@ -142,27 +148,27 @@ class Shader:
             movers: The moving cars, for their shadows.
             view: Samples and pose.
             buf: Visible surfaces.
+            light: What shines.
         """
-        prim = buf.prim.ravel()
-        grid_x, grid_y = np.meshgrid(*view.ray_axes())
-        rays = np.stack([grid_x.ravel(), grid_y.ravel(), np.ones(prim.size)], 1)
+        prim, rays = buf.prim.ravel(), view.rays()
         out = np.empty((prim.size, 3), np.float32)
         count = len(geom.verts)
         sky, solid = np.flatnonzero(prim < 0), np.flatnonzero(prim >= 0)
-        out[sky] = self._sky(rays[sky] @ view.pose[:3, :3].T, view)
+        dome = self.scene.sky if light.dome is None else light.dome
+        out[sky] = self._sky(rays[sky] @ view.pose[:3, :3].T, view, dome, light.clouds)
         quads, balls = solid[prim[solid] < count], solid[prim[solid] >= count]
         z = np.ones(prim.size)
         z[solid] = 1 / buf.inv_z.ravel()[solid]
         levels = self.shadows.levels(movers)
-        out[quads] = self._quads(geom, view, prim[quads], rays[quads], z[quads], levels)
-        out[balls] = self._balls(geom, view, prim[balls] - count, rays[balls], z[balls])
+        out[quads] = self._quads(geom, view, prim[quads], rays[quads], z[quads], levels, light)
+        out[balls] = self._balls(geom, view, prim[balls] - count, rays[balls], z[balls], light)
         # A fixed tone curve lifts the shade; it is the same everywhere and in every frame.
         out[solid] = np.minimum(out[solid], 1) ** np.float32(TONE)
         fade = (1 - np.exp(-z[solid] / HAZE_METRES)).astype(np.float32)[:, None]
-        out[solid] += fade * (self.scene.sky[0].astype(np.float32) - out[solid])
+        out[solid] += fade * (dome[0].astype(np.float32) - out[solid])
         return np.clip(out, 0, 1).reshape(*buf.prim.shape, 3)
 
-    def _sky(self, rays: np.ndarray, view: View) -> np.ndarray:
+    def _sky(self, rays: np.ndarray, view: View, dome: np.ndarray, clouds: float) -> np.ndarray:
         flat = np.hypot(rays[:, 0], rays[:, 2])
         height = np.rad2deg(np.arctan2(-rays[:, 1], flat))
         turn = np.rad2deg(np.arctan2(rays[:, 0], rays[:, 2]))
@@ -173,16 +179,18 @@ class Shader:
             turn / tile[0], -height / tile[1], foot / tile[0], foot / tile[1]
         )
         blend = np.clip(height / 22, 0, 1)[:, None] ** 0.7
-        colour = self.scene.sky[0] + blend * (self.scene.sky[1] - self.scene.sky[0])
+        colour = dome[0] + blend * (dome[1] - dome[0])
         amount = np.clip((cover - 0.42) * 2.2, 0, 1) * np.clip(0.25 + blend * 1.6, 0, 1)
-        white = 0.80 + 0.2 * cover
+        white = (0.80 + 0.2 * cover) * np.float32(clouds)
         return (colour + amount * (white - colour)).astype(np.float32)
 
-    def _light(self, normal: np.ndarray, tint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _light(
+        self, normal: np.ndarray, tint: np.ndarray, light: Light
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Colour factors (n, 3) of the sun and of the sky for normals and tints (n, 3)."""
         facing = np.maximum(normal @ self.scene.sun, 0).astype(np.float32)
         upward = (0.72 - 0.28 * normal[:, 1]).astype(np.float32)
-        return tint * facing[:, None] * SUN, tint * upward[:, None] * SKYLIGHT
+        return tint * facing[:, None] * light.sun, tint * upward[:, None] * light.sky
 
     def _quads(
         self,
@@ -192,10 +200,11 @@ class Shader:
         rays: np.ndarray,
         z: np.ndarray,
         levels: list[np.ndarray],
+        light: Light,
     ) -> np.ndarray:
         rot, eye = view.pose[:3, :3], view.pose[:3, 3]
-        uv, foot = self._texture_coordinates(geom, view, prim, rays, z)
-        tex = _by_material(self.scene.textures, geom.material[prim], uv, foot)
+        uv, foot = texture_coordinates(geom, view, prim, rays, z)
+        tex = by_material(self.scene.textures, geom.material[prim], uv, foot)
         sun = np.ones(prim.size, np.float32)
         # Walls darken towards the ground they stand on, as the street blocks half of the sky.
         height = -(z * (rays @ rot[1]) + eye[1])
@@ -207,36 +216,29 @@ class Shader:
         seen = self.shadows.sample(levels, x, ahead, along)
         sun[floor] = seen[:, 0]
         sky[floor] = 0.35 + 0.65 * seen[:, 1]
-        direct, ambient = self._light(geom.normal, geom.tint)
-        light = direct[prim] * sun[:, None]
-        light += ambient[prim] * sky[:, None]
-        return tex * light
-
-    @staticmethod
-    def _texture_coordinates(
-        geom: Geometry, view: View, prim: np.ndarray, rays: np.ndarray, z: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Tile coordinates (n, 2) and exact pixel footprints in tiles (n, 2)."""
-        rot, eye = view.pose[:3, :3], view.pose[:3, 3]
-        plane = plane_coefficients((geom.verts - eye) @ rot)[:, :2]
-        turned = geom.uv[..., :3] @ rot
-        shift = geom.uv[..., :3] @ eye + geom.uv[..., 3]
-        step = (view.us[1] - view.us[0]) / view.cam.fx
-        tilt = plane[prim]
-        uv, foot = np.empty((2, prim.size, 2))
-        for k in range(2):
-            row = turned[:, k][prim]
-            along = (row * rays).sum(1)
-            uv[:, k] = z * along + shift[prim, k]
-            # d(z * along) by the product rule, with dz = -z**2 d(1/z).
-            dx = row[:, 0] - z * along * tilt[:, 0]
-            dy = row[:, 1] - z * along * tilt[:, 1]
-            foot[:, k] = step * z * np.hypot(dx, dy)
-        return uv, foot
+        direct, ambient = self._light(geom.normal, geom.tint, light)
+        factor = direct[prim] * sun[:, None]
+        factor += ambient[prim] * sky[:, None]
+        return tex * factor
 
     def _balls(
-        self, geom: Geometry, view: View, ball: np.ndarray, rays: np.ndarray, z: np.ndarray
+        self,
+        geom: Geometry,
+        view: View,
+        ball: np.ndarray,
+        rays: np.ndarray,
+        z: np.ndarray,
+        light: Light,
     ) -> np.ndarray:
+        offset, normal, tex = self.ball_surface(geom, view, ball, rays, z)
+        sky = (0.78 - 0.22 * offset[:, 1]).astype(np.float32)
+        direct, ambient = self._light(normal, geom.e_tint[ball], light)
+        return tex * (direct + ambient * sky[:, None])
+
+    def ball_surface(
+        self, geom: Geometry, view: View, ball: np.ndarray, rays: np.ndarray, z: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Offset from the centre in radii, normal and texture colour of ellipsoids, (n, 3) each."""
         point = (rays * z[:, None]) @ view.pose[:3, :3].T + view.pose[:3, 3]
         offset = (point - geom.centre[ball]) / geom.radius[ball]
         normal = offset / geom.radius[ball]
@@ -245,15 +247,35 @@ class Shader:
         step = z * (view.us[1] - view.us[0]) / view.cam.fx
         metres = np.array([t.metres for t in self.scene.textures])[geom.e_material[ball]]
         uv = np.stack([first, second], 1) / metres
-        tex = _by_material(
+        tex = by_material(
             self.scene.textures, geom.e_material[ball], uv, 1.5 * step[:, None] / metres
         )
-        sky = (0.78 - 0.22 * offset[:, 1]).astype(np.float32)
-        direct, ambient = self._light(normal, geom.e_tint[ball])
-        return tex * (direct + ambient * sky[:, None])
+        return offset, normal, tex
 
 
-def _by_material(
+def texture_coordinates(
+    geom: Geometry, view: View, prim: np.ndarray, rays: np.ndarray, z: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tile coordinates (n, 2) and exact pixel footprints in tiles (n, 2)."""
+    rot, eye = view.pose[:3, :3], view.pose[:3, 3]
+    plane = plane_coefficients((geom.verts - eye) @ rot)[:, :2]
+    turned = geom.uv[..., :3] @ rot
+    shift = geom.uv[..., :3] @ eye + geom.uv[..., 3]
+    step = (view.us[1] - view.us[0]) / view.cam.fx
+    tilt = plane[prim]
+    uv, foot = np.empty((2, prim.size, 2))
+    for k in range(2):
+        row = turned[:, k][prim]
+        along = (row * rays).sum(1)
+        uv[:, k] = z * along + shift[prim, k]
+        # d(z * along) by the product rule, with dz = -z**2 d(1/z).
+        dx = row[:, 0] - z * along * tilt[:, 0]
+        dy = row[:, 1] - z * along * tilt[:, 1]
+        foot[:, k] = step * z * np.hypot(dx, dy)
+    return uv, foot
+
+
+def by_material(
     textures: list[Texture], material: np.ndarray, uv: np.ndarray, foot: np.ndarray
 ) -> np.ndarray:
     """Looks up each sample in the texture of its material; returns RGB (n, 3)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,10 +33,11 @@ class Params:
         seed: Seed of all scenes.
         train_scenes: Number of training drives.
         frames: Frames per training drive.
-        eval_scenes: Number of validation drives and of test drives.
+        eval_scenes: Number of validation drives, and of test drives.
         eval_frames: Frames per validation and test drive.
         stereo: Whether the right camera is rendered too.
         version: Renderer version.
+        test_scenes: Number of test drives where it differs.
     """
 
     width: int = 416
@@ -47,10 +49,16 @@ class Params:
     eval_frames: int = 5
     stereo: bool = False
     version: str = RENDERER_VERSION
+    test_scenes: int | None = None
+
+    def content(self) -> dict[str, Any]:
+        """Everything as JSON has it; without what is not set, as older sets do not know of it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def drives(self) -> dict[int, tuple[str, int]]:
         """Returns split name and frame count by drive number."""
-        counts = {'train': self.train_scenes, 'val': self.eval_scenes, 'test': self.eval_scenes}
+        tests = self.test_scenes or self.eval_scenes
+        counts = {'train': self.train_scenes, 'val': self.eval_scenes, 'test': tests}
         splits = [split for split, count in counts.items() for _ in range(count)]
         return {
             drive: (split, self.frames if split == 'train' else self.eval_frames)
@@ -154,14 +162,14 @@ def check_params(root: Path, params: Params) -> None:
         FileExistsError: If the folder holds frames that were rendered otherwise.
     """
     path = root / PARAMS
-    wanted = asdict(params)
+    wanted = params.content()
     if path.exists():
         found = read_json(path, f'delete {root}', dict)
         if found != wanted:
             other = ', '.join(
-                f'{k} {found.get(k, "none")} instead of {wanted[k]}'
-                for k in sorted(wanted)
-                if found.get(k) != wanted[k]
+                f'{k} {found.get(k, "none")} instead of {wanted.get(k, "none")}'
+                for k in sorted({*wanted, *found})
+                if found.get(k) != wanted.get(k)
             )
             raise FileExistsError(
                 f'{root} holds a set rendered otherwise ({other}); delete that folder to have it '
@@ -184,7 +192,7 @@ def write_manifest(root: Path, params: Params, lengths: dict[str, int]) -> None:
     }
     content = {
         'renderer': 'demo_world',
-        **asdict(params),
+        **params.content(),
         'depth_scale': 256,
         'max_depth': MAX_DEPTH,
         'baseline': STEREO_BASELINE,
