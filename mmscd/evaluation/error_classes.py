@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from mmscd.datasets.formats.images import check_same_view, read_labels
 from mmscd.models.loading import check_device
 from mmscd.models.teachers import MMSegTeacher
 from mmscd.utils.files import list_files
 
 from .error_analysis import CITYSCAPES_CLASSES
+from .label_files import read_labels_at
 
 
 class LabelFolder:
@@ -59,13 +58,7 @@ class LabelFolder:
         self, img_path: str, image: Callable[[], np.ndarray], shape: tuple[int, int]
     ) -> np.ndarray:
         """Labels (H, W) at a size, by nearest neighbour; `image` is not called."""
-        path = self.find(img_path)
-        labels = read_labels(path).astype(np.int32)
-        truth = f'the ground truth of {img_path}'
-        check_same_view(path, labels.shape[::-1], truth, shape[::-1])
-        if labels.shape != tuple(shape):
-            labels = cv2.resize(labels, shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-        return labels.astype(np.int64)
+        return read_labels_at(self.find(img_path), img_path, shape)
 
 
 class TeacherLabels:

@@ -21,6 +21,7 @@ from mmscd.registry import DATASETS
 from .error_analysis import ALL, DISTANCES, MOVABLE, ErrorTally, make_group_table, write_groups
 from .error_classes import LabelFolder, TeacherLabels
 from .functional import METRIC_NAMES
+from .label_files import LabelsBeside
 from .metrics.depth_metric import find_protocol
 from .protocols import DepthProtocol, align_pixels, evaluate_pixels, select_pixels
 from .samples import get_map, identify, predicted_depth
@@ -31,15 +32,15 @@ from .tables import describe_unusable, summarize, write_per_image
 def analyze_errors(
     cfg: Config,
     weights: str,
-    labels: LabelFolder | TeacherLabels | None = None,
+    labels: LabelFolder | TeacherLabels | LabelsBeside | None = None,
     distances: Sequence[float] = DISTANCES,
     keep: int = 8,
     max_images: int | None = None,
     device: str | None = None,
 ) -> ErrorAnalysis:
     """Run the first `max_images` of the test set of a config, aligned and clipped as its
-    `DepthMetric` does. `keep` so many of the worst images; `labels` give every pixel a class;
-    `distances` are the edges of the bins of true depth, metres."""
+    `DepthMetric` does. `keep` so many of the worst images; `labels` give every pixel a class
+    (None: those of the protocol); `distances` are the edges of the bins of true depth, metres."""
     analysis = ErrorAnalysis(find_protocol(cfg), labels, distances, keep)
     model = load_model(cfg, weights, device=device)
     with DefaultScope.overwrite_default_scope('mmscd'):
@@ -58,12 +59,14 @@ class ErrorAnalysis:
     def __init__(
         self,
         protocol: DepthProtocol,
-        labels: LabelFolder | TeacherLabels | None = None,
+        labels: LabelFolder | TeacherLabels | LabelsBeside | None = None,
         distances: Sequence[float] = DISTANCES,
         keep: int = 8,
     ) -> None:
         if keep < 1:
             raise ValueError(f'the worst images to keep must be at least 1, got {keep}')
+        if labels is None and protocol.labels:
+            labels = LabelsBeside(*protocol.labels)
         self.protocol, self.labels, self.keep = protocol, labels, keep
         self.tally = ErrorTally(distances, labels.classes if labels else None)
         self._records: list[dict[str, Any]] = []

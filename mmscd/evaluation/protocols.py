@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from .functional import (
     scale_ratio,
     valid_pixels,
 )
+from .label_files import OBJECTS, LabelsBeside
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class DepthProtocol:
         alignment: one of `functional.ALIGNMENTS`.
         scale: the factor of the alignment 'fixed'.
         gt_min, gt_max: ground truth counts between them (exclusive); None: as the prediction's.
+        labels: arguments of `LabelsBeside`, where pixels of objects are scored apart as
+            `objects_abs_rel`, aligned with all pixels.
 
     Raises:
         ValueError: a field has no sense.
@@ -48,6 +51,7 @@ class DepthProtocol:
     scale: float = 1.0
     gt_min: float | None = None
     gt_max: float | None = None
+    labels: Sequence[str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.alignment not in ALIGNMENTS:
@@ -61,6 +65,10 @@ class DepthProtocol:
             raise ValueError(f'scale must be a positive number, got {self.scale}')
         if self.scale != 1 and self.alignment != 'fixed':
             raise ValueError(f"scale is of the alignment 'fixed', got {self.alignment!r}")
+        if self.labels is not None:
+            if isinstance(self.labels, str) or len(self.labels) != 2:
+                raise ValueError(f'labels must be two parts of paths, got {self.labels!r}')
+            object.__setattr__(self, 'labels', tuple(self.labels))
         if self.gt_bounds[0] < 0:
             raise ValueError(f'gt_min must not be negative, got {self.gt_min}')
 
@@ -69,6 +77,15 @@ class DepthProtocol:
         """Exclusive bounds of the ground truth that counts, metres."""
         low = self.min_depth if self.gt_min is None else self.gt_min
         return low, self.max_depth if self.gt_max is None else self.gt_max
+
+    def find_objects(
+        self, img_path: str, index: np.ndarray, shape: tuple[int, int]
+    ) -> np.ndarray | None:
+        """Which of the pixels `index` (N,) of an image (H, W) show objects, bool (N,); None where
+        the protocol has no `labels`."""
+        if self.labels is None:
+            return None
+        return LabelsBeside(*self.labels).objects(img_path, shape).ravel()[index]
 
     def describe(self) -> str:
         """One line: everything that a number depends on."""
@@ -118,7 +135,7 @@ PROTOCOLS = {
 
 
 _BASE_OPTIONS = ('prefix', 'collect_device', 'collect_dir')
-_FIELDS = tuple(field.name for field in fields(DepthProtocol))
+_FIELDS = tuple(one.name for one in fields(DepthProtocol))
 
 
 def get_protocol(protocol: str | Mapping[str, Any] | DepthProtocol = 'default') -> DepthProtocol:
@@ -175,7 +192,10 @@ def align_pixels(pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol) -> n
 
 
 def evaluate_pixels(
-    pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol
+    pred: np.ndarray,
+    gt: np.ndarray,
+    protocol: DepthProtocol,
+    objects: np.ndarray | None = None,
 ) -> dict[str, float | int]:
     """Align, clip and judge the predictions at the valid pixels of one image.
 
@@ -183,18 +203,25 @@ def evaluate_pixels(
         pred: float (N,), predicted depth, not clipped.
         gt: float (N,), N > 0, metres.
         protocol: alignment and clipping.
+        objects: bool (N,), see `DepthProtocol.find_objects`.
 
     Returns:
         the metrics of `depth_errors`; `scale_ratio` = median(gt) / median(pred) before any
         alignment; `n_pixels`; `n_unusable`: predictions that are not finite and positive. These
         take no part in the alignment, then count as min_depth, or as max_depth where they are
-        +infinity. Metrics and ratio are NaN where a prediction is NaN or none is usable.
+        +infinity. Metrics and ratio are NaN where a prediction is NaN or none is usable. With
+        `objects` also `objects_abs_rel`, NaN where there are none.
     """
-    pred = np.asarray(pred, np.float64)
+    pred, errors = np.asarray(pred, np.float64), dict.fromkeys(METRIC_NAMES, math.nan)
+    if objects is not None:
+        errors[OBJECTS] = math.nan
     if computed := is_computed(pred):
-        errors = depth_errors(align_pixels(pred, gt, protocol), gt)
+        aligned = align_pixels(pred, gt, protocol)
+        errors |= depth_errors(aligned, gt)
+        if objects is not None and objects.any():
+            errors[OBJECTS] = depth_errors(aligned[objects], gt[objects])['abs_rel']
     return dict(
-        errors if computed else dict.fromkeys(METRIC_NAMES, math.nan),
+        errors,
         scale_ratio=scale_ratio(pred, gt) if computed else math.nan,
         n_pixels=int(gt.size),
         n_unusable=int(gt.size - np.count_nonzero(is_usable(pred))),

@@ -15,6 +15,7 @@ from mmscd.utils.schema import Number
 from mmscd.utils.text_table import text_table
 
 from .functional import HIGHER_IS_BETTER, METRIC_NAMES
+from .label_files import OBJECTS
 
 # of stored results, see `mmscd.utils.schema`; JSON has null for NaN
 METRIC_KINDS = {k: (Number(0, 1) if k[:5] == 'delta' else Number(0), None) for k in METRIC_NAMES}
@@ -32,10 +33,11 @@ def summarize(
         names: of the images, for the error.
 
     Returns:
-        the means of `METRIC_NAMES`; `scale_ratio_median` and `scale_ratio_std` (standard deviation
-        of ratio / median, as the published code prints it; both absent where no image has a
-        usable prediction); `n_images` (those that count), `n_empty`, and `n_not_finite`: those
-        that count whose prediction is not finite, so that the means are NaN.
+        the means of `METRIC_NAMES`, and of `objects_abs_rel` over the images that have it;
+        `scale_ratio_median` and `scale_ratio_std` (standard deviation of ratio / median, as the
+        published code prints it; both absent where no image has a usable prediction); `n_images`
+        (those that count), `n_empty`, and `n_not_finite`: those that count whose prediction is not
+        finite, so that the means are NaN.
 
     Raises:
         ValueError: no image has valid ground truth.
@@ -48,6 +50,9 @@ def summarize(
             '`gt_depth`, is it in metres, and do the depth range and the crop of the protocol fit?'
         )
     summary = {key: float(np.mean([r[key] for r in counted])) for key in METRIC_NAMES}
+    objects = [r[OBJECTS] for r in counted if math.isfinite(r.get(OBJECTS, math.nan))]
+    if objects:
+        summary[OBJECTS] = float(np.mean(objects))
     ratios = np.array([r['scale_ratio'] for r in counted])
     ratios = ratios[np.isfinite(ratios)]
     if ratios.size:
@@ -86,6 +91,8 @@ def describe_counts(summary: Mapping[str, float]) -> str:
             f'scale ratio median(gt) / median(pred): median {summary["scale_ratio_median"]:.4g}, '
             f'spread {summary["scale_ratio_std"]:.4f} (std of ratio / median)'
         )
+    if OBJECTS in summary:
+        lines.append(f'poles, signs, people and vehicles alone: abs_rel {summary[OBJECTS]:.4f}')
     if summary['n_empty']:
         total = summary['n_images'] + summary['n_empty']
         lines.append(f'{summary["n_empty"]} of {total} images without valid ground truth: left out')

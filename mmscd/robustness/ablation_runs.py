@@ -92,8 +92,8 @@ class Ablation:
             options = [*self.options, *own]
             cfg = load_config(config, parse_options(options))
             first = first or cfg
-            for overrides in self.sets.values():  # before the trainings, not after them
-                load_config(config, parse_options([*options, *overrides]))
+            for how in self.sets.values():  # before the trainings, not after them
+                load_config(config, parse_options([*options, *split_set(how)[0]]))
             if self.shared_until is not None:
                 check_sharing(name, cfg, first, self.shared_until)
             planned.append((name, config, options, cfg.train_cfg.max_iters))
@@ -204,13 +204,14 @@ class Ablation:
     def _finish(self, run: Run, trunk: Run | None) -> Judged:
         """Train one run, whose trunk is trained, to its end; how it was judged, by set."""
         self._train(run, None if trunk is run else trunk)
-        return {name: self._judge(run, name, overrides) for name, overrides in self.sets.items()}
+        return {name: self._judge(run, name, how) for name, how in self.sets.items()}
 
-    def _judge(self, run: Run, test_set: str, overrides: Sequence[str]) -> tuple[Rows, ImageErrors]:
+    def _judge(self, run: Run, test_set: str, how: Sequence[str]) -> tuple[Rows, ImageErrors]:
         """Scores by corruption of a trained run on a set, and its errors image by image."""
+        overrides, further = split_set(how)
         out, options = run.folder / 'robustness' / test_set, [*run.options, *overrides]
         command = ['tools/analysis_tools/test_robustness.py', run.config, str(run.checkpoint)]
-        command += ['--name', run.variant, '--out', str(out), *self.judge]
+        command += ['--name', run.variant, '--out', str(out), *self.judge, *further]
         command += ['--cfg-options', *options] if options else []
         self._commands.call(command, run.folder / 'robustness.log')
         scores = {str: dict(abs_rel=(float, None), dee=(float, None))}
@@ -220,6 +221,14 @@ class Ablation:
         for row in rows.values():  # JSON has null for what was not computed
             row.update({key: math.nan for key, value in row.items() if value is None})
         return rows, read_image_errors(out / IMAGE_ERRORS, run.variant)
+
+
+def split_set(how: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What a plan says of a set: overrides of the config, and options of `test_robustness.py`
+    (entries like `--shifted data/demo_lab/shifted`, which come after those of the command)."""
+    options = [entry for entry in how if entry.startswith('--')]
+    overrides = [entry for entry in how if entry not in options]
+    return overrides, [word for entry in options for word in entry.split()]
 
 
 def read_variants(table: Path, config: str, names: Sequence[str]) -> list[list[str]]:

@@ -14,6 +14,7 @@ import cv2
 import torch
 from mmengine.dist import barrier, get_dist_info, init_dist
 
+from mmscd.corruptions import CORRUPTIONS
 from mmscd.evaluation.protocols import evaluate_pixels
 from mmscd.evaluation.samples import predicted_depth
 from mmscd.utils.files import check_writable
@@ -117,9 +118,10 @@ def _run_passes(
     for chunk in chunks:
         images = [source.load(number) for number in chunk]
         ids += [image.image_id for image in images]
-        if options.kitti_c is not None:  # raise now what a later pass would raise
-            for pass_, image in product(options.passes[1:], images):
-                find_kitti_c(options.kitti_c, pass_, image.image_id)
+        for pass_, image in product(options.passes[1:], images):
+            folder = options.kitti_c if pass_[0] in CORRUPTIONS else options.shifted
+            if folder is not None:  # raise now what a later pass would raise
+                find_kitti_c(folder, pass_, image.image_id)
         _run_chunk(models, images, source, options, report)
     if len(set(ids)) < len(ids):
         raise ValueError(f'{source.data_root} has images with the same path below it')
@@ -142,7 +144,8 @@ def _run_chunk(
     barrier()  # nobody writes before everybody has looked
     rank, world = get_dist_info()
     todo = [pass_ for pass_, lacking in wanted.items() if lacking][rank::world]
-    data = CorruptedImages(images, todo, source, options.seed, options.kitti_c)
+    places = options.kitti_c, options.shifted
+    data = CorruptedImages(images, todo, source, options.seed, *places)
     begin, done, total = time.monotonic(), 0, len(todo) * len(images)
     results: dict[str, dict[str, Any]] = {}
     for batch in read_batches(data, options.batch_size, options.workers):
@@ -173,7 +176,7 @@ def _judge_batch(
         metrics = None
         if image.depth.size:
             pred = predicted_depth(sample.to_dict(), image.shape).ravel()[image.index]
-            metrics = evaluate_pixels(pred, image.depth, model.metric)
+            metrics = evaluate_pixels(pred, image.depth, model.metric, image.objects)
         records[image.image_id] = dict(metrics=metrics, psnr=psnr)
     return records
 

@@ -35,6 +35,7 @@ class RobustnessOptions:
     seed: int = 42  # of the corruptions
     baseline: str = PUBLISHED_BASELINE  # or the name of a model: whose DEE are CE's 100 %
     kitti_c: str | None = None  # folder of a KITTI-C to read instead of corrupting
+    shifted: str | None = None  # folder of further conditions, laid out like a KITTI-C
     batch_size: int = 8
     workers: int = 2  # processes that corrupt while the network runs; 0: none
     memory_gb: float = 4.0  # what decoded images may take
@@ -46,12 +47,28 @@ class RobustnessOptions:
             given = getattr(self, name)
             check_names(f'entry of {name}', given, known)
             object.__setattr__(self, name, tuple(entry for entry in known if entry in given))
+        object.__setattr__(self, 'corruptions', (*self.corruptions, *self.conditions))
+        if not self.corruptions or not self.severities:
+            raise ValueError('nothing to judge: name a corruption, or a folder of conditions')
         if self.batch_size < 1 or self.workers < 0 or self.memory_gb <= 0:
             raise ValueError('batch-size and memory-gb must be positive, workers not negative')
         if self.kitti_c and self.protocol == 'native':
             raise ValueError(
                 f'{self.kitti_c} holds images of the network input: leave out the protocol native'
             )
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the folders of `shifted`; ValueError where there are none, or one is taken."""
+        if self.shifted is None:
+            return ()
+        names = tuple(sorted(path.name for path in Path(self.shifted).glob('*/')))
+        if not names or {*names} & {CLEAN, *CORRUPTIONS}:
+            raise ValueError(
+                f'{self.shifted} must hold folders CONDITION/LEVEL, named unlike the corruptions, '
+                f'found {list(names)}'
+            )
+        return names
 
     @property
     def passes(self) -> list[Pass]:
@@ -94,5 +111,6 @@ def load_contestant(
     settings = [options.protocol, options.seed, options.kitti_c, VERSION]
     settings += [options.precision] * (options.precision != 'float32')
     network = loading.model_config(cfg.model, 'all').to_dict()
-    key = digest([data_key, weights, network, repr(metric), *settings])
+    further = [*(metric.labels or ()), *filter(None, [options.shifted])]
+    key = digest([data_key, weights, network, repr(metric), *settings, *further])
     return Contestant(name, cfg, model, metric, data_key, PassStore(folder, name, key))

@@ -15,7 +15,7 @@ import torch
 from mmengine.dataset import default_collate
 from torch.utils.data import DataLoader, Dataset
 
-from mmscd.corruptions import image_id_from_path
+from mmscd.corruptions import CORRUPTIONS, image_id_from_path
 from mmscd.datasets.base import BaseDepthDataset
 from mmscd.datasets.formats.images import image_size, read_bytes, read_image
 from mmscd.datasets.transforms import CorruptFrames
@@ -31,11 +31,13 @@ Pass = tuple[str, int]
 class BenchmarkImage:
     """A decoded image before its corruption, and its ground truth."""
 
+    number: int  # in the data set
     image_id: str  # see `image_id_from_path`
     results: dict[str, Any]  # the pipeline's dict as it is where the corruption comes in
     index: np.ndarray  # flat indices of the pixels that count
     depth: np.ndarray  # and their depths, metres
     shape: tuple[int, int]  # (H, W) of the ground truth
+    objects: np.ndarray | None  # which of these pixels show objects, see `LabelsBeside`
 
 
 class BenchmarkImages:
@@ -77,18 +79,28 @@ class BenchmarkImages:
 
     def load(self, number: int) -> BenchmarkImage:
         """Decode one image and select its ground truth; OSError (of a file), ValueError (none)."""
+        results = self.decode(number)
+        truth = results.pop('gt_depth')
+        index, depth = select_pixels(truth, self.metric)
+        objects = self.metric.find_objects(results['img_path'], index, truth.shape)
+        image_id = image_id_from_path(results['img_path'], self.data_root)
+        chosen = index.astype(np.int32), depth, truth.shape, objects
+        return BenchmarkImage(number, image_id, results, *chosen)
+
+    def decode(self, number: int, stand_in: Path | None = None) -> dict[str, Any]:
+        """The dict of one image where the corruption comes in, or of another file in its place,
+        with `gt_depth`, as loading holds that against the image."""
         results = self.dataset.get_data_info(number)
         if results.get('gt_depth') is None:
             raise ValueError(
                 f'{results["img_path"]} has no ground truth: set test_mode=True (or with_gt=True) '
                 'in test_dataloader.dataset'
             )
+        if stand_in is not None:
+            results['frame_paths'] = [str(stand_in), *results['frame_paths'][1:]]
         for transform in self.head:
             results = transform(results)
-        truth = results.pop('gt_depth')  # not before: loading holds it against the image
-        index, depth = select_pixels(truth, self.metric)
-        image_id = image_id_from_path(results['img_path'], self.data_root)
-        return BenchmarkImage(image_id, results, index.astype(np.int32), depth, truth.shape)
+        return results
 
 
 def check_images(dataset: BaseDepthDataset) -> None:
@@ -107,6 +119,7 @@ class CorruptedImages(Dataset):
     source: BenchmarkImages  # where the cut pipeline goes on
     seed: int  # of the corruptions
     kitti_c: str | None  # folder of a KITTI-C on disk, which is read instead
+    shifted: str | None = None  # folder of the conditions that are no corruptions
 
     def __getitem__(self, place: tuple[int, int]) -> dict[str, Any]:
         """The packed sample and its psnr (dB).
@@ -120,7 +133,11 @@ class CorruptedImages(Dataset):
 
     def _make(self, pass_: Pass, image: BenchmarkImage) -> dict[str, Any]:
         results, clean = dict(image.results), image.results['frames'][0]
-        if pass_[0] != CLEAN and self.kitti_c is not None:
+        if pass_[0] not in (CLEAN, *CORRUPTIONS):
+            path = find_kitti_c(str(self.shifted), pass_, image.image_id)
+            results = self.source.decode(image.number, path)
+            del results['gt_depth']
+        elif pass_[0] != CLEAN and self.kitti_c is not None:
             path = find_kitti_c(self.kitti_c, pass_, image.image_id)
             results['frames'] = [stored := read_image(path)]
             if stored.shape != clean.shape:
@@ -145,7 +162,7 @@ def find_kitti_c(root: str | Path, pass_: Pass, image_id: str) -> Path:
             return path
     raise FileNotFoundError(
         f'{folder}/kitti_data/{image_id}.png does not exist (nor without kitti_data/, nor as '
-        '.jpg): complete the KITTI-C, or leave this corruption or severity out'
+        '.jpg): complete that folder, or leave this corruption or severity out'
     )
 
 

@@ -30,7 +30,8 @@ def predict_examples(
         cfg = model.cfg.test_dataloader.dataset.to_dict()
         source = BenchmarkImages(cfg, options.protocol, model.metric)
         image = source.load(len(source) // 2)
-        data = CorruptedImages([image], passes, source, options.seed, options.kitti_c)
+        places = options.kitti_c, options.shifted
+        data = CorruptedImages([image], passes, source, options.seed, *places)
         for batch in read_batches(data, 1, 0):
             name, level = passes[batch['number']]
             sample = model.model.test_step(batch['data'])[0]

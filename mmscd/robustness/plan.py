@@ -34,7 +34,7 @@ class Plan:
     seeds: list[int]
     primary: str  # the measure that decides
     refuted_if: str
-    sets: dict[str, list[str]] = field(default_factory=dict)  # overrides that test on it, by name
+    sets: dict[str, list[str]] = field(default_factory=dict)  # what tests on it, see `split_set`
     seen: list[str] = field(default_factory=list)  # sets looked at before: they confirm nothing
 
 

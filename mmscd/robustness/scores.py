@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
+from mmscd.evaluation.label_files import OBJECTS
 
 CLEAN = 'clean'
 PUBLISHED_BASELINE = 'monodepth2-published'
@@ -111,6 +112,8 @@ def average_severities(
     for name, keys in wanted.items():
         row = {key: mean_of(passes[pass_][key] for pass_ in keys) for key in ('abs_rel', 'delta1')}
         rows[name] = row | dict(dee=depth_estimation_error(**row))
+        if all(OBJECTS in passes[pass_] for pass_ in keys):
+            rows[name][OBJECTS] = mean_of(passes[pass_][OBJECTS] for pass_ in keys)
     return rows
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmscd.corruptions import CORRUPTIONS, SEVERITIES
 from mmscd.evaluation.functional import METRIC_NAMES
+from mmscd.evaluation.label_files import OBJECTS
 from mmscd.utils.files import atomic_write, write_csv, write_json
 from mmscd.utils.text_table import text_table
 from mmscd.visualization.charts import bar_chart
@@ -73,8 +74,11 @@ def write_results(
     tables = [make_corruption_table(*judged[name], f'{name}: {title}') for name in judged]
     if len(models) > 1:
         tables += [make_comparison_table(judged), paired[0]]
-    if len(options.corruptions) < len(CORRUPTIONS):
-        remark += f'. Means are over {len(options.corruptions)} of {len(CORRUPTIONS)} corruptions'
+    count = len(options.corruptions) - len(options.conditions)
+    if options.conditions or count < len(CORRUPTIONS):
+        remark += f'. Means are over {count} of {len(CORRUPTIONS)} corruptions'
+    if options.conditions:
+        remark += f' and the conditions {", ".join(options.conditions)} of {options.shifted}'
     for name, own in passes.items():
         if broken := [' '.join(map(str, p)) for p, means in own.items() if means['n_not_finite']]:
             remark += f'. {name}: predictions of {len(broken)} of {len(own)} passes are not finite '
@@ -95,8 +99,9 @@ def _find_baseline(
     if options.baseline != PUBLISHED_BASELINE:
         dee = {key: row['dee'] for key, row in rows[options.baseline].items()}
         return dee, f'CE is relative to {options.baseline}, measured here'
-    if options.severities != SEVERITIES:
-        return None, 'no CE: the published baseline is a mean over the severities 1 to 5'
+    if options.severities != SEVERITIES or options.conditions:
+        known = 'the severities 1 to 5' + ' of corruptions' * bool(options.conditions)
+        return None, f'no CE: the published baseline is a mean over {known}'
     return MONODEPTH2_DEE, (
         'CE is relative to Monodepth2 as RoboDepth publishes it: 697 Eigen images at 640x192, '
         'protocol robodepth. On other images or sizes compare with --baseline instead'
@@ -121,15 +126,18 @@ def _write_pictures(
 
 def make_corruption_table(rows: Rows, summary: Mapping[str, float], title: str) -> str:
     """The table of one model as `score_robustness` leaves it: a line per corruption, then means."""
+    extra = [OBJECTS] if OBJECTS in rows[CLEAN] else []
     data = [['corruption', 'abs_rel ↓', 'delta1 ↑', 'DEE ↓', 'CE % ↓', 'RR % ↑']]
+    data[0] += [f'{name} ↓' for name in extra]
     for name, row in rows.items():
         numbers = [_number(row[key], 4) for key in ('abs_rel', 'delta1', 'dee')]
         numbers += [_number(row.get(key, math.nan), 2) for key in ('ce', 'rr')]
-        data.append([name, *numbers])
+        data.append([name, *numbers, *(_number(row[key], 4) for key in extra)])
     corrupted = [row for name, row in rows.items() if name != CLEAN]
     means = [mean_of(row[key] for row in corrupted) for key in ('abs_rel', 'delta1')]
     last = [_number(mean, 4) for mean in (*means, summary['mean_dee'])]
     last += [f'm{key.upper()} {_number(summary[f"m{key}"], 2)}' for key in ('ce', 'rr')]
+    last += [_number(mean_of(row[key] for row in corrupted), 4) for key in extra]
     return text_table([*data, ['mean', *last]], title)
 
 
@@ -167,6 +175,7 @@ def write_robustness(
         content[name] = dict(summary=summary, corruptions=rows, passes=own)
     write_json(folder / 'summary.json', dict(settings=settings, models=content, paired=paired))
     fields = ['model', 'corruption', 'abs_rel', 'delta1', 'dee', 'ce', 'rr']
+    fields += [OBJECTS] * any(OBJECTS in row for row in means)
     write_csv(folder / 'corruptions.csv', fields, means)
     fields = ['model', 'corruption', 'severity', *METRIC_NAMES, 'dee', 'psnr', 'n_images']
     write_csv(folder / 'severities.csv', fields, levels)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmscd.robustness.ablation_runs import Ablation, Run
+from mmscd.robustness.ablation_runs import Ablation, Run, split_set
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER = """
@@ -104,3 +104,9 @@ def test_branches_of_a_failed_trunk_say_so(tmp_path):
     ablation, runs = scripted(tmp_path, ['bad', 'good', 'more'], jobs=2, shared_until=1)
     with pytest.raises(RuntimeError, match='3 of 3 runs failed.*begins with .*bad/iter_1.pth'):
         list(ablation._work(runs))
+
+
+def test_a_set_has_overrides_and_options():
+    how = ['a.b=1', '--corruptions', '--severities 1 2', 'c=--d']
+    assert split_set(how) == (['a.b=1', 'c=--d'], ['--corruptions', '--severities', '1', '2'])
+    assert split_set(()) == ([], [])

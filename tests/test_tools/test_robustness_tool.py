@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmscd.corruptions import corrupt
 from mmscd.models import SelfSupervisedDepthEstimator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -349,6 +350,40 @@ def test_bad_input_is_one_sentence_before_the_first_pass(
     assert not results(tmp_path / 'out')
 
 
+def test_conditions_on_disk_stand_beside_the_corruptions(run, tiny_kitti, tmp_path, capsys):
+    """A folder of images that are as the operation makes them gets the operation's numbers."""
+    folder = '2011_09_26/2011_09_26_drive_0001_sync/image_02/data'
+    shifted = tmp_path / 'shifted'
+    for level in (1, 5):
+        place = shifted / 'lab_fog' / str(level) / folder
+        place.mkdir(parents=True)
+        for i in range(5):
+            name = f'{i:010d}'
+            image = cv2.imread(str(tiny_kitti / folder / f'{name}.png'))[..., ::-1]
+            made = corrupt(image, 'fog', level, 42, f'{folder}/{name}')
+            cv2.imwrite(str(place / f'{name}.png'), made[..., ::-1])
+    options = ('--severities', '1', '5', '--workers', '0', '--protocol', 'native')
+    found = run(tmp_path / 'both', '--corruptions', 'fog', *options, '--shifted', shifted)
+    assert found['m/lab_fog_1'] == found['m/fog_1'] and found['m/lab_fog_5'] == found['m/fog_5']
+    assert found['m/lab_fog_5'] != found['m/clean_0']
+    said = capsys.readouterr().out
+    assert 'no CE' in said and 'the conditions lab_fog of' in said
+    # alone, and resized after it is read where the network is corrupted at its own size
+    alone = run(tmp_path / 'alone', '--corruptions', *options[:5], '--shifted', shifted)
+    assert sorted(alone) == ['m/clean_0', 'm/lab_fog_1', 'm/lab_fog_5']
+    assert alone['m/lab_fog_1'] == {
+        key: (metrics, pytest.approx(psnr, abs=30))
+        for key, (metrics, psnr) in found['m/fog_1'].items()
+    }
+    (shifted / 'lab_fog/5' / folder / '0000000003.png').unlink()
+    with pytest.raises(SystemExit, match=r'0000000003\.png does not exist'):
+        run(tmp_path / 'missing', '--corruptions', *options, '--shifted', shifted)
+    (shifted / 'fog').mkdir()
+    for place in (shifted, tmp_path / 'nothing'):
+        with pytest.raises(SystemExit, match='must hold folders CONDITION/LEVEL'):
+            run(tmp_path / 'taken', '--corruptions', *options, '--shifted', place)
+
+
 @pytest.mark.parametrize('workers', ['0', '1'])
 def test_an_image_that_breaks_late_leaves_the_passes_before(
     run, converter, tiny_kitti, tmp_path, workers
@@ -391,6 +426,7 @@ def test_an_unwritable_folder_is_named(run, tmp_path):
     [
         (('--corruptions', 'rain'), 'rain'),
         (('--severities', '6'), '6'),
+        (('--corruptions',), 'nothing to judge'),
         (('--baseline', 'nobody'), 'nobody'),
         (('--compare', 'a=b'), 'NAME=CONFIG,CHECKPOINT'),
         (('--batch-size', '0'), 'batch-size'),

@@ -57,11 +57,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     add('--compare', action='append', default=[], type=parse_model, metavar=metavar, help=compare)
     baseline = "whose DEE are CE's 100 %%: the name of a model, or %(default)s (default)"
     add('--baseline', default=default.baseline, help=baseline)
-    add('--corruptions', nargs='+', default=default.corruptions, metavar='NAME')
+    add('--corruptions', nargs='*', default=default.corruptions, metavar='NAME')
     add('--severities', nargs='+', type=int, default=default.severities)
     protocol = 'corrupt after the resize to the input size of the network, or before'
     add('--protocol', choices=('robodepth', 'native'), default=default.protocol, help=protocol)
     add('--kitti-c', metavar='DIR', help='read the corrupted images from here')
+    shifted = 'conditions beside the corruptions: images of DIR/CONDITION/SEVERITY'
+    add('--shifted', metavar='DIR', help=shifted)
     add('--seed', type=int, default=default.seed)
     add('--out', type=Path, help='default: work_dirs/robustness/<name of the config>')
     add('--batch-size', type=int, default=default.batch_size)

@@ -95,8 +95,10 @@ class DepthMetric(SampleMetric):
         if depth.size:
             pred = samples.predicted_depth(sample, truth.shape)
             preds = pred, *(reference(truth.shape, sample) for reference in self.references)
+            objects = self.protocol.find_objects(sample['img_path'], index, truth.shape)
             record['metrics'], *record['references'] = (
-                evaluate_pixels(values.ravel()[index], depth, self.protocol) for values in preds
+                evaluate_pixels(values.ravel()[index], depth, self.protocol, objects)
+                for values in preds
             )
         return record
 
