@@ -128,7 +128,8 @@ class StepGraph:
         step = partial(self._static_step, optim_wrapper)
         if self._values is None and self._warm < WARM_UP:
             self._warm += 1
-            values = self._machine.warm_up(step)
+            # the model looks at what the samples say of themselves while it still can
+            values = self._machine.warm_up(partial(step, data.get('data_samples')))
         elif self._values is None and not self._record(step):
             optimizer.zero_grad()
             values = step()
@@ -167,9 +168,9 @@ class StepGraph:
             print_log('model.cuda_graph: the step is recorded, and replayed from now on', 'current')
         return self._recordable
 
-    def _static_step(self, optim_wrapper: OptimWrapper) -> Tensor:
+    def _static_step(self, optim_wrapper: OptimWrapper, data_samples: Any = None) -> Tensor:
         """A step on the batch that was taken; the values of its log, in the order of `_names`."""
-        logs = self._step(dict(inputs=self._inputs, data_samples=None), optim_wrapper)
+        logs = self._step(dict(inputs=self._inputs, data_samples=data_samples), optim_wrapper)
         self._names = list(logs)
         return torch.stack([value.reshape(()) for value in logs.values()])
 

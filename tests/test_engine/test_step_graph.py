@@ -150,6 +150,18 @@ def test_it_begins_with_eager_steps():
     assert Steps()(7) == 'eeeerrr'
 
 
+def test_the_model_sees_the_samples_before_a_recording():
+    steps, seen = Steps(), []
+    forward = steps.model.forward
+    steps.model.forward = lambda *args, data_samples=None, **kwargs: (
+        seen.append(data_samples) or forward(*args, **kwargs)
+    )
+    data = dict(inputs=dict(x=torch.rand(4, 3)), data_samples=['a', 'b'])
+    for _ in range(6):
+        steps.graph(data, steps.wrapper)
+    assert seen == [['a', 'b']] * 4 + [None] and steps.graph.replays == 2
+
+
 @pytest.mark.parametrize(
     'change',
     [
