@@ -259,7 +259,7 @@ def test_published_files_are_judged_as_the_training_is(tiny_scd_config, tmp_path
     publish.main([str(training), str(tmp_path / 'whole.pth')])
     publish.main([str(training), str(tmp_path / 'slim.pth'), '--no-pose'])
     for path in sorted(tmp_path.glob('*-*.pth')):
-        options = RobustnessOptions(corruptions=[], severities=[])
+        options = RobustnessOptions(corruptions=['fog'], severities=[3])
         found = load_contestant('m', str(tiny_scd_config), str(path), options, tmp_path).model
         expected = model.state_dict()
         assert all(torch.equal(v, expected[k]) for k, v in found.state_dict().items())
