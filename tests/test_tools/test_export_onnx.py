@@ -154,12 +154,15 @@ def test_demo_goes_on_after_broken_images(exported, tmp_path, capsys):
     cv2.imwrite(str(folder / 'grey16.png'), rng.integers(0, 65536, (40, 60), dtype=np.uint16))
     cv2.imwrite(str(folder / 'rgba.png'), rng.integers(0, 256, (40, 60, 4), dtype=np.uint8))
     cv2.imwrite(str(folder / 'tiny.png'), np.full((1, 1, 3), 9, np.uint8))
+    floats = cv2.imencode('.pfm', np.ones((40, 60), np.float32))[1].tobytes()
+    (folder / 'floats.png').write_bytes(floats)
     with pytest.raises(SystemExit) as stop:
         onnx_demo.main([str(exported), str(folder), '--out', str(tmp_path / 'out')])
     assert stop.value.code == 1
     printed = capsys.readouterr()
     assert printed.err.count('is no image, or a broken one') == 3
-    assert '3 of 6 images' in printed.out
+    assert '3 of 7 images' in printed.out
+    assert 'floats.png has values of float32: store colours of 8 or 16 bits' in printed.err
     assert len(list((tmp_path / 'out').iterdir())) == 3
 
 

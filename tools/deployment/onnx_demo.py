@@ -112,6 +112,8 @@ def predict_file(model, path, out, name, npy):
         image = None
     if image is None:
         raise ValueError(f'{path} is no image, or a broken one, or has over 128000000 pixels')
+    if image.ndim != 3 or image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f'{path} has values of {image.dtype}: store colours of 8 or 16 bits')
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     start = time.perf_counter()
