@@ -236,9 +236,11 @@ def fill_map(
     if whole and shape.shape == (2,) and index.shape == depth.shape == (index.size,):
         size = math.prod(shape.tolist())
         inside = index.min(initial=0) >= 0 and index.max(initial=0) < size <= MAX_PIXELS
-        if shape.min() > 0 and inside and np.isfinite(depth).all():
+        with np.errstate(over='ignore'):  # what float32 cannot hold is infinite
+            stored = depth.astype(np.float32)
+        if shape.min() > 0 and inside and np.isfinite(stored).all():
             filled = np.zeros(size, np.float32)
-            filled[index] = depth
+            filled[index] = stored
             return filled.reshape(shape)
     raise ValueError(
         f'{what} holds no depth map: shape {shorten(shape.tolist())}, {index.size} pixels of type '

@@ -175,6 +175,7 @@ MAPS = {
     'lengths': (np.array([2, 3]), INTS, np.ones(3, 'f4')),
     'floats': (np.array([2.0, 3.0]), INTS, np.ones(2, 'f4')),
     'nan': (np.array([2, 3]), INTS, np.full(2, np.nan, 'f4')),
+    'beyond float32': (np.array([2, 3]), INTS, np.full(2, 1e300)),
     'rank': (np.array([2, 3]), INTS[None], np.ones((1, 2), 'f4')),
     'text': (np.array([2, 3]), INTS, np.array(['a', 'b'])),
 }
