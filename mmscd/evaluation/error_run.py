@@ -81,7 +81,7 @@ class ErrorAnalysis:
         truth = get_map(sample, 'gt_depth')
         if truth is None:
             raise ValueError(f'{path} has no ground truth: does the test set load it (with_gt)?')
-        index, gt = select_pixels(truth, self.protocol)
+        index, gt = select_pixels(truth, self.protocol, path)
         if gt.size == 0:
             return
         pred = predicted_depth(sample, truth.shape).ravel()[index]

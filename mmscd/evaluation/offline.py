@@ -209,6 +209,8 @@ def evaluate_predictions(
             evaluator.process([sample])
         except KeyError as error:  # what a metric or a reference needs and the truth lacks
             raise ValueError(error.args[0]) from error
+        except ValueError as error:
+            raise ValueError(f'{truth.origin}: {error}') from error
         if draw is not None:
             draw(sample)
     try:

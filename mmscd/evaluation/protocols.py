@@ -179,10 +179,16 @@ def refuse_fields_beside(metric: str, protocol: Any, options: Mapping[str, Any])
         raise TypeError(f'{metric} has no argument {", ".join(unknown)}')
 
 
-def select_pixels(gt: np.ndarray, protocol: DepthProtocol) -> tuple[np.ndarray, np.ndarray]:
-    """Flat indices (N,) and true depths float64 (N,) of the pixels that count in `gt` (H, W)."""
+def select_pixels(
+    gt: np.ndarray, protocol: DepthProtocol, name: object = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices (N,) and true depths float64 (N,) of the pixels that count in `gt` (H, W).
+    ValueError, with the `name` of the image: the crop does not fit."""
     low, high = protocol.gt_bounds
-    return valid_pixels(gt, low, high, protocol.crop)
+    try:
+        return valid_pixels(gt, low, high, protocol.crop)
+    except ValueError as error:
+        raise ValueError(f'{name}: {error}' if name else str(error)) from None
 
 
 def align_pixels(pred: np.ndarray, gt: np.ndarray, protocol: DepthProtocol) -> np.ndarray:

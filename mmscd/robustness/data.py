@@ -81,7 +81,7 @@ class BenchmarkImages:
         """Decode one image and select its ground truth; OSError (of a file), ValueError (none)."""
         results = self.decode(number)
         truth = results.pop('gt_depth')
-        index, depth = select_pixels(truth, self.metric)
+        index, depth = select_pixels(truth, self.metric, results['img_path'])
         objects = self.metric.find_objects(results['img_path'], index, truth.shape)
         image_id = image_id_from_path(results['img_path'], self.data_root)
         chosen = index.astype(np.int32), depth, truth.shape, objects

@@ -263,6 +263,9 @@ def test_one_sentence_for_what_is_wrong(tool, gt_file, tmp_path):
     assert 'needs `K_ori`' in fails(tmp_path / 'five.npy', '--references', gt=folder)
     write_ground_truth(tmp_path / 'far.npz', [(n, np.full((24, 40), 1e9), K) for n in NAMES])
     text = fails(tmp_path / 'five.npy', gt=tmp_path / 'far.npz')
+    text = fails(tmp_path / 'five.npy', '--protocol', 'foggy_cityscapes')
+    assert f'{gt_file}: {NAMES[0]}: crop (' in text and 'does not fit into' in text
+    text = fails(tmp_path / 'five.npy', gt=tmp_path / 'far.npz')
     assert f'{tmp_path}/far.npz: none of 5 images ({NAMES[0]}, ...) has valid' in text
     for option, name in (('--out', 'a.csv'), ('--table', 'a.json'), ('--show-dir', 'a')):
         place = tmp_path / 'five.npy' / 'in a file' / name

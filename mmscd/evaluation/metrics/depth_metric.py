@@ -91,7 +91,7 @@ class DepthMetric(SampleMetric):
         truth = samples.get_map(sample, 'gt_depth')
         if truth is None:
             return record
-        index, depth = select_pixels(truth, self.protocol)
+        index, depth = select_pixels(truth, self.protocol, record['img_path'])
         if depth.size:
             pred = samples.predicted_depth(sample, truth.shape)
             preds = pred, *(reference(truth.shape, sample) for reference in self.references)
